@@ -1,0 +1,82 @@
+# Everything a developer or CI runs. `make` alone lists it.
+
+# Any Python 3.13 will do: `make dev PYTHON=/path/to/python3.13`.
+PYTHON ?= python3.13
+BIN := .venv/bin
+
+# What `make dev` can be told, e.g. `make dev PARAMETERS="TelefonIpWindowSeconds=20 LogLevel=DEBUG"`.
+AWS_PORT ?= 4566
+SIMULATOR_PORT ?= 4600
+DEV_DIR ?= .dev
+PARAMETERS ?=
+# Empty: the simulator.
+UCALLER_BASE_URL ?=
+TELEFON_IP_BASE_URL ?=
+SMSC_BASE_URL ?=
+
+.PHONY: help
+help:
+	@echo 'make dev        the whole service on this machine, in the foreground; Ctrl-C stops it'
+	@echo 'make test       all tests, the journeys through the deployed local stack included'
+	@echo 'make test-unit  the tests that need no stack'
+	@echo 'make check      lint, format, types, import directions, template'
+	@echo 'make format     let ruff rewrite what it can'
+	@echo 'make build      sam build'
+	@echo 'make lock       make the hashed requirement files again from the .in files'
+	@echo 'make clean      remove all that these commands made'
+
+.PHONY: dev
+dev: .venv/.installed .venv-aws/.installed
+	@exec $(BIN)/python -m local.dev --aws-port '$(AWS_PORT)' --simulator-port '$(SIMULATOR_PORT)' --dev-dir '$(DEV_DIR)' \
+	  --ucaller-base-url '$(UCALLER_BASE_URL)' --telefon-ip-base-url '$(TELEFON_IP_BASE_URL)' \
+	  --smsc-base-url '$(SMSC_BASE_URL)' --parameters '$(PARAMETERS)'
+
+.PHONY: test
+test: .venv/.installed .venv-aws/.installed
+	$(BIN)/pytest
+
+.PHONY: test-unit
+test-unit: .venv/.installed
+	$(BIN)/pytest -m 'not stack'
+
+.PHONY: check
+check: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=.:layers/callverify $(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 $(BIN)/sam validate
+
+.PHONY: format
+format: .venv/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: build
+build: .venv/.installed
+	$(BIN)/python -m local.build
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --python-version 3.13 --custom-compile-command 'make lock'
+.PHONY: lock
+lock: .venv/.installed
+	$(COMPILE) $(LOCK_OPTIONS) layers/callverify/requirements.in --output-file layers/callverify/requirements.txt
+	$(COMPILE) $(LOCK_OPTIONS) requirements/aws.in --output-file requirements/aws.txt
+	$(COMPILE) $(LOCK_OPTIONS) requirements/dev.in --output-file requirements/dev.txt
+
+.PHONY: clean
+clean:
+	rm -rf .venv .venv-aws .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.
+.venv/.installed: requirements/dev.txt
+.venv-aws/.installed: requirements/aws.txt
+.venv/.installed .venv-aws/.installed:
+	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 13)' 2>/dev/null || \
+	  { echo 'Python 3.13 is needed: install it, or name it with PYTHON=/path/to/python3.13' >&2; exit 1; }
+	@echo 'Installing $< into $(@D) (a minute, once) ...'
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
