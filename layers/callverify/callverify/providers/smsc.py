@@ -1,0 +1,210 @@
+"""SMSC, `wait_call.php`: reverse calls. The user calls a number; the vendor reports the caller to our handler.
+
+Vendor pages: smsc.ru and its other skins (smscentre.com, smscab.ru), api/http/miscellaneous/waitcall, read 2026-09 to
+2026-10; the handler's fields are known from public integrations alone. See docs/providers/smsc.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from callverify.errors import Forbidden, InvalidRequest, NotFound
+from callverify.models import (
+    CallOrder,
+    CallReport,
+    CallVerdict,
+    Cause,
+    Challenge,
+    Deadline,
+    Evidence,
+    InboundWebhook,
+    Method,
+    Outcome,
+    ProviderName,
+    Result,
+)
+from callverify.phone import e164_from_vendor
+from callverify.providers.base import ProviderSettings
+from callverify.providers.credentials import PATH_SAFE, credential
+from callverify.providers.http import (
+    NoAnswer,
+    NotSent,
+    VendorHttp,
+    json_object,
+    masked,
+    outcome_of,
+    text_of,
+    whole_number,
+)
+
+SECRET_LENGTH = 16
+
+# Vendor page "Подтверждение номера телефона с помощью звонка" (smsc.ru, read 2026-09) lists 1, 2, 4 and 9. Not confirmed
+# for this call: 3, 7 and 8 are the same engine's for send.php, 5 is an integration's (seen 2026-10).
+_ERRORS: Mapping[int, tuple[Result, Cause]] = {
+    1: (Result.REJECTED, Cause.NUMBER_REFUSED),  # "wrong parameters": the phone is the only one that varies
+    2: (Result.UNAVAILABLE, Cause.BAD_CREDENTIALS),  # or our address is not on the account's list
+    3: (Result.UNAVAILABLE, Cause.NO_MONEY),
+    4: (Result.UNAVAILABLE, Cause.ACCOUNT_FAULT),  # our address is blocked for a while
+    5: (Result.REJECTED, Cause.NUMBER_REFUSED),
+    7: (Result.REJECTED, Cause.NUMBER_REFUSED),  # "wrong format of the phone number"
+    8: (Result.REJECTED, Cause.NUMBER_REFUSED),  # "can't be delivered to this number"
+    9: (Result.UNAVAILABLE, Cause.VENDOR_LIMIT),  # more than 50 identical requests in a minute
+}
+_OTHER_ERROR = (Result.UNAVAILABLE, Cause.VENDOR_FAULT)
+
+_SIGNED_FIELDS = ("waitcall", "phone", "ts", "md5")
+
+# The four forms of an answer, by `fmt` (the same page). 3, JSON, is asked for; 0 is what the vendor falls back to.
+_BARE_NUMBER = re.compile(r"\+?[0-9]{10,15}")
+_ERROR_FMT_0 = re.compile(r"ERROR\s*=\s*([0-9]{1,9})\b(.*)", re.DOTALL)
+_ERROR_FMT_1 = re.compile(r"0\s*,\s*-([0-9]{1,9})")
+_XML_START = re.compile(r"(?:<\?xml[^>]*>\s*)?<(?:result|phone)>")
+_XML_PHONE = re.compile(r"<phone>\s*([^<]*?)\s*</phone>")
+_XML_ERROR_CODE = re.compile(r"<error_code>\s*([0-9]{1,9})\s*</error_code>")
+_XML_ERROR = re.compile(r"<error>([^<]*)</error>")
+_ERROR_FMT_2_UNTAGGED = re.compile(r"([^<{\n]+?)\s*\n\s*([0-9]{1,3})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A number to call (E.164), or an error: its text, and its code where there is one."""
+
+    number: str | None = None
+    error_code: int | None = None
+    error: str | None = None
+
+
+class Smsc:
+    """Reverse calls by SMSC."""
+
+    name: ClassVar[ProviderName] = ProviderName.SMSC
+    method: ClassVar[Method] = Method.REVERSE_CALL
+    free_repeats: ClassVar[int] = 0
+    repeat_after: ClassVar[int] = 0
+    can_check: ClassVar[bool] = False
+    resends_safely: ClassVar[bool] = False
+    knows_calls_by_phone_alone: ClassVar[bool] = True
+
+    def __init__(
+        self, account: Mapping[str, str], callback_secret: str, webhook_token: str, settings: ProviderSettings
+    ) -> None:
+        self._account = account
+        self._callback_secret = callback_secret
+        self._webhook_token = webhook_token
+        self._base_url = settings.base_url
+        self._http: VendorHttp = settings.http
+        self._window = settings.window
+
+    @property
+    def window(self) -> int:
+        return self._window
+
+    @classmethod
+    def configure(cls, credentials: Mapping[str, Any], settings: ProviderSettings) -> Self:
+        # First, since without it a callback could be anybody's.
+        callback_secret = credential(credentials, cls.name, "callback_secret", at_least=SECRET_LENGTH)
+        webhook_token = credential(credentials, cls.name, "webhook_token", at_least=SECRET_LENGTH, pattern=PATH_SAFE)
+        # An API key works alone, and some skins want the login beside it.
+        if credentials.get("apikey"):
+            names = [name for name in ("apikey", "login") if credentials.get(name)]
+        else:
+            names = ["login", "psw"]
+        account = {name: credential(credentials, cls.name, name) for name in names}
+        return cls(account, callback_secret, webhook_token, settings)
+
+    def start(self, order: CallOrder, deadline: Deadline) -> Outcome:
+        try:
+            answer = self._http.send(
+                "POST",
+                f"{self._base_url}/sys/wait_call.php",
+                form={**self._account, "phone": order.phone.digits, "fmt": "3", "charset": "utf-8"},
+                deadline=deadline,
+            )
+        except (NotSent, NoAnswer) as failure:
+            return outcome_of(failure)
+        reply = _read(answer.body) if answer.status < 500 else None
+        if reply is not None and reply.error is not None:
+            code = reply.error_code
+            result, cause = _OTHER_ERROR if code is None else _ERRORS.get(code, _OTHER_ERROR)
+            return Outcome(result, cause, vendor_words=masked(f"{code}: {reply.error}", *self._account.values()))
+        if answer.status == 429:
+            return Outcome(Result.UNAVAILABLE, Cause.VENDOR_LIMIT, vendor_words="HTTP 429")
+        if not 200 <= answer.status < 300:
+            return Outcome(Result.UNKNOWN, Cause.HTTP_ERROR, vendor_words=f"HTTP {answer.status}")
+        if reply is None or reply.number is None:
+            return Outcome(Result.UNKNOWN, Cause.UNREADABLE_ANSWER)
+        return Outcome(Result.STARTED, challenge=Challenge.call_number(reply.number))
+
+    def repeat(self, call_id: str, deadline: Deadline) -> Outcome:  # noqa: ARG002
+        return Outcome(Result.UNAVAILABLE, Cause.NOT_SUPPORTED)
+
+    def check(self, call_id: str, deadline: Deadline) -> CallReport:  # noqa: ARG002
+        """Nothing to ask: the callback is the only evidence."""
+        return CallReport(CallVerdict.UNREADABLE)
+
+    def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:
+        """The handler is the account's: it gets SMS statuses too, which are told apart by `waitcall`.
+
+        md5 = md5hex(phone:ts:secret) over the values as sent (a public integration, seen 2026-10).
+        """
+        if not hmac.compare_digest(webhook.token.encode(errors="replace"), self._webhook_token.encode()):
+            raise NotFound("There is no such webhook.")
+        given = {name: webhook.parameters.get(name, ()) for name in _SIGNED_FIELDS}
+        for name, values in given.items():
+            if len(values) > 1:
+                raise InvalidRequest(f"`{name}` must be given exactly once.")
+        if given["waitcall"] != ("1",):
+            return None
+        for name, values in given.items():
+            if not values or not values[0]:
+                raise InvalidRequest(f"`{name}` is missing.")
+        phone, ts, md5 = (given[name][0] for name in ("phone", "ts", "md5"))
+        signed = f"{phone}:{ts}:{self._callback_secret}".encode(errors="replace")
+        expected = hashlib.md5(signed, usedforsecurity=False).hexdigest()
+        if not hmac.compare_digest(md5.lower().encode(errors="replace"), expected.encode()):
+            raise Forbidden("The signature is wrong.")
+        if not re.fullmatch(r"[0-9]{1,12}", ts):
+            raise Forbidden("The time is wrong.")
+        # Also what keeps a signed SMS status out, whose md5 covers id:phone:status:secret: "id:phone" is no number.
+        caller = e164_from_vendor(phone)
+        if caller is None:
+            raise InvalidRequest("`phone` must be a phone number.")
+        return CallReport(
+            CallVerdict.CONFIRMED, caller=caller, evidence=Evidence.PROVIDER_SIGNATURE, occurred_at=int(ts)
+        )
+
+
+def _read(body: bytes) -> _Reply | None:
+    """The reply in any of the four forms; None for anything else."""
+    answer = json_object(body)
+    if answer is not None:
+        if answer.get("error") or answer.get("error_code"):
+            words = answer.get("error")
+            return _Reply(
+                error_code=whole_number(answer.get("error_code")), error=words if isinstance(words, str) else ""
+            )
+        return _Reply(number=e164_from_vendor(answer.get("phone")))
+    text = text_of(body).strip()
+    if _BARE_NUMBER.fullmatch(text):
+        return _Reply(number=e164_from_vendor(text))
+    if found := _ERROR_FMT_0.fullmatch(text):
+        return _Reply(error_code=int(found[1]), error=found[2].strip())
+    if found := _ERROR_FMT_1.fullmatch(text):
+        return _Reply(error_code=int(found[1]), error="")
+    if _XML_START.match(text):
+        words_found, code_found = _XML_ERROR.search(text), _XML_ERROR_CODE.search(text)
+        if words_found or code_found:
+            return _Reply(
+                error_code=int(code_found[1]) if code_found else None, error=words_found[1] if words_found else ""
+            )
+        phone = _XML_PHONE.search(text)
+        return _Reply(number=e164_from_vendor(phone[1])) if phone else None
+    if found := _ERROR_FMT_2_UNTAGGED.fullmatch(text):
+        return _Reply(error_code=int(found[2]), error=found[1])
+    return None
