@@ -1,0 +1,112 @@
+"""What goes wrong next: faults that a test puts in and the vendors take out, oldest first."""
+
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
+
+from simulators.web import BadInputError
+
+PROVIDERS = ("ucaller", "telefon_ip", "smsc")
+
+ANSWER_MODES = ("timeout", "http_500", "malformed_json", "no_money", "bad_credentials", "number_refused")
+WEBHOOK_MODES = ("webhook_lost", "webhook_twice", "webhook_late")
+
+_WITH_WEBHOOKS = ("telefon_ip", "smsc")
+_STEPS = ("start", "repeat")
+
+# mode: (providers that can show it, the kinds of call that use it up)
+MODES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "timeout": (PROVIDERS, _STEPS),
+    "http_500": (PROVIDERS, _STEPS),
+    "malformed_json": (PROVIDERS, _STEPS),
+    "bad_credentials": (PROVIDERS, _STEPS),
+    "no_money": (PROVIDERS, ("start",)),
+    "number_refused": (PROVIDERS, ("start",)),
+    "webhook_lost": (_WITH_WEBHOOKS, ("dial",)),
+    "webhook_twice": (_WITH_WEBHOOKS, ("dial",)),
+    "webhook_late": (_WITH_WEBHOOKS, ("dial",)),
+    "webhook_before_reply": (_WITH_WEBHOOKS, ("start",)),
+    "pending_echoes_phone": (("telefon_ip",), ("check",)),
+    "repeat_405": (("ucaller",), ("repeat",)),
+}
+
+# The optional "on" of the body aims a fault of the answer itself at other calls than the usual ones.
+AIMS = {"start": ("start",), "repeat": ("repeat",), "check": ("check",), "any": ("start", "repeat", "check")}
+_AIMED = ("timeout", "http_500", "malformed_json", "bad_credentials")
+
+
+@dataclass
+class Fault:
+    """One fault.
+
+    `times_left` is None for a fault that stays until it is cleared; `calls` are the kinds of call that use it up;
+    `delay` (seconds after the call) steers webhook_late; `status` makes pending_echoes_phone name a status.
+    """
+
+    provider: str
+    mode: str
+    times_left: int | None
+    calls: tuple[str, ...]
+    delay: float | None = None
+    status: bool = False
+
+    @classmethod
+    def parse(cls, body: dict[str, object]) -> Self:
+        """Read the body of `POST /faults`; raises BadInputError."""
+        unknown = sorted(set(body) - {"provider", "mode", "times", "on", "delay", "status"})
+        if unknown:
+            raise BadInputError(f"unknown field: {', '.join(unknown)}")
+        provider, mode, times, aim = body.get("provider"), body.get("mode"), body.get("times", 1), body.get("on")
+        delay, status = body.get("delay"), body.get("status", False)
+        if provider not in PROVIDERS:
+            raise BadInputError(f"provider must be one of {', '.join(PROVIDERS)}")
+        if not isinstance(mode, str) or mode not in MODES:
+            raise BadInputError(f"mode must be one of {', '.join(MODES)}")
+        providers, calls = MODES[mode]
+        if provider not in providers:
+            raise BadInputError(f"{provider} cannot show {mode}; only {', '.join(providers)} can")
+        if times is not None and (type(times) is not int or times < 0):
+            raise BadInputError("times must be a whole number, or null or 0 for: until DELETE /faults")
+        if aim is not None:
+            if not isinstance(aim, str) or aim not in AIMS or mode not in _AIMED:
+                raise BadInputError(f"on must be one of {', '.join(AIMS)}, with one of {', '.join(_AIMED)}")
+            calls = AIMS[aim]
+        if delay is not None and (not isinstance(delay, int | float) or isinstance(delay, bool) or delay < 0):
+            raise BadInputError("delay must be a number of seconds")
+        if not isinstance(status, bool):
+            raise BadInputError("status must be true or false")
+        return cls(str(provider), mode, times or None, calls, delay, status)
+
+    def describe(self) -> dict[str, object]:
+        return {"provider": self.provider, "mode": self.mode, "times_left": self.times_left, "calls": list(self.calls)}
+
+
+class Faults:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        with self._lock:
+            self._faults.append(fault)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
+    def describe(self) -> list[dict[str, object]]:
+        with self._lock:
+            return [fault.describe() for fault in self._faults]
+
+    def take(self, provider: str, call: str, modes: Collection[str]) -> Fault | None:
+        """Use up the oldest fault of one of `modes` that this call ("start", "repeat", "check", "dial") meets."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.provider == provider and call in fault.calls and fault.mode in modes:
+                    if fault.times_left is not None:
+                        fault.times_left -= 1
+                        if fault.times_left == 0:
+                            self._faults.remove(fault)
+                    return fault
+        return None

@@ -1,0 +1,59 @@
+"""The telephone: which calls reached a number, and calling a number oneself."""
+
+import re
+import threading
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify
+
+from simulators.web import BadInputError, json_body, utc
+
+# Flash calls come from made-up numbers of the test block, ending in the code.
+CALLING_PREFIX = "+7900000"
+
+
+def normalise(number: str) -> str:
+    """Digits with the country code and no plus (7…) from +7…, 7… or the national 8… form; raises BadInputError."""
+    digits = re.sub(r"[\s()-]", "", number)
+    if re.fullmatch(r"8\d{10}", digits):
+        digits = "7" + digits[1:]
+    if not re.fullmatch(r"\+?[1-9]\d{7,14}", digits):
+        raise BadInputError("a phone number is +7…, 7… or 8…")
+    return digits.removeprefix("+")
+
+
+class Telephone:
+    """All telephones of the simulated world, by number."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._incoming: dict[str, list[dict[str, str]]] = {}
+
+    def ring(self, number: str, code: str) -> None:
+        """A flash call reaches `number` (digits, 7…) from a number that ends in `code`."""
+        with self._lock:
+            call = {"from": CALLING_PREFIX + code, "at": utc(self._clock())}
+            self._incoming.setdefault(number, []).append(call)
+
+    def incoming(self, number: str) -> list[dict[str, str]]:
+        with self._lock:
+            return list(self._incoming.get(number, []))
+
+
+def blueprint(telephone: Telephone, dial: Callable[[str, str], dict[str, object]]) -> Blueprint:
+    """The routes of the telephone; `dial(caller, dialled)` asks the vendors who answers."""
+    routes = Blueprint("telephone", __name__, url_prefix="/phone")
+
+    @routes.get("/<number>")
+    def incoming_calls(number: str) -> Response:
+        return jsonify(incoming_calls=telephone.incoming(normalise(number)))
+
+    @routes.post("/<number>/dial")
+    def call_number(number: str) -> Response:
+        dialled = json_body().get("number")
+        if not isinstance(dialled, str):
+            raise BadInputError('the body must be {"number": "+7…"}')
+        return jsonify(dial(normalise(number), normalise(dialled)))
+
+    return routes

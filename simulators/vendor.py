@@ -1,0 +1,126 @@
+"""What the simulated vendors share: the world they live in, faults, and the record of each request."""
+
+import contextlib
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from flask import Blueprint, Response, request
+
+from simulators.faults import ANSWER_MODES, Faults
+from simulators.journal import Journal, Record
+from simulators.telephone import Telephone
+from simulators.web import utc
+from simulators.webhooks import Job, Webhook, Webhooks, run_in_background, send_by_http
+
+TIMEOUT_SECONDS = 12  # longer than any caller of these vendors should wait
+
+
+class World:
+    """The state around the vendors; a test hands in its own clock (epoch seconds), sender, scheduler and wait."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        send: Callable[[Webhook], tuple[int, str]] = send_by_http,
+        run_later: Callable[[float, Job], None] = run_in_background,
+        hold: Callable[[], None] | None = None,
+    ) -> None:
+        self.clock = clock
+        self.stopping = threading.Event()
+        self.hold = hold or self._hold
+        self.faults = Faults()
+        self.journal = Journal()
+        self.telephone = Telephone(clock)
+        self.webhooks = Webhooks(clock, self.faults, send, run_later)
+
+    def _hold(self) -> None:
+        self.stopping.wait(TIMEOUT_SECONDS)
+
+
+class RefusalError(Exception):
+    """The vendor says no; carries its reply."""
+
+    def __init__(self, reply: Response) -> None:
+        super().__init__()
+        self.reply = reply
+
+
+class Vendor:
+    """One simulated vendor. Its state is touched only under `self.lock`, which is never held while waiting."""
+
+    name: ClassVar[str]
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.lock = threading.RLock()
+
+    def blueprint(self) -> Blueprint:
+        """The vendor's routes."""
+        raise NotImplementedError
+
+    def refusal(self, mode: str) -> RefusalError:
+        """How this vendor says no_money, bad_credentials or number_refused."""
+        raise NotImplementedError
+
+    def take_call(self, caller: str, dialled: str) -> tuple[bool, Webhook | None]:
+        """A phone calls a number (both digits, 7…): does this vendor answer, and what does it report, and where?"""
+        raise NotImplementedError
+
+    def serve(self, call: str, action: str, handle: Callable[[Record], Response]) -> Response:
+        """Answer one request by `handle`, unless a fault says otherwise, and keep a record of it.
+
+        `call` is "start", "repeat", "check" or "other" (which no fault meets).
+        """
+        # The path's template, since telefon-ip's path holds the token.
+        record = Record(self.name, request.method, str(request.url_rule), action, utc(self.world.clock()))
+        self.world.journal.add(record)
+        fault = self.world.faults.take(self.name, call, ANSWER_MODES)
+        mode = fault.mode if fault else None
+        if mode == "http_500":  # takes no effect: nothing is called, nothing billed
+            reply = Response("<html><body><h1>500 Internal Server Error</h1></body></html>", 500, mimetype="text/html")
+        else:
+            try:
+                if mode in ("no_money", "bad_credentials", "number_refused"):
+                    raise self.refusal(mode)
+                reply = handle(record)
+            except RefusalError as refusal:
+                reply = refusal.reply
+        if mode == "timeout":  # the request took effect, only its answer never comes
+            record.answer = "timeout"
+            self.world.hold()
+            return drop_connection()
+        if mode == "malformed_json":
+            reply.set_data(malform(reply.get_data()))
+        record.answer = reply.status_code
+        return reply
+
+    def call_before_reply(self, caller: str, dialled: str) -> None:
+        """With webhook_before_reply: the user dials at once, and the report is answered before the start is."""
+        if self.world.faults.take(self.name, "start", ("webhook_before_reply",)):
+            _, webhook = self.take_call(caller, dialled)
+            if webhook:
+                self.world.webhooks.report_now(webhook)
+
+
+def json_reply(body: object, status: int = 200) -> Response:
+    return Response(json.dumps(body, ensure_ascii=False, indent=4), status, mimetype="application/json")
+
+
+def malform(body: bytes) -> bytes:
+    """telefon-ip's documented sample, which lacks the comma after `url_image`; any other body is cut in half."""
+    without_comma = re.sub(rb'("url_image": "[^"]*"),', rb"\1", body)
+    return without_comma if without_comma != body else body[: len(body) // 2]
+
+
+def drop_connection() -> Response:
+    """Close the connection without an answer; the 504 is only seen where there is no connection, in a test client."""
+    connection = request.environ.get("werkzeug.socket")
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+    return Response(status=504)

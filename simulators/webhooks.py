@@ -1,0 +1,116 @@
+"""The vendors' reports of calls: sending them, and what became of each."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import requests
+
+from simulators.faults import WEBHOOK_MODES, Faults
+from simulators.web import utc
+
+CONNECT_AND_READ_SECONDS = (3.0, 15.0)
+
+Job = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A report ready to be sent: a GET to `url`, or a form-encoded POST when there is a `form`."""
+
+    provider: str
+    url: str
+    window: int
+    form: dict[str, str] | None = None
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.form is None else "POST"
+
+
+def send_by_http(webhook: Webhook) -> tuple[int, str]:
+    """Send and return (HTTP status, reply body); raises requests.RequestException."""
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy, no .netrc: the receiver is on this machine
+        reply = session.request(
+            webhook.method, webhook.url, data=webhook.form, timeout=CONNECT_AND_READ_SECONDS, allow_redirects=False
+        )
+        return reply.status_code, reply.text[:1000]
+
+
+def run_in_background(delay: float, job: Job) -> None:
+    """Run the job after `delay` seconds, in a thread that doesn't outlive the process."""
+    timer = threading.Timer(delay, job)
+    timer.daemon = True
+    timer.start()
+
+
+class Webhooks:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        faults: Faults,
+        send: Callable[[Webhook], tuple[int, str]] = send_by_http,
+        run_later: Callable[[float, Job], None] = run_in_background,
+    ) -> None:
+        self._clock = clock
+        self._faults = faults
+        self._send = send
+        self._run_later = run_later
+        self._lock = threading.Lock()
+        self._log: list[dict[str, object]] = []
+
+    def describe(self) -> list[dict[str, object]]:
+        """Every report, oldest first: "outcome" is waiting, answered, failed or lost."""
+        with self._lock:
+            return [dict(entry) for entry in self._log]
+
+    def report(self, webhook: Webhook) -> str:
+        """Report a call in the background, as the faults will have it; returns sent, twice, late or lost."""
+        fault = self._faults.take(webhook.provider, "dial", WEBHOOK_MODES)
+        match fault.mode if fault else None:
+            case "webhook_lost":
+                self._note(webhook, "lost")
+                return "lost"
+            case "webhook_twice":
+                self._send_later(0, webhook)
+                self._send_later(0, webhook)
+                return "twice"
+            case "webhook_late":
+                delay = fault.delay if fault and fault.delay is not None else webhook.window + 1
+                self._send_later(delay, webhook)
+                return "late"
+            case _:
+                self._send_later(0, webhook)
+                return "sent"
+
+    def report_now(self, webhook: Webhook) -> None:
+        """Report a call and wait for the answer."""
+        self._deliver(webhook, self._note(webhook, "waiting"))
+
+    def _send_later(self, delay: float, webhook: Webhook) -> None:
+        entry = self._note(webhook, "waiting")
+        self._run_later(delay, lambda: self._deliver(webhook, entry))
+
+    def _note(self, webhook: Webhook, outcome: str) -> dict[str, object]:
+        known: dict[str, object] = {
+            "provider": webhook.provider,
+            "method": webhook.method,
+            "url": webhook.url,
+            "form": webhook.form,
+        }
+        entry = known | {"outcome": outcome, "status": None, "body": None, "error": None, "at": utc(self._clock())}
+        with self._lock:
+            self._log.append(entry)
+        return entry
+
+    def _deliver(self, webhook: Webhook, entry: dict[str, object]) -> None:
+        result: dict[str, object] = {"at": utc(self._clock())}
+        try:
+            status, body = self._send(webhook)
+            result |= {"outcome": "answered", "status": status, "body": body}
+        except requests.RequestException as error:
+            # Only the kind of error: its text holds the URL with the token in it.
+            result |= {"outcome": "failed", "error": type(error).__name__}
+        with self._lock:
+            entry.update(result)

@@ -1,0 +1,233 @@
+"""Faults, webhooks, the record of requests, the telephone, and what the log may say."""
+
+import json
+import logging
+
+import pytest
+import requests
+
+from simulators.faults import MODES
+from simulators.webhooks import Webhook
+from tests.simulators.harness import BEARER, HOOK, TELEFON_IP, Simulators
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"mode": "timeout"}, "provider must be one of"),
+        ({"provider": "other", "mode": "timeout"}, "provider must be one of"),
+        ({"provider": "smsc", "mode": "other"}, "mode must be one of"),
+        ({"provider": "smsc", "mode": ["timeout"]}, "mode must be one of"),
+        ({"provider": "smsc", "mode": "timeout", "on": ["start"]}, "on must be"),
+        ({"provider": "smsc", "mode": "repeat_405"}, "smsc cannot show repeat_405"),
+        ({"provider": "ucaller", "mode": "webhook_lost"}, "ucaller cannot show webhook_lost"),
+        ({"provider": "smsc", "mode": "timeout", "times": "1"}, "times must be"),
+        ({"provider": "smsc", "mode": "timeout", "times": -1}, "times must be"),
+        ({"provider": "smsc", "mode": "timeout", "times": True}, "times must be"),
+        ({"provider": "smsc", "mode": "no_money", "on": "check"}, "on must be"),
+        ({"provider": "smsc", "mode": "timeout", "on": "dial"}, "on must be"),
+        ({"provider": "smsc", "mode": "webhook_late", "delay": "1"}, "delay must be"),
+        ({"provider": "telefon_ip", "mode": "pending_echoes_phone", "status": 1}, "status must be"),
+        ({"provider": "smsc", "mode": "timeout", "time": 1}, "unknown field: time"),
+        ([], "JSON object"),
+    ],
+)
+def test_bad_faults_are_named(simulators: Simulators, body: object, said: str) -> None:
+    response = simulators.client.post("/faults", json=body)
+    assert response.status_code == 400
+    assert said in response.get_json()["error"]
+    assert simulators.get("/faults") == {"faults": []}
+
+
+def test_a_body_that_is_no_json(simulators: Simulators) -> None:
+    assert simulators.client.post("/faults", data="mode=timeout").status_code == 400
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_can_be_set(simulators: Simulators, mode: str) -> None:
+    for provider in MODES[mode][0]:
+        simulators.fault(provider, mode)
+
+
+def test_faults_last_as_often_as_said_or_until_cleared(simulators: Simulators) -> None:
+    simulators.fault("telefon_ip", "http_500", times=2)
+    assert [simulators.start_telefon_ip().status_code for _ in range(3)] == [500, 500, 200]
+    for times in (None, 0):
+        simulators.fault("telefon_ip", "http_500", times=times)
+        assert [simulators.start_telefon_ip().status_code for _ in range(3)] == [500, 500, 500]
+        assert simulators.client.delete("/faults").status_code == 200
+        assert simulators.start_telefon_ip().status_code == 200
+
+
+def test_a_fault_of_a_start_waits_for_a_start_of_its_provider(simulators: Simulators) -> None:
+    data = simulators.start_telefon_ip().get_json()["data"]
+    simulators.fault("telefon_ip", "http_500")
+    simulators.check_telefon_ip(data["id"])
+    simulators.start_smsc()
+    assert simulators.start_telefon_ip().status_code == 500
+
+
+@pytest.mark.parametrize("mode", ["http_500", "timeout", "malformed_json"])
+@pytest.mark.parametrize("provider", ["ucaller", "telefon_ip", "smsc"])
+def test_only_a_500_takes_no_effect(simulators: Simulators, provider: str, mode: str) -> None:
+    simulators.fault(provider, mode)
+    if provider == "ucaller":
+        body = simulators.client.post("/ucaller/v1.0/initCall", json={"phone": 79000000003}, headers=BEARER).data
+    else:
+        body = (simulators.start_telefon_ip() if provider == "telefon_ip" else simulators.start_smsc()).data
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(body)
+    journal = simulators.get(f"/requests?provider={provider}")
+    assert journal["paid_calls"] == (0 if mode == "http_500" else 1)
+    expected = {"http_500": 500, "timeout": "timeout", "malformed_json": 200}[mode]
+    assert journal["requests"][0]["answer"] == expected
+    assert simulators.holds == (1 if mode == "timeout" else 0)
+
+
+def _dial_telefon_ip(simulators: Simulators) -> str:
+    data = simulators.start_telefon_ip().get_json()["data"]
+    return str(simulators.dial("79000000001", data["auth_phone"])["webhook"])
+
+
+def test_a_lost_webhook_is_listed_but_not_sent(simulators: Simulators) -> None:
+    simulators.fault("telefon_ip", "webhook_lost")
+    assert _dial_telefon_ip(simulators) == "lost"
+    assert simulators.sent == []
+    (listed,) = simulators.get("/webhooks")["webhooks"]
+    assert listed["outcome"] == "lost"
+    assert listed["url"].startswith(HOOK)
+    assert _dial_telefon_ip(simulators) == "sent"
+
+
+def test_a_webhook_can_come_twice(simulators: Simulators) -> None:
+    simulators.fault("telefon_ip", "webhook_twice")
+    assert _dial_telefon_ip(simulators) == "twice"
+    assert len(simulators.sent) == 2
+    assert simulators.sent[0] == simulators.sent[1]
+
+
+def test_a_late_webhook_comes_after_the_window_or_the_asked_delay(simulators: Simulators) -> None:
+    simulators.fault("telefon_ip", "webhook_late")
+    assert _dial_telefon_ip(simulators) == "late"
+    simulators.advance(120)
+    assert simulators.sent == []
+    assert simulators.get("/webhooks")["webhooks"][0]["outcome"] == "waiting"
+    simulators.advance(1)
+    assert len(simulators.sent) == 1
+    simulators.fault("telefon_ip", "webhook_late", delay=5)
+    _dial_telefon_ip(simulators)
+    simulators.advance(5)
+    assert len(simulators.sent) == 2
+
+
+def test_a_late_smsc_webhook_tells_the_time_of_the_call(simulators: Simulators) -> None:
+    simulators.set_smsc_handler()
+    simulators.fault("smsc", "webhook_late")
+    simulators.dial("79000000001", simulators.start_smsc().get_json()["phone"])
+    simulators.advance(301)
+    assert (simulators.sent[0].form or {})["ts"] == "1800000000"
+
+
+@pytest.mark.parametrize("provider", ["telefon_ip", "smsc"])
+def test_a_webhook_can_be_answered_before_the_start_is(simulators: Simulators, provider: str) -> None:
+    simulators.set_smsc_handler()
+    answers_at_webhook: list[object] = []
+
+    def receive(_: Webhook) -> tuple[int, str]:
+        # The vendor can be asked meanwhile: nothing is locked.
+        answers_at_webhook.append(simulators.get("/requests")["requests"][0]["answer"])
+        if provider == "telefon_ip":
+            assert simulators.check_telefon_ip(22760)["status"] == "ok"
+        return 404, "not yet"
+
+    simulators.on_webhook = receive
+    simulators.fault(provider, "webhook_before_reply")
+    response = simulators.start_telefon_ip() if provider == "telefon_ip" else simulators.start_smsc()
+    assert response.status_code == 200
+    assert answers_at_webhook == [None]
+    (listed,) = simulators.get("/webhooks")["webhooks"]
+    assert (listed["outcome"], listed["status"], listed["body"]) == ("answered", 404, "not yet")
+    assert simulators.get("/requests")["requests"][0]["answer"] == 200
+
+
+def test_a_webhook_that_fails_is_noted_without_its_address(simulators: Simulators) -> None:
+    def refuse(_: Webhook) -> tuple[int, str]:
+        raise requests.ConnectionError("http://secret.example")
+
+    simulators.on_webhook = refuse
+    _dial_telefon_ip(simulators)
+    (listed,) = simulators.get("/webhooks")["webhooks"]
+    assert (listed["outcome"], listed["status"], listed["error"]) == ("failed", None, "ConnectionError")
+
+
+def test_requests_are_recorded_by_provider(simulators: Simulators) -> None:
+    data = simulators.start_telefon_ip().get_json()["data"]
+    simulators.check_telefon_ip(data["id"])
+    simulators.start_smsc(psw="wrong")
+    telefon_ip = simulators.get("/requests?provider=telefon_ip")
+    assert telefon_ip["paid_calls"] == 1
+    assert telefon_ip["requests"][0] == {
+        "provider": "telefon_ip",
+        "method": "POST",
+        "path": "/telefon-ip/api/v1/authcalls/<token>/reverse_auth_phone_post",
+        "action": "reverse_auth_phone_post",
+        "at": "2027-01-15T08:00:00.000Z",
+        "phone": "+79000000001",
+        "paid": True,
+        "answer": 200,
+    }
+    assert [request["action"] for request in telefon_ip["requests"]] == [
+        "reverse_auth_phone_post",
+        "reverse_auth_phone_check",
+    ]
+    assert simulators.get("/requests?provider=smsc")["paid_calls"] == 0
+    assert len(simulators.get("/requests")["requests"]) == 3
+    assert simulators.client.get("/requests?provider=other").status_code == 400
+    simulators.client.delete("/requests")
+    assert simulators.get("/requests") == {"requests": [], "paid_calls": 0}
+
+
+@pytest.mark.parametrize("number", ["+79000000003", "%2B79000000003", "79000000003", "89000000003"])
+def test_a_telephone_has_one_number_in_every_form(simulators: Simulators, number: str) -> None:
+    simulators.ucaller("initCall", phone=79000000003, code="0427")
+    assert [call["from"][-4:] for call in simulators.incoming(number)] == ["0427"]
+    auth_phone = simulators.start_telefon_ip("89000000003").get_json()["data"]["auth_phone"]
+    assert simulators.dial(number, "8" + auth_phone[1:])["answered"] is True
+    assert "phone=89000000003&" in simulators.sent[0].url
+
+
+def test_a_telephone_refuses_nonsense(simulators: Simulators) -> None:
+    assert simulators.client.get("/phone/abc").status_code == 400
+    bodies: tuple[object, ...] = ({}, {"number": 79000000001}, {"number": "abc"}, [])
+    for body in bodies:
+        assert simulators.client.post("/phone/79000000001/dial", json=body).status_code == 400
+
+
+def test_overview_and_unknown_paths(simulators: Simulators) -> None:
+    overview = simulators.get("/")
+    assert overview["status"] == "ok"
+    assert "POST /phone/<number>/dial" in overview["calls"]
+    assert simulators.client.get("/nothing").status_code == 404
+
+
+def test_the_log_holds_templates_only(simulators: Simulators, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    simulators.client.get(f"{TELEFON_IP}/reverse_auth_phone_get?phone=89000000001")
+    simulators.client.get("/phone/79000000001")
+    simulators.client.get("/nothing/79000000001")
+
+    def fail(webhook: Webhook) -> tuple[int, str]:
+        raise KeyError(webhook.url)
+
+    simulators.on_webhook = fail
+    simulators.fault("telefon_ip", "webhook_before_reply")
+    assert simulators.start_telefon_ip().status_code == 500
+    said = [record.getMessage() for record in caplog.records]
+    assert said[:3] == [
+        "GET /telefon-ip/api/v1/authcalls/<token>/reverse_auth_phone_get 200",
+        "GET /phone/<number> 200",
+        "GET (no such path) 404",
+    ]
+    assert "KeyError" in caplog.text
+    assert "9000000001" not in caplog.text
+    assert TELEFON_IP not in caplog.text
