@@ -1,0 +1,18 @@
+"""Status and code check: what clients ask again and again."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from callverify import edge, wiring
+
+api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now())
+handler = api.handler
+
+
+@api.get("/verifications/<verification_id>")
+def status(verification_id: str) -> Response[str]:
+    return api.reply(wiring.service().status(api.caller, verification_id))
+
+
+@api.post("/verifications/<verification_id>/check")
+def check(verification_id: str) -> Response[str]:
+    return api.reply(wiring.service().check(api.caller, verification_id, api.body))

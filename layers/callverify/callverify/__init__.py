@@ -1,0 +1,1 @@
+"""callverify: proof that somebody holds a phone number, by a phone call."""

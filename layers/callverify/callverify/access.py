@@ -1,0 +1,148 @@
+"""Who is asking: API keys and client tokens, and the gateway policy that each of them earns."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from callverify.errors import ConfigurationFault, Unauthorized
+from callverify.keys import Keys
+from callverify.models import Caller, CallerKind, Clock, Mode, Scope
+
+REREAD_EVERY_SECONDS = 10
+
+ROUTES = {
+    Scope.WRITE: (
+        "POST/verifications",
+        "POST/verifications/*/check",
+        "POST/verifications/*/repeat",
+        "POST/verifications/*/cancel",
+    ),
+    Scope.READ: ("GET/verifications/*",),
+}
+CLIENT_TOKEN_ROUTES = ("GET/verifications/{id}", "POST/verifications/{id}/check", "POST/verifications/{id}/repeat")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    name: str
+    sha256: str
+    scopes: frozenset[str]
+    mode: Mode
+
+    @property
+    def id(self) -> str:
+        """What state is kept under for this key: stable, and not the key."""
+        return self.sha256[:16]
+
+
+def parse_api_keys(secret: str) -> list[ApiKey]:
+    """The keys in the secret `api-keys`: a JSON list of {"name", "sha256", "scopes", "mode"}.
+
+    Raises ConfigurationFault, naming the entry, when one is unusable: a list with a mistake in it opens nothing.
+    """
+    try:
+        entries = json.loads(secret or "[]")
+    except ValueError:
+        raise ConfigurationFault("api-keys", "the secret is not valid JSON") from None
+    if not isinstance(entries, list):
+        raise ConfigurationFault("api-keys", "the secret must be a JSON list")
+    return [_api_key(number, entry) for number, entry in enumerate(entries)]
+
+
+def _api_key(number: int, entry: Any) -> ApiKey:
+    try:
+        key = ApiKey(
+            name=str(entry["name"]),
+            sha256=str(entry["sha256"]).lower(),
+            scopes=frozenset(Scope(scope) for scope in entry["scopes"]),
+            mode=Mode(entry["mode"]),
+        )
+        if len(bytes.fromhex(key.sha256)) != hashlib.sha256().digest_size:
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise ConfigurationFault(
+            f"api-keys[{number}]",
+            "each key needs a name, the hex sha256 of the key, scopes out of "
+            f"{', '.join(Scope)}, and a mode out of {', '.join(Mode)}",
+        ) from None
+    return key
+
+
+class Access:
+    """Finds out who holds a credential. `read_api_keys(force)` gives the secret, from the cache unless forced."""
+
+    def __init__(self, *, keys: Callable[[], Keys], read_api_keys: Callable[[bool], str], clock: Clock) -> None:
+        self._keys = keys
+        self._read_api_keys = read_api_keys
+        self._clock = clock
+        self._reread_at = float("-inf")
+
+    def caller(self, authorization: str) -> Caller:
+        """The holder of `Authorization: Bearer <credential>`. Raises Unauthorized."""
+        kind, _, credential = authorization.strip().partition(" ")
+        credential = credential.strip()
+        if kind.lower() != "bearer" or not credential:
+            raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.")
+        if credential.startswith("cvt."):
+            return self._client(credential)
+        return self._server(credential)
+
+    def _client(self, token: str) -> Caller:
+        opened = self._keys().open_client_token(token)
+        if opened is None or self._clock() >= opened[1]:
+            raise Unauthorized("The client token is not valid, or no longer.")
+        return Caller(CallerKind.CLIENT_TOKEN, verification_id=opened[0], expires_at=opened[1])
+
+    def _server(self, credential: str) -> Caller:
+        digest = hashlib.sha256(credential.encode()).hexdigest()
+        key = _find(digest, parse_api_keys(self._read_api_keys(False)))
+        if key is None and self._clock() >= self._reread_at + REREAD_EVERY_SECONDS:
+            # It may have been made a moment ago: look again, but not at every guess.
+            self._reread_at = self._clock()
+            key = _find(digest, parse_api_keys(self._read_api_keys(True)))
+        if key is None:
+            raise Unauthorized("The API key is not known.")
+        return Caller(CallerKind.API_KEY, key_id=key.id, mode=key.mode, scopes=key.scopes)
+
+
+def _find(digest: str, keys: Sequence[ApiKey]) -> ApiKey | None:
+    """The key with this digest. Every key is compared, each in constant time."""
+    found = None
+    for key in keys:
+        if hmac.compare_digest(key.sha256, digest):
+            found = key
+    return found
+
+
+def policy(caller: Caller, method_arn: str) -> dict[str, Any]:
+    """The authorizer's answer: every route that the credential may use, since the gateway caches it by that alone.
+
+    Who may use none is denied by name: an answer without statements would be an error.
+    """
+    api, stage = method_arn.split("/")[:2]
+    if caller.kind is CallerKind.CLIENT_TOKEN:
+        routes = [route.format(id=caller.verification_id) for route in CLIENT_TOKEN_ROUTES]
+    else:
+        routes = [route for scope in Scope if scope in caller.scopes for route in ROUTES[scope]]
+    statement = {
+        "Action": "execute-api:Invoke",
+        "Effect": "Allow" if routes else "Deny",
+        "Resource": [f"{api}/{stage}/{route}" for route in routes or ["*"]],
+    }
+    return {
+        "principalId": caller.key_id or caller.verification_id,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": {
+            "kind": caller.kind,
+            "key_id": caller.key_id,
+            "mode": caller.mode,
+            "scopes": " ".join(sorted(caller.scopes)),
+            "verification_id": caller.verification_id or "",
+            "expires_at": caller.expires_at,
+        },
+    }

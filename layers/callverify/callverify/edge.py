@@ -1,0 +1,168 @@
+"""Between API Gateway and the service: routes, who is asking, bodies in, JSON and problems out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from callverify.access import policy
+from callverify.errors import CallverifyError, InternalError, InvalidRequest, NotFound, Unauthorized
+from callverify.inputs import MAX_BODY_BYTES
+from callverify.models import Caller, CallerKind, InboundWebhook, Mode, Verification
+from callverify.resource import resource
+from callverify.service import Reply
+from callverify.telemetry import Telemetry, logger
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+MAX_WEBHOOK_FIELDS = 50
+
+__all__ = ["Api", "policy"]
+
+
+class Api:
+    """The routes of one function. Every error leaves as a problem, and none with a word of what it must not tell."""
+
+    def __init__(self, telemetry: Callable[[], Telemetry], now: Callable[[], float]) -> None:
+        self._telemetry = telemetry
+        self._now = now
+        self._resolver = APIGatewayRestResolver()
+        self.get, self.post = self._resolver.get, self._resolver.post
+        self.route = self._resolver.route
+        self._resolver.exception_handler(CallverifyError)(self._problem)
+        self._resolver.exception_handler(Exception)(self._unexpected)
+        self._resolver.not_found(lambda error: self._problem(NotFound("No such resource.")))
+
+    def handler(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        logger.clear_state()
+        logger.append_keys(request_id=_request_id(event))
+        return self._resolver.resolve(event, context)
+
+    @property
+    def event(self) -> APIGatewayProxyEvent:
+        return self._resolver.current_event
+
+    # In
+
+    @property
+    def caller(self) -> Caller:
+        """Who is asking, from the authorizer's context. Raises Unauthorized when there is none."""
+        context = self.event.raw_event.get("requestContext") or {}
+        found = context.get("authorizer") or {}
+        try:
+            return Caller(
+                kind=CallerKind(found.get("kind", "")),
+                key_id=found.get("key_id", ""),
+                mode=Mode(found.get("mode", "")),
+                scopes=frozenset(found.get("scopes", "").split()),
+                verification_id=found.get("verification_id") or None,
+                expires_at=int(found.get("expires_at") or 0),
+                address=(context.get("identity") or {}).get("sourceIp"),
+            )
+        except ValueError:
+            raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.") from None
+
+    @property
+    def body(self) -> str | None:
+        """The request's body as text, at most 16 KB of it. Raises InvalidRequest."""
+        raw = self.event.raw_event
+        body = raw.get("body")
+        if body is not None and len(body) > 2 * MAX_BODY_BYTES:
+            raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
+        if body and raw.get("isBase64Encoded"):
+            try:
+                body = base64.b64decode(body, validate=True).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                raise InvalidRequest("The body is not UTF-8 text.") from None
+        return body
+
+    @property
+    def idempotency_key(self) -> str | None:
+        return self.event.headers.get("Idempotency-Key")
+
+    @property
+    def base_url(self) -> str:
+        """What links to this API begin with: the domain and stage that this request came to."""
+        context = self.event.raw_event.get("requestContext") or {}
+        return f"https://{context.get('domainName', '')}/{context.get('stage', '')}"
+
+    def webhook(self, token: str, verification_id: str | None = None) -> InboundWebhook:
+        """The provider's request: the parameters of query and body together, however often each is given."""
+        raw = self.event.raw_event
+        query: Mapping[str, list[str]] = raw.get("multiValueQueryStringParameters") or {}
+        pairs = [(name, value) for name, values in query.items() for value in values]
+        pairs += self._form()
+        parameters: dict[str, tuple[str, ...]] = {}
+        for name, value in pairs:
+            parameters[name] = (*parameters.get(name, ()), value)
+        return InboundWebhook(parameters, token, verification_id)
+
+    def _form(self) -> list[tuple[str, str]]:
+        body = self.body
+        if not body:
+            return []
+        if len(body.encode()) > MAX_BODY_BYTES:
+            raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
+        if "json" in (self.event.headers.get("Content-Type") or ""):
+            return _scalars(body)
+        try:
+            return parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_WEBHOOK_FIELDS)
+        except ValueError:
+            raise InvalidRequest("The body is not a form.") from None
+
+    # Out
+
+    def reply(self, answer: Reply | Verification, *, created: bool = False) -> Response[str]:
+        """The resource, with what belongs to this call alone."""
+        if isinstance(answer, Verification):
+            answer = Reply(answer)
+        body = resource(answer.verification, self._now())
+        if answer.valid is not None:
+            body["valid"] = answer.valid
+        if answer.client_token is not None:
+            body["client_token"] = answer.client_token
+        headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
+        return _json(201 if created and not answer.replayed else 200, body, "application/json", headers)
+
+    def acknowledge(self) -> Response[str]:
+        """What a provider's webhook is answered with."""
+        return Response(200, "text/plain", "OK", headers={"Cache-Control": "no-store"})
+
+    def _problem(self, error: CallverifyError) -> Response[str]:
+        if error.limit:
+            self._telemetry().count("LimitsReached", limit=error.limit)
+        headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+        if error.replayed:
+            headers["Idempotent-Replayed"] = "true"
+        body = error.problem(_request_id(self.event.raw_event))
+        return _json(int(error.status), body, "application/problem+json", headers)
+
+    def _unexpected(self, error: Exception) -> Response[str]:
+        self._telemetry().unexpected(error)
+        return self._problem(InternalError("Something went wrong on our side. Quote the `request_id`."))
+
+
+def _json(status: int, body: Mapping[str, Any], content_type: str, headers: Mapping[str, str]) -> Response[str]:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Response(status, content_type, text, headers={"Cache-Control": "no-store", **headers})
+
+
+def _scalars(body: str) -> list[tuple[str, str]]:
+    """The plain members of a JSON object; nested ones are as good as missing."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object or a form.")
+    return [(name, str(member)) for name, member in value.items() if isinstance(member, str | int)]
+
+
+def _request_id(event: Mapping[str, Any]) -> str:
+    return str((event.get("requestContext") or {}).get("requestId", ""))

@@ -1,0 +1,61 @@
+"""Phone numbers: parse and judge what callers send, and bring what vendors send into E.164."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from callverify.errors import CountryNotAllowed, InvalidPhone
+from callverify.models import Phone
+
+_ALLOWED_CHARACTERS = re.compile(r"\+?[0-9 ().\-\u00a0]{4,40}")
+
+
+def parse_phone(text: str, *, default_country: str, allowed_countries: Collection[str]) -> Phone:
+    """The mobile number that `text` names, in E.164 or in a national format of `default_country` (ISO 3166-1 alpha-2).
+
+    Raises InvalidPhone for anything that is not a possible mobile number, and CountryNotAllowed for a region that is
+    not in `allowed_countries`. The region is that of the number's own range: +7 7xx is Kazakhstan.
+    """
+    # Imported here: the functions that never parse a caller's number should not wait for it (about 60 ms).
+    import phonenumbers
+    from phonenumbers import PhoneNumberType
+
+    if not _ALLOWED_CHARACTERS.fullmatch(text.strip()):
+        raise InvalidPhone(
+            "`phone` must be a number in E.164 such as +79000000101, or in the national format of "
+            f"{default_country}, without letters or an extension."
+        )
+    try:
+        number = phonenumbers.parse(text, default_country)
+    except phonenumbers.NumberParseException:
+        raise InvalidPhone(
+            f"`phone` is not a number. Send E.164 such as +79000000101, or the national format of {default_country}."
+        ) from None
+    if number.extension or not phonenumbers.is_valid_number(number):
+        raise InvalidPhone("`phone` is not a number that exists in any country's numbering plan.")
+    region = phonenumbers.region_code_for_number(number) or ""
+    kind = phonenumbers.number_type(number)
+    if kind not in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE):
+        raise InvalidPhone("`phone` is not a mobile number. Only mobile numbers can be verified by a call.")
+    if region not in allowed_countries:
+        raise CountryNotAllowed(
+            f"Numbers of {region or 'this region'} are not allowed. Allowed: {', '.join(sorted(allowed_countries))}."
+        )
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Phone(e164=e164, region=region, mask=_mask(e164, len(str(number.country_code))))
+
+
+def _mask(e164: str, country_code_length: int) -> str:
+    head = 1 + country_code_length
+    return e164[:head] + "*" * (len(e164) - head - 4) + e164[-4:]
+
+
+def e164_from_vendor(text: object) -> str | None:
+    """The E.164 form of a number as a vendor writes it (7…, or 8… in Russia, with or without +), or None."""
+    digits = re.sub(r"[\s()\-]", "", str(text)).removeprefix("+") if isinstance(text, str | int) else ""
+    if not re.fullmatch(r"[0-9]{7,15}", digits):
+        return None
+    if len(digits) == 11 and digits.startswith("8"):
+        digits = "7" + digits[1:]
+    return "+" + digits

@@ -1,0 +1,56 @@
+"""The verification as callers see it: an allow-list, so that nothing new on the record gets out by itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from callverify.models import Challenge, Method, Status, Verification
+
+
+def resource(verification: Verification, now: float) -> dict[str, Any]:
+    """The JSON resource as of `now`: no code, no hash, no vendor id, and the phone masked."""
+    status, reason = verification.status_at(now)
+    flash = verification.method is Method.FLASH_CALL
+    remaining = max(0, verification.guess_limit - verification.guesses)
+    return {
+        "id": verification.id,
+        "mode": verification.mode,
+        "status": status,
+        "reason": reason,
+        "evidence": verification.evidence,
+        "method": verification.method,
+        "provider": verification.provider,
+        "phone": verification.phone_mask,
+        "challenge": _challenge(verification.challenge),
+        "attempts_remaining": remaining if flash else None,
+        "repeats_remaining": verification.repeats_remaining if status is Status.PENDING else 0,
+        "attempts": [
+            {
+                "method": attempt.method,
+                "provider": attempt.provider,
+                "outcome": attempt.outcome,
+                "reason": attempt.reason,
+                "at": timestamp(attempt.at),
+            }
+            for attempt in verification.attempts
+        ],
+        "reference": verification.reference,
+        "metadata": dict(verification.metadata),
+        "created_at": timestamp(verification.created_at),
+        "expires_at": timestamp(verification.expires_at),
+        "verified_at": timestamp(verification.verified_at) if verification.verified_at is not None else None,
+    }
+
+
+def _challenge(challenge: Challenge | None) -> dict[str, Any] | None:
+    if challenge is None:
+        return None
+    if challenge.number is not None:
+        return {"type": challenge.type, "number": challenge.number, "tel_uri": f"tel:{challenge.number}"}
+    return {"type": challenge.type, "length": challenge.length}
+
+
+def timestamp(seconds: int) -> str:
+    """Epoch seconds as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

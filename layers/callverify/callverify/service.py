@@ -1,0 +1,1031 @@
+"""The policy: what a start, a status read, a check, a repeat, a cancel and a provider's report do to a verification."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from callverify import errors, inputs
+from callverify.keys import Keys
+from callverify.models import (
+    Attempt,
+    Caller,
+    CallerKind,
+    CallOrder,
+    CallReport,
+    CallVerdict,
+    Cause,
+    Challenge,
+    Clock,
+    Deadline,
+    EndReason,
+    Evidence,
+    InboundWebhook,
+    Method,
+    Mode,
+    Outcome,
+    Phone,
+    ProviderName,
+    Result,
+    Scope,
+    Status,
+    Step,
+    StepKind,
+    Verification,
+)
+from callverify.phone import parse_phone
+from callverify.providers.base import Provider
+from callverify.store import (
+    AlreadyUsed,
+    CalendarLimit,
+    Cooldown,
+    GuessLimit,
+    IdempotencyRecord,
+    KeyTaken,
+    Limit,
+    LimitReached,
+    NotLive,
+    PhoneLocked,
+    RollingLimit,
+    SmscBusy,
+    Store,
+)
+from callverify.test_numbers import (
+    ANSWER_AFTER_SECONDS,
+    TEST_CODE,
+    TEST_NUMBER_TO_CALL,
+    TEST_NUMBERS,
+    TEST_REPEATS,
+    Scenario,
+)
+
+VENDOR_SECONDS = 8.0
+READ_BACK_SECONDS = 5.0
+POLL_EVERY_SECONDS = 3
+TAKE_OVER_AFTER_SECONDS = 15
+MAX_ATTEMPTS = 3
+ANOTHER_WAY_SECONDS = 10 * 60
+MAX_PHONE_MISMATCHES = 3
+DAY, HOUR, TEN_MINUTES = 24 * 60 * 60, 60 * 60, 10 * 60
+
+METHODS = {
+    ProviderName.UCALLER: Method.FLASH_CALL,
+    ProviderName.TELEFON_IP: Method.REVERSE_CALL,
+    ProviderName.SMSC: Method.REVERSE_CALL,
+}
+DEFAULT_WINDOWS = {ProviderName.UCALLER: 300, ProviderName.TELEFON_IP: 120, ProviderName.SMSC: 300}
+FLASH_LIMITS = frozenset({"phone_day", "prefix_10m", "key_paid_day", "stack_paid_hour", "phone_guesses"})
+_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator can set. Limits are counts, except `phone_cooldown` (seconds)."""
+
+    default_country: str = "RU"
+    allowed_countries: Collection[str] = ("RU",)
+    windows: Mapping[ProviderName, int] = field(default_factory=lambda: dict(DEFAULT_WINDOWS))
+    provider_order: Sequence[ProviderName] = (ProviderName.TELEFON_IP, ProviderName.SMSC, ProviderName.UCALLER)
+    return_origins: Collection[str] = ()
+    public_base_url: str | None = None
+    phone_cooldown: int = 20
+    phone_10m: int = 5
+    ip_10m: int = 20
+    phone_day: int = 15
+    prefix_10m: int = 30
+    key_paid_day: int = 1000
+    stack_paid_hour: int = 2000
+    verification_guesses: int = 5
+    phone_guesses: int = 9
+
+
+class Observer(Protocol):
+    """Where the service tells what happens. Nothing that it is told holds a number, a code or a credential."""
+
+    def count(self, metric: str, **dimensions: str) -> None: ...
+
+    def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A verification to answer with. `replayed`: the answer to an Idempotency-Key that was seen before."""
+
+    verification: Verification
+    client_token: str | None = None
+    replayed: bool = False
+    valid: bool | None = None
+
+
+class Service:
+    """The verification service. `providers` gives the configured ones by name, in the operator's order."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        keys: Keys,
+        policy: Policy,
+        providers: Callable[[], Mapping[ProviderName, Provider]],
+        observer: Observer,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._policy = policy
+        self._providers = providers
+        self._observer = observer
+        self._clock = clock
+
+    def now(self) -> int:
+        return int(self._clock())
+
+    # Start
+
+    def start(self, caller: Caller, body: str | None, *, idempotency_key: str | None, base_url: str) -> Reply:
+        """Begin a verification. `base_url` is what links to this API begin with, unless the operator set another.
+
+        Raises the errors of a start, judged in this order: idempotency, validation, country, verification in
+        progress, limits, provider.
+        """
+        self._require(caller, Scope.WRITE)
+        idempotency = self._idempotency(caller.key_id, idempotency_key, "start", body)
+        if idempotency and (reply := self._replay(idempotency, body, base_url)):
+            return reply
+        request = inputs.parse_start(body, methods=METHODS, return_origins=self._policy.return_origins)
+        if caller.mode is Mode.TEST:
+            return self._start_test(caller, request, idempotency)
+        phone = self._parse_phone(request.phone)
+        if phone.e164 in TEST_NUMBERS:
+            raise errors.InvalidPhone("This is a test number. Use it with a key of mode `test`.")
+        if request.end_user_ip is None:
+            self._observer.count("StartsWithoutEndUserIp")
+        candidates = self._candidates(request)
+        verification = self._new_verification(caller, request, phone)
+        if not candidates:
+            self._refuse_if_in_progress(verification)
+            raise errors.NoProviderAvailable("No configured provider can do this verification.")
+        refusal: errors.CallverifyError | None = None
+        for index, provider in enumerate(candidates):
+            verification = self._at_provider(verification, provider)
+            limits = self._limits(verification, provider.method, verification.address_hash)
+            try:
+                self._begin(verification, limits, idempotency)
+            except KeyTaken:
+                return self._replay_now(idempotency, body, base_url)
+            except LimitReached as reached:
+                refusal = refusal or _rate_limited(reached)
+                if reached.limit not in FLASH_LIMITS:
+                    break
+            except SmscBusy as busy:
+                refusal = refusal or errors.NoProviderAvailable(
+                    "An earlier request of this phone may still be answered by a call. Try again after `retry_after`.",
+                    retry_after=max(1, busy.until - self.now()),
+                )
+            else:
+                verification = self._ask(verification, phone, candidates[index:], base_url)
+                return Reply(verification, self._client_token(verification))
+        raise refusal or errors.InternalError("No provider was judged.")
+
+    def _parse_phone(self, text: str) -> Phone:
+        return parse_phone(
+            text,
+            default_country=self._policy.default_country,
+            allowed_countries=self._policy.allowed_countries,
+        )
+
+    def _candidates(self, request: inputs.StartRequest) -> list[Provider]:
+        return [
+            provider
+            for provider in self._providers().values()
+            if request.provider in (None, provider.name)
+            and request.method in (None, provider.method)
+            and provider.method in request.allowed_methods
+        ]
+
+    def _new_verification(self, caller: Caller, request: inputs.StartRequest, phone: Phone) -> Verification:
+        """A record without a provider yet: `_at_provider` completes it."""
+        now = self.now()
+        address = request.end_user_ip
+        return Verification(
+            id=_new_id(caller.mode),
+            mode=caller.mode,
+            status=Status.PENDING,
+            method=Method.REVERSE_CALL,
+            provider=ProviderName.TELEFON_IP,
+            phone_mask=phone.mask,
+            phone_hash=self._keys.hash_phone(phone.e164),
+            block_hash=self._keys.hash_block(phone.e164),
+            key_id=caller.key_id,
+            created_at=now,
+            expires_at=now,
+            attempts=(),
+            steps=(Step(1, StepKind.START, claimed_at=now),),
+            allowed_methods=request.allowed_methods,
+            guess_limit=self._policy.verification_guesses,
+            reference=request.reference,
+            metadata=request.metadata,
+            locale=request.locale,
+            return_url=request.return_url,
+            address_hash=self._keys.hash_address(address) if address else None,
+        )
+
+    def _at_provider(self, verification: Verification, provider: Provider) -> Verification:
+        at = verification.created_at
+        attempt = Attempt(1, 1, provider.method, provider.name, Result.STARTING, at)
+        return replace(
+            verification,
+            method=provider.method,
+            provider=provider.name,
+            attempts=(attempt,),
+            expires_at=at + provider.window,
+            poll_after=at + POLL_EVERY_SECONDS,
+        )
+
+    def _begin(
+        self, verification: Verification, limits: Sequence[Limit], idempotency: IdempotencyRecord | None
+    ) -> None:
+        record = replace(idempotency, verification_id=verification.id) if idempotency else None
+        dead_lock = None
+        while True:
+            try:
+                return self._store.begin(verification, limits=limits, idempotency=record, dead_lock=dead_lock)
+            except PhoneLocked as locked:
+                if locked.verification_id == dead_lock:
+                    raise
+                self._refuse_if_live(locked.verification_id, verification)
+                dead_lock = locked.verification_id
+
+    def _refuse_if_in_progress(self, verification: Verification) -> None:
+        held_by = self._store.live_verification_id(verification.phone_hash, self.now())
+        if held_by:
+            self._refuse_if_live(held_by, verification)
+
+    def _refuse_if_live(self, verification_id: str, wanted: Verification) -> None:
+        now = self.now()
+        live = self._store.get(verification_id, now)
+        if live is None or not live.is_live(now):
+            return
+        own = live.key_id == wanted.key_id and live.reference is not None and live.reference == wanted.reference
+        raise errors.VerificationInProgress(
+            "A verification of this phone is in progress. Go on with it, cancel it, or wait until it ends.",
+            retry_after=max(1, live.expires_at - now),
+            verification_id=live.id if own else None,
+        )
+
+    def _limits(self, verification: Verification, method: Method, address_hash: str | None) -> list[Limit]:
+        """What one more start or repeat is counted against."""
+        policy, phone = self._policy, verification.phone_hash
+        limits: list[Limit] = [
+            self._cooldown(verification),
+            RollingLimit("phone_10m", phone, policy.phone_10m, TEN_MINUTES),
+        ]
+        if address_hash:
+            limits.append(RollingLimit("ip_10m", address_hash, policy.ip_10m, TEN_MINUTES))
+        return [*limits, *self._flash_limits(verification)] if method is Method.FLASH_CALL else limits
+
+    def _flash_limits(self, verification: Verification) -> list[Limit]:
+        policy, phone = self._policy, verification.phone_hash
+        return [
+            RollingLimit("phone_day", phone, policy.phone_day, DAY),
+            RollingLimit("prefix_10m", verification.block_hash, policy.prefix_10m, TEN_MINUTES),
+            CalendarLimit("key_paid_day", verification.key_id, policy.key_paid_day, DAY),
+            CalendarLimit("stack_paid_hour", "stack", policy.stack_paid_hour, HOUR),
+            GuessLimit(phone, policy.phone_guesses),
+        ]
+
+    def _cooldown(self, verification: Verification) -> Cooldown:
+        return Cooldown(verification.phone_hash, self._policy.phone_cooldown, reply_within=int(VENDOR_SECONDS))
+
+    # Asking providers
+
+    def _ask(
+        self, verification: Verification, phone: Phone, candidates: Sequence[Provider], base_url: str
+    ) -> Verification:
+        """Ask the provider of the current attempt, the first of `candidates`, and the others in turn when it fails.
+
+        Raises ProviderRejected or ProviderUnavailable when none is left; the verification has then ended.
+        """
+        deadline = Deadline.after(VENDOR_SECONDS)
+        provider, *others = candidates
+        while True:
+            outcome = self._start_call(provider, verification, phone, base_url, deadline, len(others))
+            self._observer.provider_answered(verification, "start", outcome)
+            if outcome.code_differs:
+                self._observer.count("CodeDiffers", provider=provider.name, method=provider.method)
+            if outcome.result is Result.STARTED or _may_be_ringing(provider, outcome):
+                return self._record_started(verification, provider, outcome)
+            verification, next_providers = self._go_on(verification, outcome, others)
+            if not next_providers:
+                return verification
+            provider, *others = next_providers
+
+    def _start_call(
+        self,
+        provider: Provider,
+        verification: Verification,
+        phone: Phone,
+        base_url: str,
+        deadline: Deadline,
+        others: int,
+    ) -> Outcome:
+        number = verification.attempt.number
+        flash = provider.method is Method.FLASH_CALL
+        order = CallOrder(
+            phone=phone,
+            unique=f"{verification.id}-{number}",
+            code=self._keys.code(verification.id, number) if flash else None,
+            webhook_url=self._webhook_url(provider, verification.id, base_url),
+        )
+        tries = 2 if provider.resends_safely else 1
+        outcome = provider.start(order, deadline.within(deadline.remaining() / (others + tries)))
+        if outcome.result is Result.UNKNOWN and provider.resends_safely:
+            again = provider.start(order, deadline.within(deadline.remaining() / (others + 1)))
+            # Anything but a success would speak of the second sending alone: the first may be ringing.
+            if again.result is Result.STARTED:
+                return again
+        return outcome
+
+    def _webhook_url(self, provider: Provider, verification_id: str, base_url: str) -> str:
+        base = self._policy.public_base_url or base_url
+        path = provider.name.replace("_", "-")
+        return f"{base}/webhooks/{path}/{verification_id}/{self._keys.webhook_token(verification_id)}"
+
+    def _record_started(self, verification: Verification, provider: Provider, outcome: Outcome) -> Verification:
+        started = outcome.result is Result.STARTED
+        if started:
+            self._observer.count("Started", provider=provider.name, method=provider.method)
+        try:
+            return self._store.record_started(
+                verification,
+                result=outcome.result,
+                cause=outcome.cause,
+                challenge=outcome.challenge or Challenge.enter_digits(),
+                call_id=outcome.call_id,
+                # Without the vendor's id there is nothing that a repeat could name.
+                repeats_remaining=provider.free_repeats if outcome.call_id else 0,
+                now=self.now(),
+                cooldown=self._cooldown(verification),
+            )
+        except NotLive:
+            return self._fresh(verification)
+
+    def _go_on(
+        self, verification: Verification, outcome: Outcome, others: Sequence[Provider]
+    ) -> tuple[Verification, Sequence[Provider]]:
+        """Turn to the next provider that may still be asked, or end the verification and raise why."""
+        now = self.now()
+        failed = (outcome.result, outcome.cause)
+        for index, provider in enumerate(others):
+            if verification.attempt.number >= MAX_ATTEMPTS:
+                break
+            # A reverse call that may be paid for already is followed by no flash call, which costs for certain.
+            if outcome.result is Result.UNKNOWN and provider.method is not Method.REVERSE_CALL:
+                continue
+            attempt = Attempt(
+                verification.attempt.number + 1,
+                verification.step.number,
+                provider.method,
+                provider.name,
+                Result.STARTING,
+                now,
+            )
+            flash = provider.method is Method.FLASH_CALL
+            try:
+                changed = self._store.begin_attempt(
+                    verification,
+                    attempt,
+                    window=provider.window,
+                    now=now,
+                    failed=failed,
+                    limits=self._flash_limits(verification) if flash else (),
+                    poll_after=now + POLL_EVERY_SECONDS,
+                )
+            except (LimitReached, SmscBusy):
+                continue
+            except NotLive:
+                return self._fresh(verification), ()
+            return changed, others[index:]
+        rejected = outcome.result is Result.REJECTED
+        error = _provider_error("provider_rejected" if rejected else "provider_unavailable", verification.id)
+        self._observer.count("Failed", provider=verification.provider, method=verification.method)
+        try:
+            self._store.end(
+                verification,
+                Status.FAILED,
+                EndReason.PROVIDER_REJECTED if rejected else EndReason.PROVIDER_UNAVAILABLE,
+                now=now,
+                failed=failed,
+                step_error=error.code,
+                cooldown=self._cooldown(verification),
+            )
+        except NotLive:
+            return self._fresh(verification), ()
+        raise error
+
+    # Idempotency
+
+    def _idempotency(
+        self, scope: str, idempotency_key: str | None, operation: str, body: str | None
+    ) -> IdempotencyRecord | None:
+        key = inputs.parse_idempotency_key(idempotency_key)
+        if key is None:
+            return None
+        return IdempotencyRecord(
+            key_hash=self._keys.hash_idempotency_key(scope, key),
+            body_hash=self._keys.hash_body(f"{operation}\n{inputs.canonical(body)}"),
+            verification_id="",
+            step=1,
+        )
+
+    def _replay_now(
+        self, idempotency: IdempotencyRecord | None, body: str | None, base_url: str
+    ) -> Reply:
+        """The answer after another request with this key came first."""
+        reply = self._replay(idempotency, body, base_url) if idempotency else None
+        if reply is None:
+            raise errors.IdempotencyInProgress("A request with this Idempotency-Key is in progress.", retry_after=1)
+        return reply
+
+    def _replay(self, idempotency: IdempotencyRecord, body: str | None, base_url: str) -> Reply | None:
+        """The first answer again, built from the verification; None for a key that is new.
+
+        Raises what the first answer raised, IdempotencyKeyReused and IdempotencyInProgress.
+        """
+        now = self.now()
+        known = self._store.idempotency_record(idempotency.key_hash, now)
+        if known is None:
+            return None
+        if not hmac.compare_digest(known.body_hash, idempotency.body_hash):
+            raise errors.IdempotencyKeyReused(
+                "This Idempotency-Key was used with another request. Use a new key for a new request."
+            )
+        verification = self._store.get(known.verification_id, now)
+        if verification is None:
+            raise errors.NotFound("The verification of this Idempotency-Key is no longer kept.")
+        step = verification.steps[known.step - 1]
+        if not step.done and step is verification.step and verification.is_live(now):
+            wait = step.claimed_at + TAKE_OVER_AFTER_SECONDS - now
+            if wait > 0:
+                raise errors.IdempotencyInProgress(
+                    "A request with this Idempotency-Key is in progress.", retry_after=wait
+                )
+            verification = self._resume(verification, body, base_url)
+            step = verification.steps[known.step - 1]
+        if step.error:
+            error = _provider_error(step.error, verification.id)
+            error.replayed = True
+            raise error
+        client_token = self._client_token(verification) if step.kind is StepKind.START else None
+        return Reply(verification, client_token, replayed=True)
+
+    def _resume(self, verification: Verification, body: str | None, base_url: str) -> Verification:
+        """Finish a step whose process died. What it had sent is an unknown outcome, and is not sent again.
+
+        By now more than 15 s have passed since the first sending, the time in which uCaller may be asked again.
+        """
+        try:
+            verification = self._store.claim_step(verification, self.now())
+        except NotLive:
+            raise errors.IdempotencyInProgress(
+                "A request with this Idempotency-Key is in progress.", retry_after=TAKE_OVER_AFTER_SECONDS
+            ) from None
+        interrupted = Outcome(Result.UNKNOWN, Cause.INTERRUPTED)
+        step = verification.step
+        if step.kind is StepKind.REPEAT:
+            return self._record_repeat(verification, error=None, repeats_remaining=verification.repeats_remaining)
+        if verification.method is Method.FLASH_CALL:
+            provider = self._providers().get(verification.provider)
+            if provider:
+                return self._record_started(verification, provider, interrupted)
+        if step.kind is StepKind.START:
+            request = inputs.parse_start(body, methods=METHODS, return_origins=self._policy.return_origins)
+            phone, candidates = self._parse_phone(request.phone), self._candidates(request)
+        else:
+            repeat = inputs.parse_repeat(body)
+            phone = self._parse_phone(repeat.phone or "")
+            candidates = [each for each in self._providers().values() if each.method is repeat.method]
+        tried = {attempt.provider for attempt in verification.attempts if attempt.step == step.number}
+        others = [provider for provider in candidates if provider.name not in tried]
+        verification, next_providers = self._go_on(verification, interrupted, others)
+        return self._ask(verification, phone, next_providers, base_url) if next_providers else verification
+
+    # Status
+
+    def status(self, caller: Caller, verification_id: str) -> Verification:
+        """The verification as it is now. A reverse call at a provider that can be asked is asked for, if it is due."""
+        verification = self._visible(caller, verification_id, Scope.READ)
+        now = self.now()
+        if not verification.is_live(now):
+            return verification
+        if verification.mode is Mode.TEST:
+            return self._answer_test_call(verification, now)
+        if verification.call_id is None or now < verification.poll_after:
+            return verification
+        provider = self._providers().get(verification.provider)
+        if provider is None or not provider.can_check:
+            return verification
+        claimed = self._store.claim_poll(verification, every=POLL_EVERY_SECONDS, now=now)
+        return self._read_back(provider, claimed) if claimed else verification
+
+    def _read_back(self, provider: Provider, verification: Verification) -> Verification:
+        """Ask the provider by the id of our own start reply, and believe it only as far as it can be believed."""
+        if verification.call_id is None:
+            return verification
+        report = provider.check(verification.call_id, Deadline.after(READ_BACK_SECONDS))
+        if not self._proves(report, verification):
+            return verification
+        try:
+            verified = self._store.verify(verification, evidence=Evidence.PROVIDER_READ_BACK, now=self.now())
+        except NotLive:
+            return self._fresh(verification)
+        self._count_verified(verified)
+        return verified
+
+    def _proves(self, report: CallReport, verification: Verification) -> bool:
+        if report.call_id != verification.call_id or report.caller is None:
+            return False
+        if not hmac.compare_digest(self._keys.hash_phone(report.caller), verification.phone_hash):
+            self._observer.count("WrongCaller", provider=verification.provider, method=verification.method)
+            return False
+        if report.verdict is CallVerdict.UNSTATED:
+            # A vendor that echoes the claimed phone while it waits must verify nobody.
+            return verification.webhook_call_id == verification.call_id
+        return report.verdict is CallVerdict.CONFIRMED
+
+    # Check
+
+    def check(self, caller: Caller, verification_id: str, body: str | None) -> Reply:
+        """Compare a typed code. Reply.valid tells whether it was right.
+
+        Raises VerificationNotPending, MethodHasNoCode, RateLimited; InvalidRequest for what is no code, at no cost.
+        """
+        verification = self._visible(caller, verification_id, Scope.WRITE)
+        code = inputs.parse_code(body)
+        guess_id = secrets.token_hex(8)
+        while True:
+            self._require_pending(verification)
+            if verification.method is not Method.FLASH_CALL:
+                raise errors.MethodHasNoCode("A reverse call has no code: the user calls the number of the challenge.")
+            if verification.guesses >= verification.guess_limit:
+                verification = self._exhaust(verification)
+                continue
+            try:
+                verification = self._store.spend_guess(
+                    verification,
+                    guess_id=guess_id,
+                    phone_limit=self._policy.phone_guesses,
+                    now=self.now(),
+                    limits=self._browser_limits(caller, verification),
+                )
+                break
+            except NotLive:
+                verification = self._fresh(verification)
+            except LimitReached as reached:
+                raise _rate_limited(reached) from None
+        if hmac.compare_digest(code, self._expected_code(verification)):
+            return Reply(self._verify_by_code(verification, guess_id), valid=True)
+        if verification.guesses >= verification.guess_limit:
+            verification = self._exhaust(verification)
+        return Reply(verification, valid=False)
+
+    def _expected_code(self, verification: Verification) -> str:
+        if verification.mode is Mode.TEST:
+            return TEST_CODE
+        return self._keys.code(verification.id, verification.attempt.number)
+
+    def _verify_by_code(self, verification: Verification, guess_id: str) -> Verification:
+        try:
+            verified = self._store.verify(
+                verification, evidence=Evidence.CODE_MATCHED, now=self.now(), guess_id=guess_id
+            )
+        except NotLive:
+            if verification.mode is Mode.LIVE:
+                self._store.return_guess(verification, guess_id)
+            fresh = self._fresh(verification)
+            if fresh.evidence is not Evidence.CODE_MATCHED:
+                raise self._not_pending(fresh) from None
+            return fresh
+        self._count_verified(verified)
+        return verified
+
+    def _exhaust(self, verification: Verification) -> Verification:
+        try:
+            ended = self._store.end(verification, Status.FAILED, EndReason.ATTEMPTS_EXHAUSTED, now=self.now())
+        except NotLive:
+            return self._fresh(verification)
+        self._observer.count("Failed", provider=verification.provider, method=verification.method)
+        return ended
+
+    def _browser_limits(self, caller: Caller, verification: Verification) -> list[Limit]:
+        if caller.kind is CallerKind.API_KEY or verification.mode is Mode.TEST:
+            return []
+        address = self._browser_address(caller)
+        return [RollingLimit("ip_10m", address, self._policy.ip_10m, TEN_MINUTES)] if address else []
+
+    def _browser_address(self, caller: Caller) -> str | None:
+        """A browser is counted apart from the starts that its server makes for it, by its address at the gateway."""
+        try:
+            return self._keys.hash_address(f"browser {inputs.network_of(caller.address or '')}")
+        except ValueError:
+            return None
+
+    # Repeat
+
+    def repeat(
+        self, caller: Caller, verification_id: str, body: str | None, *, idempotency_key: str | None, base_url: str
+    ) -> Reply:
+        """The provider's own repeat of a flash call (`{}`), or another way under the same id (`phone` and `method`)."""
+        verification = self._visible(caller, verification_id, Scope.WRITE)
+        scope = caller.key_id if caller.kind is CallerKind.API_KEY else verification.id
+        idempotency = self._idempotency(scope, idempotency_key, f"repeat {verification.id}", body)
+        if idempotency:
+            if reply := self._replay(idempotency, body, base_url):
+                return reply
+            idempotency = replace(idempotency, verification_id=verification.id, step=len(verification.steps) + 1)
+        request = inputs.parse_repeat(body)
+        self._require_pending(verification)
+        browser = caller.kind is CallerKind.CLIENT_TOKEN
+        address = self._browser_address(caller) if browser else verification.address_hash
+        try:
+            if request.method is None:
+                return Reply(self._repeat_call(verification, address, idempotency))
+            return Reply(self._another_way(verification, request, address, idempotency, base_url))
+        except KeyTaken:
+            return self._replay_now(idempotency, body, base_url)
+        except LimitReached as reached:
+            raise _rate_limited(reached) from None
+        except NotLive:
+            fresh = self._fresh(verification)
+            self._require_pending(fresh)
+            raise errors.RepeatTooSoon("Another request of this verification is in progress.", retry_after=1) from None
+
+    def _repeat_call(
+        self, verification: Verification, address: str | None, idempotency: IdempotencyRecord | None
+    ) -> Verification:
+        now = self.now()
+        test = verification.mode is Mode.TEST
+        provider = None if test else self._providers().get(verification.provider)
+        if verification.method is not Method.FLASH_CALL:
+            raise errors.RepeatNotSupported("A reverse call has no repeat. Ask for another way, or start again.")
+        if not test and provider is None:
+            raise errors.NoProviderAvailable("The provider of this call is no longer configured.")
+        if verification.repeats_remaining < 1:
+            gone = verification.call_id is None or any(
+                step.error == errors.RepeatNotSupported.code for step in verification.steps
+            )
+            if gone and not test:
+                raise errors.RepeatNotSupported("The provider offers no repeat of this call. Ask for another way.")
+            raise errors.RepeatExhausted("The provider's free repeats of this call are used up.")
+        if provider is None:
+            begun = self._store.begin_repeat(verification, now=now, idempotency=idempotency)
+            return self._record_repeat(begun, error=None, repeats_remaining=begun.repeats_remaining)
+        wait = verification.attempt.at + provider.repeat_after - now
+        if wait > 0:
+            raise errors.RepeatTooSoon(
+                f"The provider repeats a call {provider.repeat_after} s after it at the earliest.", retry_after=wait
+            )
+        begun = self._store.begin_repeat(
+            verification,
+            now=now,
+            limits=self._limits(verification, verification.method, address),
+            idempotency=idempotency,
+        )
+        outcome = provider.repeat(verification.call_id or "", Deadline.after(VENDOR_SECONDS))
+        self._observer.provider_answered(verification, "repeat", outcome)
+        error = _repeat_error(verification, outcome)
+        remaining = begun.repeats_remaining
+        if isinstance(error, errors.RepeatNotSupported | errors.RepeatExhausted | errors.RepeatWindowClosed):
+            remaining = 0
+        elif error:
+            remaining = verification.repeats_remaining
+        repeated = self._record_repeat(begun, error=error.code if error else None, repeats_remaining=remaining)
+        if error:
+            raise error
+        self._observer.count("Repeated", provider=provider.name, method=provider.method)
+        return repeated
+
+    def _record_repeat(self, verification: Verification, *, error: str | None, repeats_remaining: int) -> Verification:
+        try:
+            return self._store.record_repeat(
+                verification,
+                error=error,
+                repeats_remaining=repeats_remaining,
+                now=self.now(),
+                cooldown=self._cooldown(verification) if verification.mode is Mode.LIVE else None,
+            )
+        except NotLive:
+            return self._fresh(verification)
+
+    def _another_way(
+        self,
+        verification: Verification,
+        request: inputs.RepeatRequest,
+        address: str | None,
+        idempotency: IdempotencyRecord | None,
+        base_url: str,
+    ) -> Verification:
+        if request.method is None or request.phone is None:
+            raise errors.InvalidRequest("Another way needs both `phone` and `method`.")
+        now = self.now()
+        if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
+            raise errors.RepeatExhausted("Too many repeats of this verification named another phone.")
+        phone = self._phone_of(verification, request.phone)
+        if request.method not in verification.allowed_methods:
+            allowed = ", ".join(verification.allowed_methods)
+            raise errors.MethodNotAllowed(f"This verification was started for {allowed} alone (`allowed_methods`).")
+        if len(verification.attempts) >= MAX_ATTEMPTS:
+            raise errors.RepeatExhausted(f"A verification has at most {MAX_ATTEMPTS} attempts. Start another one.")
+        if now >= verification.created_at + ANOTHER_WAY_SECONDS:
+            raise errors.RepeatWindowClosed("Another way is open for 10 minutes from the start. Start another one.")
+        if verification.mode is Mode.TEST:
+            return self._another_way_in_test(verification, request.method, phone, idempotency)
+        candidates = [provider for provider in self._providers().values() if provider.method is request.method]
+        refusal: LimitReached | None = None
+        for index, provider in enumerate(candidates):
+            number = len(verification.attempts) + 1
+            step = Step(len(verification.steps) + 1, StepKind.ANOTHER_WAY, claimed_at=now)
+            try:
+                begun = self._store.begin_attempt(
+                    verification,
+                    Attempt(number, step.number, provider.method, provider.name, Result.STARTING, now),
+                    window=provider.window,
+                    now=now,
+                    step=step,
+                    limits=self._limits(verification, provider.method, address),
+                    idempotency=idempotency,
+                    poll_after=now + POLL_EVERY_SECONDS,
+                )
+            except SmscBusy:
+                continue
+            except LimitReached as reached:
+                refusal = reached
+                break
+            return self._ask(begun, phone, candidates[index:], base_url)
+        if refusal:
+            raise refusal
+        raise errors.NoProviderAvailable(f"No configured provider can do {request.method} for this phone now.")
+
+    def _phone_of(self, verification: Verification, text: str) -> Phone:
+        """The phone that a repeat names, which must be the one of the verification."""
+        phone = self._parse_test_phone(text, None)[0] if verification.mode is Mode.TEST else self._parse_phone(text)
+        if not hmac.compare_digest(self._keys.hash_phone(phone.e164), verification.phone_hash):
+            self._store.count_mismatch(verification, self.now())
+            raise errors.PhoneMismatch("`phone` is not the number of this verification.")
+        return phone
+
+    # Cancel
+
+    def cancel(self, caller: Caller, verification_id: str, body: str | None) -> Verification:
+        """End a pending verification. Raises VerificationNotPending."""
+        verification = self._visible(caller, verification_id, Scope.WRITE, client_token=False)
+        inputs.parse_nothing(body)
+        while True:
+            self._require_pending(verification)
+            try:
+                canceled = self._store.end(verification, Status.CANCELED, EndReason.CANCELED_BY_CLIENT, now=self.now())
+            except NotLive:
+                verification = self._fresh(verification)
+                continue
+            self._observer.count("Canceled", provider=verification.provider, method=verification.method)
+            return canceled
+
+    # Reports of providers
+
+    def report(self, name: ProviderName, webhook: InboundWebhook) -> None:
+        """Take a provider's webhook. Whatever has no bearing on a live verification is ignored.
+
+        Raises NotFound, Forbidden, InvalidRequest.
+        """
+        provider = self._providers().get(name)
+        if provider is None:
+            raise errors.NotFound("No such webhook.")
+        report = provider.open_webhook(webhook)
+        if report is None:
+            self._observer.count("OtherWebhooks", provider=name, method=provider.method)
+        elif report.evidence is None:
+            self._hear_hint(provider, report)
+        else:
+            self._hear_proof(provider, report)
+
+    def _hear_hint(self, provider: Provider, report: CallReport) -> None:
+        now = self.now()
+        verification = self._store.get(report.verification_id or "", now)
+        if verification is None or not verification.is_live(now) or verification.provider is not provider.name:
+            return self._observer.count("LateWebhooks", provider=provider.name, method=provider.method)
+        if report.call_id is None or verification.call_id not in (None, report.call_id):
+            return self._observer.count("StrayWebhooks", provider=provider.name, method=provider.method)
+        noted = self._store.note_webhook(verification, report.call_id, every=POLL_EVERY_SECONDS, now=now)
+        if noted is None:
+            self._observer.count("DuplicateWebhooks", provider=provider.name, method=provider.method)
+            noted = self._store.claim_poll(verification, every=POLL_EVERY_SECONDS, now=now)
+        if noted and provider.can_check:
+            self._read_back(provider, noted)
+
+    def _hear_proof(self, provider: Provider, report: CallReport) -> None:
+        now = self.now()
+        phone_hash = self._keys.hash_phone(report.caller or "")
+        verification_id = self._store.live_verification_id(phone_hash, now)
+        verification = self._store.get(verification_id, now) if verification_id else None
+        if verification is None or not verification.is_live(now) or verification.provider is not provider.name:
+            return self._observer.count("LateWebhooks", provider=provider.name, method=provider.method)
+        if report.occurred_at is None or not verification.attempt.at <= report.occurred_at <= verification.expires_at:
+            self._observer.count("ForgedWebhooks", provider=provider.name, method=provider.method)
+            raise errors.Forbidden("The call's time lies outside the verification's window.")
+        if report.evidence is None or report.verdict is not CallVerdict.CONFIRMED:
+            return None
+        try:
+            verified = self._store.verify(
+                verification, evidence=report.evidence, now=self.now(), signed_at=report.occurred_at
+            )
+        except (NotLive, AlreadyUsed):
+            return self._observer.count("DuplicateWebhooks", provider=provider.name, method=provider.method)
+        return self._count_verified(verified)
+
+    # Test mode
+
+    def _start_test(self, caller: Caller, request: inputs.StartRequest, idempotency: IdempotencyRecord | None) -> Reply:
+        phone, scenario = self._parse_test_phone(request.phone, request.method or _method_of(request.provider))
+        method = scenario.method or request.method or _method_of(request.provider) or request.allowed_methods[0]
+        if method not in request.allowed_methods:
+            raise errors.InvalidPhone(f"This test number answers {method}, which `allowed_methods` leaves out.")
+        verification = self._new_verification(caller, request, phone)
+        provider = request.provider or self._test_provider(method)
+        at = verification.created_at
+        error = _provider_error("provider_rejected", verification.id) if scenario.refused else None
+        verification = replace(
+            verification,
+            method=method,
+            provider=provider,
+            expires_at=at if scenario.expires_at_once else at + self._policy.windows[provider],
+            attempts=(Attempt(1, 1, method, provider, Result.STARTED, at),),
+            steps=(replace(verification.step, done=True),),
+            challenge=_test_challenge(method),
+            repeats_remaining=_test_repeats(method),
+        )
+        if error:
+            verification = replace(
+                verification,
+                status=Status.FAILED,
+                reason=EndReason.PROVIDER_REJECTED,
+                attempts=(replace(verification.attempt, outcome=Result.REJECTED, reason=Cause.NUMBER_REFUSED),),
+                steps=(replace(verification.step, error=error.code),),
+                challenge=None,
+                repeats_remaining=0,
+            )
+        record = replace(idempotency, verification_id=verification.id) if idempotency else None
+        try:
+            self._store.begin(verification, idempotency=record, takes_lock=False)
+        except KeyTaken:
+            return self._replay_now(idempotency, None, "")
+        if error:
+            raise error
+        return Reply(verification, self._client_token(verification))
+
+    def _parse_test_phone(self, text: str, method: Method | None) -> tuple[Phone, Scenario]:
+        try:
+            phone = self._parse_phone(text)
+        except errors.CountryNotAllowed:
+            phone = None
+        scenario = TEST_NUMBERS.get(phone.e164) if phone else None
+        if phone is None or scenario is None:
+            raise errors.InvalidPhone(f"A test key verifies test numbers alone: {', '.join(TEST_NUMBERS)}.")
+        if method and scenario.method not in (None, method):
+            raise errors.InvalidPhone(f"This test number answers {scenario.method}, not {method}.")
+        return phone, scenario
+
+    def _test_provider(self, method: Method) -> ProviderName:
+        names: tuple[ProviderName, ...] = (*self._policy.provider_order, *ProviderName)
+        return next(name for name in names if METHODS[name] is method)
+
+    def _another_way_in_test(
+        self, verification: Verification, method: Method, phone: Phone, idempotency: IdempotencyRecord | None
+    ) -> Verification:
+        self._parse_test_phone(phone.e164, method)
+        now = self.now()
+        provider = self._test_provider(method)
+        step = Step(len(verification.steps) + 1, StepKind.ANOTHER_WAY, claimed_at=now)
+        attempt = Attempt(len(verification.attempts) + 1, step.number, method, provider, Result.STARTING, now)
+        begun = self._store.begin_attempt(
+            verification, attempt, window=self._policy.windows[provider], now=now, step=step, idempotency=idempotency
+        )
+        return self._store.record_started(
+            begun,
+            result=Result.STARTED,
+            cause=None,
+            challenge=_test_challenge(method),
+            call_id=None,
+            repeats_remaining=_test_repeats(method),
+            now=now,
+        )
+
+    def _answer_test_call(self, verification: Verification, now: int) -> Verification:
+        if verification.method is not Method.REVERSE_CALL or now < verification.attempt.at + ANSWER_AFTER_SECONDS:
+            return verification
+        try:
+            return self._store.verify(verification, evidence=Evidence.PROVIDER_READ_BACK, now=now)
+        except NotLive:
+            return self._fresh(verification)
+
+    # Who may see what
+
+    def _require(self, caller: Caller, scope: Scope) -> None:
+        if caller.kind is not CallerKind.API_KEY or scope not in caller.scopes:
+            raise errors.Forbidden(f"This needs an API key with the scope {scope}.")
+
+    def _visible(
+        self, caller: Caller, verification_id: str, scope: Scope, *, client_token: bool = True
+    ) -> Verification:
+        """The verification, if this caller may know of it. `client_token`: its own client token is enough."""
+        if caller.kind is CallerKind.API_KEY:
+            self._require(caller, scope)
+        elif not client_token or caller.verification_id != verification_id:
+            raise errors.Forbidden("This client token is good for its own verification: to read, check and repeat it.")
+        elif self.now() >= caller.expires_at:
+            raise errors.Unauthorized("The client token has expired.")
+        verification = self._store.get(verification_id, self.now())
+        if verification is None or (caller.kind is CallerKind.API_KEY and verification.mode is not caller.mode):
+            raise errors.NotFound("No such verification.")
+        return verification
+
+    def _require_pending(self, verification: Verification) -> None:
+        if not verification.is_live(self.now()):
+            raise self._not_pending(verification)
+
+    def _not_pending(self, verification: Verification) -> errors.VerificationNotPending:
+        status, _ = verification.status_at(self.now())
+        return errors.VerificationNotPending(f"The verification has ended: it is {status}.")
+
+    def _fresh(self, verification: Verification) -> Verification:
+        fresh = self._store.get(verification.id, self.now())
+        if fresh is None:
+            raise errors.NotFound("No such verification.")
+        return fresh
+
+    def _client_token(self, verification: Verification) -> str:
+        return self._keys.client_token(verification.id, verification.created_at)
+
+    def _count_verified(self, verification: Verification) -> None:
+        self._observer.count("Verified", provider=verification.provider, method=verification.method)
+
+
+def _new_id(mode: Mode) -> str:
+    """130 random bits, in letters that are not mistaken for one another."""
+    name = "".join(secrets.choice(_ID_ALPHABET) for _ in range(26))
+    return f"vrf_test_{name}" if mode is Mode.TEST else f"vrf_{name}"
+
+
+def _may_be_ringing(provider: Provider, outcome: Outcome) -> bool:
+    return outcome.result is Result.UNKNOWN and provider.method is Method.FLASH_CALL
+
+
+def _rate_limited(reached: LimitReached) -> errors.RateLimited:
+    return errors.RateLimited(
+        f"The limit {reached.limit} is reached. Try again after `retry_after` seconds.",
+        limit=reached.limit,
+        retry_after=reached.retry_after,
+    )
+
+
+def _provider_error(code: str, verification_id: str) -> errors.CallverifyError:
+    """The error that a provider's failure is answered with, now and whenever the answer is replayed."""
+    kind, detail = {
+        "provider_rejected": (errors.ProviderRejected, "The provider refuses this number. No call was made."),
+        "repeat_not_supported": (errors.RepeatNotSupported, "The provider repeats no calls. Ask for another way."),
+        "repeat_exhausted": (errors.RepeatExhausted, "The provider's free repeats of this call are used up."),
+        "repeat_window_closed": (errors.RepeatWindowClosed, "The provider repeats this call no longer."),
+        "repeat_too_soon": (errors.RepeatTooSoon, "The provider will not repeat the call yet."),
+    }.get(code, (errors.ProviderUnavailable, "The provider could not be used. See `attempts` of the verification."))
+    return kind(detail, verification_id=verification_id)
+
+
+def _repeat_error(verification: Verification, outcome: Outcome) -> errors.CallverifyError | None:
+    """What a vendor's repeat failed with; None also when it may have been made."""
+    if outcome.result in (Result.STARTED, Result.UNKNOWN):
+        return None
+    codes = {
+        Cause.NOT_SUPPORTED: "repeat_not_supported",
+        Cause.REPEATS_SPENT: "repeat_exhausted",
+        Cause.REPEAT_TOO_LATE: "repeat_window_closed",
+        Cause.REPEAT_TOO_EARLY: "repeat_too_soon",
+    }
+    fallback = "provider_rejected" if outcome.result is Result.REJECTED else "provider_unavailable"
+    error = _provider_error(codes.get(outcome.cause, fallback) if outcome.cause else fallback, verification.id)
+    if isinstance(error, errors.RepeatTooSoon):
+        error.retry_after = POLL_EVERY_SECONDS
+    return error
+
+
+def _method_of(provider: ProviderName | None) -> Method | None:
+    return METHODS[provider] if provider else None
+
+
+def _test_challenge(method: Method) -> Challenge:
+    return Challenge.enter_digits() if method is Method.FLASH_CALL else Challenge.call_number(TEST_NUMBER_TO_CALL)
+
+
+def _test_repeats(method: Method) -> int:
+    return TEST_REPEATS if method is Method.FLASH_CALL else 0

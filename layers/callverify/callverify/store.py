@@ -1,0 +1,1007 @@
+"""The one DynamoDB table: every item, every condition, every transaction. Nothing else knows DynamoDB.
+
+Items, by the prefix of `pk`; each carries `ttl`, which only sweeps, and is ignored once its own end has passed:
+
+    verification#<id>            the record
+    phone#<hash>                 which live verification a phone has: lock and pointer
+    smsc#<hash>                  an smsc request of this phone that has not verified: smsc knows calls by phone alone
+    guesses#<hash>               wrong guesses against this phone, until 24 h after the last
+    limit#<name>#<subject>       a limit of starts
+    idempotency#<hash>           which verification and step an Idempotency-Key started
+    signed_call#<hash>#<ts>      an SMSC callback that has been used
+
+A verification's life, each arrow one conditional write:
+
+    begin ──► record_started ──► verify
+      │            ├───────────► end (failed, canceled, expired)
+      │            └──► begin_repeat ──► record_repeat
+      └──► begin_attempt (another provider or method) ──► record_started …
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from callverify.models import (
+    Attempt,
+    Cause,
+    Challenge,
+    EndReason,
+    Evidence,
+    Method,
+    Mode,
+    ProviderName,
+    Result,
+    Status,
+    Step,
+    StepKind,
+    Verification,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+DAY = 24 * 60 * 60
+CONFLICT_RETRIES = 40
+
+Item = dict[str, Any]
+
+
+class Lost(Exception):
+    """A condition of a write did not hold; subclasses say which. `item` is the item that stood in the way, if any."""
+
+    def __init__(self, item: Item | None = None) -> None:
+        super().__init__(type(self).__name__)
+        self.item = item or {}
+
+
+class NotLive(Lost):
+    """The verification has ended, or it is at another attempt, or another process changed it in between."""
+
+
+class PhoneLocked(Lost):
+    """Another verification of this phone holds the lock; `verification_id` says which."""
+
+    @property
+    def verification_id(self) -> str:
+        return str(self.item["verification_id"])
+
+
+class SmscBusy(Lost):
+    """An earlier smsc request of this phone may still be answered by a call."""
+
+    @property
+    def until(self) -> int:
+        return int(self.item["expires_at"])
+
+
+class KeyTaken(Lost):
+    """The Idempotency-Key is in use."""
+
+
+class AlreadyUsed(Lost):
+    """The signed callback has verified before."""
+
+
+class LimitReached(Lost):
+    """A limit has tripped. `limit` is its name, `retry_after` the seconds until it gives way."""
+
+    def __init__(self, limit: str, retry_after: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.retry_after = max(1, retry_after)
+
+
+class _Outdated(Lost):
+    """The item's state asks for another form of the same write."""
+
+
+@dataclass(frozen=True, slots=True)
+class RollingLimit:
+    """At most `count` starts in any `window` seconds, exactly: the times of the last starts are kept, newest first."""
+
+    name: str
+    subject: str
+    count: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarLimit:
+    """At most `count` starts in each period of `window` seconds by the clock: for counts too large to list."""
+
+    name: str
+    subject: str
+    count: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """No start for `seconds` after the vendor's reply; until that reply, for `seconds` + `reply_within`."""
+
+    phone_hash: str
+    seconds: int
+    reply_within: int = 8
+    name: str = "phone_cooldown"
+
+
+@dataclass(frozen=True, slots=True)
+class GuessLimit:
+    """No flash call while the phone's wrong guesses are spent."""
+
+    phone_hash: str
+    count: int
+    name: str = "phone_guesses"
+
+
+Limit = RollingLimit | CalendarLimit | Cooldown | GuessLimit
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyRecord:
+    """What an Idempotency-Key stands for: `body_hash` of its request, and the step that it began."""
+
+    key_hash: str
+    body_hash: str
+    verification_id: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One write of a transaction; `lost` turns the item that made its condition fail into the reason."""
+
+    operation: str
+    request: dict[str, Any]
+    lost: Callable[[Item], Lost]
+
+
+class Store:
+    """All state. Times are arguments, in whole epoch seconds; a record stays readable `retention` seconds longer."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table_name: str,
+        *,
+        retention: int = DAY,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._table = table_name
+        self._retention = retention
+        self._sleep = sleep
+
+    # Reading
+
+    def get(self, verification_id: str, now: int) -> Verification | None:
+        """The verification, unless its retention is over. One consistent read."""
+        item = self._read(f"verification#{verification_id}")
+        return _verification(item) if item and item["ttl"] > now else None
+
+    def live_verification_id(self, phone_hash: str, now: int) -> str | None:
+        """The verification that holds this phone's lock. The record decides whether it is live."""
+        item = self._read(f"phone#{phone_hash}")
+        return str(item["verification_id"]) if item and item["expires_at"] > now else None
+
+    def idempotency_record(self, key_hash: str, now: int) -> IdempotencyRecord | None:
+        item = self._read(f"idempotency#{key_hash}")
+        if not item or item["ttl"] <= now:
+            return None
+        return IdempotencyRecord(key_hash, item["body_hash"], item["verification_id"], int(item["step"]))
+
+    def _read(self, pk: str) -> Item | None:
+        answer = self._client.get_item(TableName=self._table, Key=_serialized({"pk": pk}), ConsistentRead=True)
+        return _deserialized(answer["Item"]) if "Item" in answer else None
+
+    # Starting
+
+    def begin(
+        self,
+        verification: Verification,
+        *,
+        limits: Sequence[Limit] = (),
+        idempotency: IdempotencyRecord | None = None,
+        dead_lock: str | None = None,
+        takes_lock: bool = True,
+    ) -> None:
+        """Write the intention to ask a provider, the phone's lock and what is counted: all of it, or nothing.
+
+        dead_lock: a verification known to have ended, whose lock may be taken over.
+        Raises KeyTaken, PhoneLocked, LimitReached, SmscBusy, judged in this order.
+        """
+        now = verification.created_at
+
+        def writes(forms: Mapping[str, _Write]) -> Iterator[_Write]:
+            if idempotency:
+                yield self._put_idempotency(idempotency, now)
+            yield self._put_new(
+                f"verification#{verification.id}",
+                {**_attributes(verification), "ttl": verification.expires_at + self._retention},
+            )
+            if takes_lock:
+                yield self._take_lock(verification, now, dead_lock)
+            yield from self._count(limits, now, forms)
+            if takes_lock and verification.provider is ProviderName.SMSC:
+                yield self._hold_smsc(verification, now)
+
+        self._transact_adapting(writes)
+
+    def begin_attempt(
+        self,
+        verification: Verification,
+        attempt: Attempt,
+        *,
+        window: int,
+        now: int,
+        step: Step | None = None,
+        failed: tuple[Result, Cause | None] | None = None,
+        limits: Sequence[Limit] = (),
+        idempotency: IdempotencyRecord | None = None,
+        poll_after: int = 0,
+    ) -> Verification:
+        """Replace the current attempt by another one: provider, method, challenge and `expires_at` in one write.
+
+        step: given when a caller asked for it, left out when the service itself goes on to the next provider.
+        failed: what became of the attempt that is replaced. Raises NotLive, KeyTaken, LimitReached, SmscBusy.
+        """
+        expires_at = attempt.at + window
+        attempts = verification.attempts
+        if failed:
+            attempts = (*attempts[:-1], replace(attempts[-1], outcome=failed[0], reason=failed[1]))
+        changed = replace(
+            verification,
+            method=attempt.method,
+            provider=attempt.provider,
+            attempts=(*attempts, attempt),
+            steps=(*verification.steps, step) if step else verification.steps,
+            expires_at=expires_at,
+            challenge=None,
+            call_id=None,
+            webhook_call_id=None,
+            repeats_remaining=0,
+            poll_after=poll_after,
+        )
+
+        def writes(forms: Mapping[str, _Write]) -> Iterator[_Write]:
+            if idempotency:
+                yield self._put_idempotency(idempotency, now)
+            yield self._update_verification(
+                verification,
+                now,
+                changes=_changes(verification, changed) | {"ttl": expires_at + self._retention},
+                same_step=True,
+            )
+            if verification.mode is Mode.LIVE:
+                yield self._move_lock(verification, expires_at)
+            yield from self._count(limits, now, forms)
+            if verification.mode is Mode.LIVE and attempt.provider is ProviderName.SMSC:
+                yield self._hold_smsc(changed, now)
+
+        self._transact_adapting(writes)
+        return changed
+
+    def record_started(
+        self,
+        verification: Verification,
+        *,
+        result: Result,
+        cause: Cause | None,
+        challenge: Challenge,
+        call_id: str | None,
+        repeats_remaining: int,
+        now: int,
+        cooldown: Cooldown | None = None,
+    ) -> Verification:
+        """Store a provider's answer, or that none came, and end the step. Raises NotLive."""
+        changed = replace(
+            verification,
+            attempts=_with_outcome(verification, result, cause),
+            steps=_with_step_done(verification, None),
+            challenge=challenge,
+            call_id=call_id,
+            repeats_remaining=repeats_remaining,
+        )
+        changes = _changes(verification, changed)
+        # No `expires_at > now` here: the answer belongs to the record even when the window was shorter than the wait.
+        write = self._update_verification(verification, now, changes=changes, unexpired=False, same_step=True)
+        self._transact([write, *self._cool_down(cooldown, now)])
+        return changed
+
+    def begin_repeat(
+        self,
+        verification: Verification,
+        *,
+        now: int,
+        limits: Sequence[Limit] = (),
+        idempotency: IdempotencyRecord | None = None,
+    ) -> Verification:
+        """Write the intention to ask for the vendor's own repeat. Raises NotLive, KeyTaken, LimitReached."""
+        step = Step(len(verification.steps) + 1, StepKind.REPEAT, claimed_at=now)
+        changed = replace(
+            verification,
+            steps=(*verification.steps, step),
+            repeats_remaining=verification.repeats_remaining - 1,
+        )
+
+        def writes(forms: Mapping[str, _Write]) -> Iterator[_Write]:
+            if idempotency:
+                yield self._put_idempotency(idempotency, now)
+            yield self._update_verification(
+                verification,
+                now,
+                changes=_changes(verification, changed),
+                same_step=True,
+            )
+            yield from self._count(limits, now, forms)
+
+        self._transact_adapting(writes)
+        return changed
+
+    def record_repeat(
+        self,
+        verification: Verification,
+        *,
+        error: str | None,
+        repeats_remaining: int,
+        now: int,
+        cooldown: Cooldown | None = None,
+    ) -> Verification:
+        """Store what came of a vendor's repeat; the verification itself goes on. Raises NotLive."""
+        changed = replace(verification, steps=_with_step_done(verification, error), repeats_remaining=repeats_remaining)
+        changes = _changes(verification, changed)
+        write = self._update_verification(verification, now, changes=changes, unexpired=False, same_step=True)
+        self._transact([write, *self._cool_down(cooldown, now)])
+        return changed
+
+    def claim_step(self, verification: Verification, now: int) -> Verification:
+        """Take over a step whose process seems to have died. Raises NotLive when another one took it first."""
+        changed = replace(verification, steps=(*verification.steps[:-1], replace(verification.step, claimed_at=now)))
+        changes = _changes(verification, changed)
+        self._transact([self._update_verification(verification, now, changes=changes, same_step=True)])
+        return changed
+
+    def count_mismatch(self, verification: Verification, now: int) -> None:
+        """Count a repeat that named another phone. Raises NotLive."""
+        changed = replace(verification, phone_mismatches=verification.phone_mismatches + 1)
+        changes = _changes(verification, changed)
+        self._transact([self._update_verification(verification, now, changes=changes)])
+
+    def count(self, limits: Sequence[Limit], now: int) -> None:
+        """Count limits on their own. Raises LimitReached."""
+        self._transact_adapting(lambda forms: self._count(limits, now, forms))
+
+    # Asking and hearing the provider
+
+    def claim_poll(self, verification: Verification, *, every: int, now: int) -> Verification | None:
+        """The right to ask the provider now, for one caller in `every` seconds: the fresh record, or None."""
+        write = self._update_verification(
+            verification,
+            now,
+            changes={"poll_after": now + every},
+            conditions=("poll_after <= :now",),
+        )
+        return self._update_alone(write)
+
+    def note_webhook(self, verification: Verification, call_id: str, *, every: int, now: int) -> Verification | None:
+        """Remember that the provider reported `call_id`: the fresh record when this is news, else None.
+
+        The caller then asks the provider at once, so that the next poll waits; while the start's own answer is still
+        out there is nothing to ask about, and the next read asks.
+        """
+        asks_now = verification.call_id is not None
+        write = self._update_verification(
+            verification,
+            now,
+            changes={"webhook_call_id": call_id, "poll_after": now + every if asks_now else now},
+            conditions=("(attribute_not_exists(webhook_call_id) OR webhook_call_id <> :webhook_call_id)",),
+        )
+        return self._update_alone(write)
+
+    # Guessing
+
+    def spend_guess(
+        self, verification: Verification, *, guess_id: str, phone_limit: int, now: int, limits: Sequence[Limit] = ()
+    ) -> Verification:
+        """Take one guess from the verification and from the phone, before anything is compared.
+
+        Raises NotLive (also when another guess came in between) and LimitReached.
+        """
+        changed = replace(verification, guesses=verification.guesses + 1)
+
+        def writes(forms: Mapping[str, _Write]) -> Iterator[_Write]:
+            yield self._update_verification(
+                verification,
+                now,
+                changes=_changes(verification, changed),
+                conditions=("guesses = :guesses_before",),
+                values={":guesses_before": verification.guesses},
+            )
+            if verification.mode is Mode.LIVE:
+                key = f"guesses#{verification.phone_hash}"
+                yield forms.get(key) or self._spend_phone_guess(key, guess_id, phone_limit, now)
+            yield from self._count(limits, now, forms)
+
+        self._transact_adapting(writes)
+        return changed
+
+    def return_guess(self, verification: Verification, guess_id: str) -> None:
+        """Give a right guess back to the phone when another request has ended the verification."""
+        for write in self._give_back(verification, guess_id):
+            try:
+                self._transact([write])
+            except Lost:
+                continue
+            return
+
+    # Ending
+
+    def verify(
+        self,
+        verification: Verification,
+        *,
+        evidence: Evidence,
+        now: int,
+        guess_id: str | None = None,
+        signed_at: int | None = None,
+    ) -> Verification:
+        """Write `verified`, the one time that it can be written.
+
+        guess_id: the right guess, given back to the phone. signed_at: the time in a signed callback, consumed here.
+        Raises NotLive, AlreadyUsed.
+        """
+        changed = replace(verification, status=Status.VERIFIED, evidence=evidence, verified_at=now)
+        update = self._update_verification(verification, now, changes=_changes(verification, changed))
+        extra: list[_Write] = []
+        if signed_at is not None:
+            extra.append(
+                self._put_new(
+                    f"signed_call#{verification.phone_hash}#{signed_at}",
+                    {"ttl": verification.expires_at + DAY},
+                    AlreadyUsed,
+                )
+            )
+        if verification.provider is ProviderName.SMSC and verification.mode is Mode.LIVE:
+            extra.append(self._delete_if_of(f"smsc#{verification.phone_hash}", verification.id, NotLive))
+        give_backs: list[_Write | None] = [None]
+        if guess_id and verification.mode is Mode.LIVE:
+            give_backs = [*self._give_back(verification, guess_id), None]
+        for give_back in give_backs:
+            try:
+                self._end_with([update, *extra, *([give_back] if give_back else [])], verification)
+                return changed
+            except _Outdated:
+                continue
+        raise AssertionError("the last form has no condition that can be outdated")
+
+    def end(
+        self,
+        verification: Verification,
+        status: Status,
+        reason: EndReason,
+        *,
+        now: int,
+        failed: tuple[Result, Cause | None] | None = None,
+        step_error: str | None = None,
+        cooldown: Cooldown | None = None,
+    ) -> Verification:
+        """Write `failed`, `canceled` or `expired`. Raises NotLive.
+
+        failed, step_error: what became of the last attempt and of its step, where that is why it ends.
+        """
+        changed = replace(verification, status=status, reason=reason)
+        if failed:
+            changed = replace(
+                changed,
+                attempts=_with_outcome(verification, *failed),
+                steps=_with_step_done(verification, step_error),
+            )
+        update = self._update_verification(
+            verification,
+            now,
+            changes=_changes(verification, changed),
+            unexpired=status is not Status.EXPIRED and not failed,
+            same_step=failed is not None,
+            conditions=("expires_at <= :now",) if status is Status.EXPIRED else (),
+        )
+        self._end_with([update, *self._cool_down(cooldown, now)], verification)
+        return changed
+
+    def _end_with(self, writes: list[_Write], verification: Verification) -> None:
+        if verification.mode is Mode.TEST:
+            return self._transact(writes)
+        lock = self._delete_if_of(f"phone#{verification.phone_hash}", verification.id, PhoneLocked)
+        try:
+            self._transact([*writes, lock])
+        except PhoneLocked:
+            # The lock already names a later verification, whose it is to remove.
+            self._transact(writes)
+
+    # The single writes
+
+    def _put_new(self, pk: str, attributes: Item, lost: Callable[[Item], Lost] = NotLive) -> _Write:
+        request = {"Item": _serialized({"pk": pk, **attributes}), "ConditionExpression": "attribute_not_exists(pk)"}
+        return _Write("Put", request, lost)
+
+    def _put_idempotency(self, record: IdempotencyRecord, now: int) -> _Write:
+        item = {
+            "pk": f"idempotency#{record.key_hash}",
+            "body_hash": record.body_hash,
+            "verification_id": record.verification_id,
+            "step": record.step,
+            "ttl": now + DAY,
+        }
+        return _Write(
+            "Put",
+            {
+                "Item": _serialized(item),
+                "ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now",
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": _serialized({":now": now}),
+            },
+            KeyTaken,
+        )
+
+    def _take_lock(self, verification: Verification, now: int, dead_lock: str | None) -> _Write:
+        item = {
+            "pk": f"phone#{verification.phone_hash}",
+            "verification_id": verification.id,
+            "expires_at": verification.expires_at,
+            "ttl": verification.expires_at,
+        }
+        return _Write(
+            "Put",
+            {
+                "Item": _serialized(item),
+                "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now OR verification_id = :dead",
+                "ExpressionAttributeValues": _serialized({":now": now, ":dead": dead_lock or "-"}),
+            },
+            PhoneLocked,
+        )
+
+    def _move_lock(self, verification: Verification, expires_at: int) -> _Write:
+        return self._update(
+            f"phone#{verification.phone_hash}",
+            {"expires_at": expires_at, "ttl": expires_at},
+            "verification_id = :id",
+            {":id": verification.id},
+            NotLive,
+        )
+
+    def _hold_smsc(self, verification: Verification, now: int) -> _Write:
+        item = {
+            "pk": f"smsc#{verification.phone_hash}",
+            "verification_id": verification.id,
+            "expires_at": verification.expires_at,
+            "ttl": verification.expires_at,
+        }
+        return _Write(
+            "Put",
+            {
+                "Item": _serialized(item),
+                "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+                "ExpressionAttributeValues": _serialized({":now": now}),
+            },
+            SmscBusy,
+        )
+
+    def _delete_if_of(self, pk: str, verification_id: str, lost: Callable[[Item], Lost]) -> _Write:
+        return _Write(
+            "Delete",
+            {
+                "Key": _serialized({"pk": pk}),
+                "ConditionExpression": "attribute_not_exists(pk) OR verification_id = :id",
+                "ExpressionAttributeValues": _serialized({":id": verification_id}),
+            },
+            lost,
+        )
+
+    def _update_verification(
+        self,
+        verification: Verification,
+        now: int,
+        *,
+        changes: Item,
+        conditions: Sequence[str] = (),
+        values: Item | None = None,
+        unexpired: bool = True,
+        same_step: bool = False,
+    ) -> _Write:
+        """A change of a pending verification, tied to the attempt and the provider that it speaks of.
+
+        same_step: and to the latest step as it was read, so that of two processes at one step only one goes on.
+        """
+        clauses = [
+            "#status = :pending",
+            "attempt_number = :attempt_number_now",
+            "provider = :provider_now",
+            *(["expires_at > :now"] if unexpired else []),
+            *(["steps_count = :steps_count_now", "step_claimed_at = :step_claimed_at_now"] if same_step else []),
+            *conditions,
+        ]
+        return self._update(
+            f"verification#{verification.id}",
+            changes,
+            " AND ".join(clauses),
+            {
+                ":pending": Status.PENDING,
+                ":attempt_number_now": verification.attempt.number,
+                ":provider_now": verification.provider,
+                ":steps_count_now": len(verification.steps),
+                ":step_claimed_at_now": verification.step.claimed_at,
+                ":now": now,
+                **(values or {}),
+            },
+            NotLive,
+        )
+
+    def _update(self, pk: str, changes: Item, condition: str, values: Item, lost: Callable[[Item], Lost]) -> _Write:
+        """SET what has a value and REMOVE what is None. A change of `x` is `:x` in the condition too."""
+        sets = [f"#{name} = :{name}" for name, value in changes.items() if value is not None]
+        removes = [f"#{name}" for name, value in changes.items() if value is None]
+        expression = f"SET {', '.join(sets)}" if sets else ""
+        if removes:
+            expression += f" REMOVE {', '.join(removes)}"
+        names = {f"#{name}": name for name in changes}
+        names |= {f"#{name}": name for name in ("status", "ttl") if f"#{name}" in condition}
+        values = {f":{name}": value for name, value in changes.items() if value is not None} | values
+        return _Write(
+            "Update",
+            {
+                "Key": _serialized({"pk": pk}),
+                "UpdateExpression": expression.strip(),
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": _serialized(
+                    {name: value for name, value in values.items() if _mentions(name, expression, condition)}
+                ),
+            },
+            lost,
+        )
+
+    # Limits
+
+    def _count(self, limits: Sequence[Limit], now: int, forms: Mapping[str, _Write]) -> Iterator[_Write]:
+        for limit in limits:
+            match limit:
+                case RollingLimit():
+                    key = f"limit#{limit.name}#{limit.subject}"
+                    yield forms.get(key) or self._count_rolling(key, limit, now)
+                case CalendarLimit():
+                    yield self._count_calendar(limit, now)
+                case Cooldown():
+                    yield self._start_cooldown(limit, now)
+                case GuessLimit():
+                    yield self._check_guesses(limit, now)
+
+    def _count_rolling(self, key: str, limit: RollingLimit, now: int) -> _Write:
+        oldest = f"starts[{limit.count - 1}]"
+        longest = 2 * limit.count + 10
+
+        def lost(item: Item) -> Lost:
+            starts = [int(start) for start in item.get("starts", ())]
+            if len(starts) >= limit.count and starts[limit.count - 1] > now - limit.window:
+                return LimitReached(limit.name, starts[limit.count - 1] + limit.window - now)
+            return _OutdatedForm(key, self._restart_rolling(key, limit, now, starts))
+
+        return _Write(
+            "Update",
+            {
+                "Key": _serialized({"pk": key}),
+                "UpdateExpression": "SET starts = list_append(:now_list, if_not_exists(starts, :none)), #ttl = :ttl",
+                # The second clause makes the write fail once the list has grown long, so that it is cut: see `lost`.
+                "ConditionExpression": (
+                    f"(attribute_not_exists({oldest}) OR {oldest} <= :before)"
+                    " AND (attribute_not_exists(starts) OR size(starts) < :longest)"
+                ),
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": _serialized(
+                    {
+                        ":now_list": [now],
+                        ":none": [],
+                        ":ttl": now + limit.window,
+                        ":before": now - limit.window,
+                        ":longest": longest,
+                    }
+                ),
+            },
+            lost,
+        )
+
+    def _restart_rolling(self, key: str, limit: RollingLimit, now: int, starts: list[int]) -> _Write:
+        kept = [start for start in starts[: limit.count] if start > now - limit.window]
+        return self._update(
+            key,
+            {"starts": [now, *kept], "ttl": now + limit.window},
+            "size(starts) = :size AND starts[0] = :newest",
+            {":size": len(starts), ":newest": starts[0] if starts else 0},
+            lambda _: _OutdatedForm(key, None),
+        )
+
+    def _count_calendar(self, limit: CalendarLimit, now: int) -> _Write:
+        period = now // limit.window
+        end = (period + 1) * limit.window
+        return _Write(
+            "Update",
+            {
+                "Key": _serialized({"pk": f"limit#{limit.name}#{limit.subject}#{period}"}),
+                "UpdateExpression": "SET n = if_not_exists(n, :zero) + :one, #ttl = :end",
+                "ConditionExpression": "attribute_not_exists(n) OR n < :count",
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": _serialized({":zero": 0, ":one": 1, ":end": end, ":count": limit.count}),
+            },
+            lambda _: LimitReached(limit.name, end - now),
+        )
+
+    def _start_cooldown(self, cooldown: Cooldown, now: int) -> _Write:
+        until = now + cooldown.seconds + cooldown.reply_within
+        return self._update(
+            f"limit#{cooldown.name}#{cooldown.phone_hash}",
+            {"until": until, "ttl": until},
+            "attribute_not_exists(#until) OR #until <= :now",
+            {":now": now},
+            lambda item: LimitReached(cooldown.name, int(item["until"]) - now),
+        )
+
+    def _cool_down(self, cooldown: Cooldown | None, now: int) -> list[_Write]:
+        if cooldown is None:
+            return []
+        until = now + cooldown.seconds
+        pk = f"limit#{cooldown.name}#{cooldown.phone_hash}"
+        item = {"pk": pk, "until": until, "ttl": until}
+        return [_Write("Put", {"Item": _serialized(item)}, NotLive)]
+
+    def _check_guesses(self, limit: GuessLimit, now: int) -> _Write:
+        return _Write(
+            "ConditionCheck",
+            {
+                "Key": _serialized({"pk": f"guesses#{limit.phone_hash}"}),
+                "ConditionExpression": "attribute_not_exists(pk) OR ends <= :now OR n < :count",
+                "ExpressionAttributeValues": _serialized({":now": now, ":count": limit.count}),
+            },
+            lambda item: LimitReached(limit.name, int(item["ends"]) - now),
+        )
+
+    # Guesses of a phone: `n` of them, counted until `ends`, 24 h after the last wrong one
+
+    def _spend_phone_guess(self, key: str, guess_id: str, limit: int, now: int) -> _Write:
+        ends = now + DAY
+
+        def lost(item: Item) -> Lost:
+            if item["ends"] > now:
+                return LimitReached("phone_guesses", int(item["ends"]) - now)
+            restart = self._update(
+                key,
+                {"n": 1, "ends": ends, "ends_before": 0, "last_guess": guess_id, "ttl": ends},
+                "ends = :ends_seen",
+                {":ends_seen": item["ends"]},
+                lambda _: _OutdatedForm(key, None),
+            )
+            return _OutdatedForm(key, restart)
+
+        return _Write(
+            "Update",
+            {
+                "Key": _serialized({"pk": key}),
+                "UpdateExpression": (
+                    "SET n = if_not_exists(n, :zero) + :one, ends_before = if_not_exists(ends, :zero),"
+                    " ends = :ends, last_guess = :guess, #ttl = :ends"
+                ),
+                "ConditionExpression": "attribute_not_exists(pk) OR (ends > :now AND n < :limit)",
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": _serialized(
+                    {":zero": 0, ":one": 1, ":ends": ends, ":guess": guess_id, ":now": now, ":limit": limit}
+                ),
+            },
+            lost,
+        )
+
+    def _give_back(self, verification: Verification, guess_id: str) -> Iterator[_Write]:
+        """The forms of giving a right guess back: when it is the phone's latest its time goes too, else only itself."""
+        for also, condition in ((", ends = ends_before", "last_guess = :guess"), ("", "n >= :one")):
+            values = {":one": 1} | ({":guess": guess_id} if ":guess" in condition else {})
+            yield _Write(
+                "Update",
+                {
+                    "Key": _serialized({"pk": f"guesses#{verification.phone_hash}"}),
+                    "UpdateExpression": f"SET n = n - :one{also}",
+                    "ConditionExpression": condition,
+                    "ExpressionAttributeValues": _serialized(values),
+                },
+                _Outdated,
+            )
+
+    # Running writes
+
+    def _update_alone(self, write: _Write) -> Verification | None:
+        """Run an update on its own: the record after it, or None when its condition did not hold."""
+        try:
+            answer = self._client.update_item(TableName=self._table, ReturnValues="ALL_NEW", **write.request)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return _verification(_deserialized(answer["Attributes"]))
+
+    def _transact_adapting(self, writes: Callable[[Mapping[str, _Write]], Iterator[_Write]]) -> None:
+        """Run a transaction, and again with another form of a write where an item's state asks for it."""
+        forms: dict[str, _Write] = {}
+        for _ in range(CONFLICT_RETRIES):
+            try:
+                return self._transact(list(writes(forms)))
+            except _OutdatedForm as outdated:
+                if outdated.form:
+                    forms[outdated.key] = outdated.form
+                else:
+                    forms.pop(outdated.key, None)
+        raise TimeoutError("an item kept changing under this transaction")
+
+    def _transact(self, writes: list[_Write]) -> None:
+        """All writes or none. Raises the reason of the first write, in this order, whose condition did not hold.
+
+        A conflict with another transaction says nothing about the conditions, so it is tried again.
+        """
+        if not writes:
+            return
+        request: Any = [
+            {
+                write.operation: {
+                    "TableName": self._table,
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    **write.request,
+                }
+            }
+            for write in writes
+        ]
+        for turn in range(CONFLICT_RETRIES):
+            try:
+                self._client.transact_write_items(TransactItems=request)
+                return
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+                for write, reason in zip(writes, reasons, strict=False):
+                    if reason.get("Code") == "ConditionalCheckFailed":
+                        raise write.lost(_deserialized(reason.get("Item", {}))) from None
+                conflict = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+                again = any(reason.get("Code") in conflict for reason in reasons)
+                if not again and code not in ("TransactionConflictException", "TransactionInProgressException"):
+                    raise
+            self._sleep(random.uniform(0, min(0.4, 0.01 * 2**turn)))  # noqa: S311 (jitter)
+        raise TimeoutError("the transaction kept meeting others")
+
+
+class _OutdatedForm(_Outdated):
+    def __init__(self, key: str, form: _Write | None) -> None:
+        super().__init__()
+        self.key = key
+        self.form = form
+
+
+# Between records and items
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+_NESTED = {"attempts": Attempt, "steps": Step}
+
+
+def _serialized(item: Item) -> dict[str, Any]:
+    return {name: _serializer.serialize(value) for name, value in item.items()}
+
+
+def _deserialized(item: Mapping[str, Any]) -> Item:
+    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+
+
+def _mentions(name: str, *expressions: str) -> bool:
+    return any(re.search(re.escape(name) + r"\b", expression) for expression in expressions)
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is stored: dataclasses as maps, tuples as lists, absent members left out."""
+    if isinstance(value, tuple):
+        return [_plain(member) for member in value]
+    if isinstance(value, Challenge | Attempt | Step):
+        return {name: member for name, member in asdict(value).items() if member is not None}
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _attributes(verification: Verification) -> Item:
+    """The record as attributes, without those that are None, with what conditions need on the top level."""
+    attributes = {
+        field.name: _plain(value)
+        for field in fields(verification)
+        if (value := getattr(verification, field.name)) is not None
+    }
+    return attributes | {
+        "attempt_number": verification.attempt.number,
+        "steps_count": len(verification.steps),
+        "step_claimed_at": verification.step.claimed_at,
+    }
+
+
+def _changes(before: Verification, after: Verification) -> Item:
+    """What has to be written to turn one record into the other; None means to remove."""
+    old, new = _attributes(before), _attributes(after)
+    return {name: new.get(name) for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+
+
+def _verification(item: Item) -> Verification:
+    def whole(name: str) -> int | None:
+        return int(item[name]) if name in item else None
+
+    challenge = item.get("challenge")
+    return Verification(
+        id=item["id"],
+        mode=Mode(item["mode"]),
+        status=Status(item["status"]),
+        method=Method(item["method"]),
+        provider=ProviderName(item["provider"]),
+        phone_mask=item["phone_mask"],
+        phone_hash=item["phone_hash"],
+        block_hash=item["block_hash"],
+        key_id=item["key_id"],
+        created_at=int(item["created_at"]),
+        expires_at=int(item["expires_at"]),
+        attempts=tuple(_attempt(attempt) for attempt in item["attempts"]),
+        steps=tuple(_step(step) for step in item["steps"]),
+        allowed_methods=tuple(Method(method) for method in item["allowed_methods"]),
+        reason=EndReason(item["reason"]) if "reason" in item else None,
+        evidence=Evidence(item["evidence"]) if "evidence" in item else None,
+        challenge=_challenge(challenge) if challenge else None,
+        call_id=item.get("call_id"),
+        guesses=int(item["guesses"]),
+        guess_limit=int(item["guess_limit"]),
+        repeats_remaining=int(item["repeats_remaining"]),
+        phone_mismatches=int(item["phone_mismatches"]),
+        poll_after=int(item["poll_after"]),
+        webhook_call_id=item.get("webhook_call_id"),
+        verified_at=whole("verified_at"),
+        reference=item.get("reference"),
+        metadata=item.get("metadata", {}),
+        locale=item.get("locale"),
+        return_url=item.get("return_url"),
+        address_hash=item.get("address_hash"),
+    )
+
+
+def _attempt(item: Item) -> Attempt:
+    return Attempt(
+        number=int(item["number"]),
+        step=int(item["step"]),
+        method=Method(item["method"]),
+        provider=ProviderName(item["provider"]),
+        outcome=Result(item["outcome"]),
+        at=int(item["at"]),
+        reason=Cause(item["reason"]) if "reason" in item else None,
+    )
+
+
+def _step(item: Item) -> Step:
+    return Step(
+        number=int(item["number"]),
+        kind=StepKind(item["kind"]),
+        claimed_at=int(item["claimed_at"]),
+        done=bool(item["done"]),
+        error=item.get("error"),
+    )
+
+
+def _challenge(item: Item) -> Challenge:
+    length = item.get("length")
+    return Challenge(item["type"], int(length) if length is not None else None, item.get("number"))
+
+
+def _with_outcome(verification: Verification, result: Result, cause: Cause | None) -> tuple[Attempt, ...]:
+    return (*verification.attempts[:-1], replace(verification.attempt, outcome=result, reason=cause))
+
+
+def _with_step_done(verification: Verification, error: str | None) -> tuple[Step, ...]:
+    return (*verification.steps[:-1], replace(verification.step, done=True, error=error))

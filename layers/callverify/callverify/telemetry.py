@@ -1,0 +1,60 @@
+"""Logs and metrics: one JSON line for what an operator has to know, with nothing in it that must not leak."""
+
+from __future__ import annotations
+
+import traceback
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from callverify.errors import ConfigurationFault
+from callverify.models import Outcome, Result, Verification
+
+logger = Logger()
+
+
+class Telemetry:
+    """Counts to CloudWatch through the log (EMF), and log lines under the request's id."""
+
+    def count(self, metric: str, **dimensions: str) -> None:
+        """Count one `metric`. Dimensions are few and fixed: provider, method, limit."""
+        with single_metric(name=metric, unit=MetricUnit.Count, value=1) as emf:
+            for name, value in dimensions.items():
+                emf.add_dimension(name=name, value=value)
+
+    def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None:
+        """Log what a provider answered; a fault of configuration as an error that says what to look at."""
+        fields = {
+            "verification_id": verification.id,
+            "provider": str(verification.provider),
+            "action": action,
+            "result": str(outcome.result),
+            "cause": str(outcome.cause) if outcome.cause else None,
+            "vendor_words": outcome.vendor_words,
+        }
+        if outcome.is_configuration_fault:
+            setting = f"provider-credentials: {verification.provider}"
+            logger.error("configuration fault: the provider refuses our account", extra=fields | {"setting": setting})
+            self.count("ConfigurationFaults", provider=verification.provider)
+        elif outcome.result is Result.STARTED:
+            logger.info("provider answered", extra=fields)
+        else:
+            logger.warning("provider answered", extra=fields)
+            self.count("ProviderFailures", provider=verification.provider)
+
+    def configuration_fault(self, fault: ConfigurationFault) -> None:
+        logger.error(f"configuration fault: {fault.problem}", extra={"setting": fault.setting})
+        self.count("ConfigurationFaults")
+
+    def unexpected(self, error: BaseException) -> None:
+        """Log an error that nobody foresaw by its type and its place: its message may quote a URL or an item."""
+        logger.error(
+            "internal error",
+            extra={
+                "error_type": type(error).__name__,
+                "stack": [
+                    f"{frame.filename}:{frame.lineno} {frame.name}"
+                    for frame in traceback.extract_tb(error.__traceback__)
+                ],
+            },
+        )

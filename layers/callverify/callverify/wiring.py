@@ -1,0 +1,162 @@
+"""The only reader of the environment and of secrets. Builds the service once per container."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from botocore.config import Config
+
+from callverify.access import Access
+from callverify.errors import ConfigurationFault
+from callverify.keys import Keys
+from callverify.models import ProviderName
+from callverify.providers import PROVIDERS
+from callverify.providers.base import Provider, ProviderSettings
+from callverify.providers.http import VendorHttp
+from callverify.service import Policy, Service
+from callverify.store import Store
+from callverify.telemetry import Telemetry
+
+HOUR = 60 * 60
+NEVER_CHANGES = 365 * 24 * HOUR
+# Plain http is for vendors' stand-ins beside the stack: this machine, or the one that hosts a container.
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "172.17.0.1", "host.docker.internal"})
+_AWS = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+@cache
+def service() -> Service:
+    """The verification service, as the environment describes it."""
+    client: Any = boto3.client("dynamodb", config=_AWS)
+    policy = _policy()
+    return Service(
+        store=Store(client, os.environ["TABLE_NAME"], retention=_number("RETENTION_HOURS", 24) * HOUR),
+        keys=keys(),
+        policy=policy,
+        providers=Providers(policy),
+        observer=telemetry(),
+        clock=time.time,
+    )
+
+
+@cache
+def access() -> Access:
+    """API keys and client tokens."""
+    return Access(keys=keys, read_api_keys=lambda force: _secret("API_KEYS_SECRET", force=force), clock=time.time)
+
+
+@cache
+def keys() -> Keys:
+    return Keys(_secret("PEPPER_SECRET", max_age=NEVER_CHANGES))
+
+
+@cache
+def telemetry() -> Telemetry:
+    return Telemetry()
+
+
+class Providers:
+    """The configured providers in the operator's order. The secret is read again when its cache time is over."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._http = VendorHttp()
+        self._secret: str | None = None
+        self._providers: dict[ProviderName, Provider] = {}
+
+    def __call__(self) -> Mapping[ProviderName, Provider]:
+        secret = _secret("PROVIDER_CREDENTIALS_SECRET")
+        if secret != self._secret:
+            self._providers = self._configure(secret)
+            self._secret = secret
+        return self._providers
+
+    def _configure(self, secret: str) -> dict[ProviderName, Provider]:
+        try:
+            credentials = json.loads(secret or "{}")
+        except ValueError:
+            credentials = None
+        if not isinstance(credentials, dict):
+            telemetry().configuration_fault(ConfigurationFault("provider-credentials", "it must be a JSON object"))
+            return {}
+        providers = {}
+        for name in self._policy.provider_order:
+            if name not in credentials:
+                continue
+            try:
+                providers[name] = PROVIDERS[name].configure(_mapping(name, credentials[name]), self._settings(name))
+            except ConfigurationFault as fault:
+                telemetry().configuration_fault(fault)
+        return providers
+
+    def _settings(self, name: ProviderName) -> ProviderSettings:
+        return ProviderSettings(
+            base_url=_base_url(name),
+            window=self._policy.windows[name],
+            http=self._http,
+            webhook_token=keys().webhook_token,
+            start_by=os.environ.get("TELEFON_IP_START") or "post",
+        )
+
+
+def _policy() -> Policy:
+    def words(name: str) -> tuple[str, ...]:
+        return tuple(word.strip() for word in os.environ.get(name, "").split(",") if word.strip())
+
+    standard = Policy()
+    return Policy(
+        default_country=os.environ.get("DEFAULT_COUNTRY") or standard.default_country,
+        allowed_countries=words("ALLOWED_COUNTRIES") or standard.allowed_countries,
+        windows={name: _number(f"{name.upper()}_WINDOW_SECONDS", window) for name, window in standard.windows.items()},
+        provider_order=tuple(ProviderName(name) for name in words("PROVIDER_ORDER")) or standard.provider_order,
+        return_origins=words("RETURN_ORIGINS"),
+        public_base_url=os.environ.get("PUBLIC_BASE_URL", "").rstrip("/") or None,
+        phone_cooldown=_number("PHONE_COOLDOWN_SECONDS", standard.phone_cooldown),
+        phone_10m=_number("PHONE_10M_LIMIT", standard.phone_10m),
+        ip_10m=_number("IP_10M_LIMIT", standard.ip_10m),
+        phone_day=_number("PHONE_DAY_LIMIT", standard.phone_day),
+        prefix_10m=_number("PREFIX_10M_LIMIT", standard.prefix_10m),
+        key_paid_day=_number("KEY_PAID_DAY_LIMIT", standard.key_paid_day),
+        stack_paid_hour=_number("STACK_PAID_HOUR_LIMIT", standard.stack_paid_hour),
+        verification_guesses=_number("VERIFICATION_GUESS_LIMIT", standard.verification_guesses),
+        phone_guesses=_number("PHONE_GUESS_LIMIT", standard.phone_guesses),
+    )
+
+
+def _number(name: str, default: int) -> int:
+    return int(os.environ.get(name) or default)
+
+
+def _mapping(name: ProviderName, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigurationFault(f"provider-credentials: {name}", "it must be a JSON object")
+    return value
+
+
+def _base_url(name: ProviderName) -> str:
+    setting = f"{name.upper()}_BASE_URL"
+    url = os.environ.get(setting, "").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
+        raise ConfigurationFault(setting, "it must be an https URL (plain http is for the local stack alone)")
+    return url
+
+
+@cache
+def _secrets() -> SecretsProvider:
+    return SecretsProvider(boto3_client=boto3.client("secretsmanager", config=_AWS))
+
+
+def _secret(setting: str, *, max_age: int | None = None, force: bool = False) -> str:
+    """The text of the secret that the environment variable `setting` names, cached for SECRET_CACHE_SECONDS."""
+    age = _number("SECRET_CACHE_SECONDS", 240) if max_age is None else max_age
+    text: Any = _secrets().get(os.environ[setting], max_age=age, force_fetch=force)
+    return str(text or "")
