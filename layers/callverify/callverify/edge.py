@@ -37,7 +37,7 @@ class Api:
         self.route = self._resolver.route
         self._resolver.exception_handler(CallverifyError)(self._problem)
         self._resolver.exception_handler(Exception)(self._unexpected)
-        self._resolver.not_found(lambda error: self._problem(NotFound("No such resource.")))
+        self._resolver.not_found(lambda _: self._problem(NotFound("No such resource.")))
 
     def handler(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.clear_state()

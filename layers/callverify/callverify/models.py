@@ -246,6 +246,7 @@ class Step:
     """One accepted request that may cost one call. `error`: the code it was answered with, if it failed.
 
     claimed_at: when a process last began to work on it; while `done` is false it may still be at work.
+    call_id: the vendor's id of a repeat, which is another than that of the first call.
     """
 
     number: int
@@ -253,11 +254,15 @@ class Step:
     claimed_at: int
     done: bool = False
     error: str | None = None
+    call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The record, as stored. `status` is what was written: see `status_at` for what it is."""
+    """The record, as stored. `status` is what was written: see `status_at` for what it is.
+
+    answered_at: when the provider of the current attempt answered. poll_after: when it may be asked again.
+    """
 
     id: str
     mode: Mode
@@ -277,6 +282,7 @@ class Verification:
     evidence: Evidence | None = None
     challenge: Challenge | None = None
     call_id: str | None = None
+    answered_at: int | None = None
     guesses: int = 0
     guess_limit: int = 5
     repeats_remaining: int = 0

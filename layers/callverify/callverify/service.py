@@ -441,9 +441,7 @@ class Service:
             step=1,
         )
 
-    def _replay_now(
-        self, idempotency: IdempotencyRecord | None, body: str | None, base_url: str
-    ) -> Reply:
+    def _replay_now(self, idempotency: IdempotencyRecord | None, body: str | None, base_url: str) -> Reply:
         """The answer after another request with this key came first."""
         reply = self._replay(idempotency, body, base_url) if idempotency else None
         if reply is None:
@@ -683,7 +681,8 @@ class Service:
         if provider is None:
             begun = self._store.begin_repeat(verification, now=now, idempotency=idempotency)
             return self._record_repeat(begun, error=None, repeats_remaining=begun.repeats_remaining)
-        wait = verification.attempt.at + provider.repeat_after - now
+        # One second more, because the vendor counts in fractions from a moment that we know by the second.
+        wait = (verification.answered_at or verification.attempt.at) + provider.repeat_after + 1 - now
         if wait > 0:
             raise errors.RepeatTooSoon(
                 f"The provider repeats a call {provider.repeat_after} s after it at the earliest.", retry_after=wait
@@ -702,19 +701,24 @@ class Service:
             remaining = 0
         elif error:
             remaining = verification.repeats_remaining
-        repeated = self._record_repeat(begun, error=error.code if error else None, repeats_remaining=remaining)
+        repeated = self._record_repeat(
+            begun, error=error.code if error else None, repeats_remaining=remaining, call_id=outcome.call_id
+        )
         if error:
             raise error
         self._observer.count("Repeated", provider=provider.name, method=provider.method)
         return repeated
 
-    def _record_repeat(self, verification: Verification, *, error: str | None, repeats_remaining: int) -> Verification:
+    def _record_repeat(
+        self, verification: Verification, *, error: str | None, repeats_remaining: int, call_id: str | None = None
+    ) -> Verification:
         try:
             return self._store.record_repeat(
                 verification,
                 error=error,
                 repeats_remaining=repeats_remaining,
                 now=self.now(),
+                call_id=call_id,
                 cooldown=self._cooldown(verification) if verification.mode is Mode.LIVE else None,
             )
         except NotLive:
@@ -815,25 +819,25 @@ class Service:
         now = self.now()
         verification = self._store.get(report.verification_id or "", now)
         if verification is None or not verification.is_live(now) or verification.provider is not provider.name:
-            return self._observer.count("LateWebhooks", provider=provider.name, method=provider.method)
-        if report.call_id is None or verification.call_id not in (None, report.call_id):
-            return self._observer.count("StrayWebhooks", provider=provider.name, method=provider.method)
-        noted = self._store.note_webhook(verification, report.call_id, every=POLL_EVERY_SECONDS, now=now)
-        if noted is None:
-            self._observer.count("DuplicateWebhooks", provider=provider.name, method=provider.method)
-            noted = self._store.claim_poll(verification, every=POLL_EVERY_SECONDS, now=now)
-        if noted and provider.can_check:
-            self._read_back(provider, noted)
+            self._count_webhook("LateWebhooks", provider)
+        elif report.call_id is None or verification.call_id not in (None, report.call_id):
+            self._count_webhook("StrayWebhooks", provider)
+        else:
+            noted = self._store.note_webhook(verification, report.call_id, every=POLL_EVERY_SECONDS, now=now)
+            if noted is None:
+                self._count_webhook("DuplicateWebhooks", provider)
+                noted = self._store.claim_poll(verification, every=POLL_EVERY_SECONDS, now=now)
+            if noted and provider.can_check:
+                self._read_back(provider, noted)
 
     def _hear_proof(self, provider: Provider, report: CallReport) -> None:
         now = self.now()
-        phone_hash = self._keys.hash_phone(report.caller or "")
-        verification_id = self._store.live_verification_id(phone_hash, now)
+        verification_id = self._store.live_verification_id(self._keys.hash_phone(report.caller or ""), now)
         verification = self._store.get(verification_id, now) if verification_id else None
         if verification is None or not verification.is_live(now) or verification.provider is not provider.name:
-            return self._observer.count("LateWebhooks", provider=provider.name, method=provider.method)
+            return self._count_webhook("LateWebhooks", provider)
         if report.occurred_at is None or not verification.attempt.at <= report.occurred_at <= verification.expires_at:
-            self._observer.count("ForgedWebhooks", provider=provider.name, method=provider.method)
+            self._count_webhook("ForgedWebhooks", provider)
             raise errors.Forbidden("The call's time lies outside the verification's window.")
         if report.evidence is None or report.verdict is not CallVerdict.CONFIRMED:
             return None
@@ -842,8 +846,11 @@ class Service:
                 verification, evidence=report.evidence, now=self.now(), signed_at=report.occurred_at
             )
         except (NotLive, AlreadyUsed):
-            return self._observer.count("DuplicateWebhooks", provider=provider.name, method=provider.method)
+            return self._count_webhook("DuplicateWebhooks", provider)
         return self._count_verified(verified)
+
+    def _count_webhook(self, metric: str, provider: Provider) -> None:
+        self._observer.count(metric, provider=provider.name, method=provider.method)
 
     # Test mode
 

@@ -267,6 +267,7 @@ class Store:
             expires_at=expires_at,
             challenge=None,
             call_id=None,
+            answered_at=None,
             webhook_call_id=None,
             repeats_remaining=0,
             poll_after=poll_after,
@@ -309,6 +310,7 @@ class Store:
             steps=_with_step_done(verification, None),
             challenge=challenge,
             call_id=call_id,
+            answered_at=now,
             repeats_remaining=repeats_remaining,
         )
         changes = _changes(verification, changed)
@@ -354,10 +356,13 @@ class Store:
         error: str | None,
         repeats_remaining: int,
         now: int,
+        call_id: str | None = None,
         cooldown: Cooldown | None = None,
     ) -> Verification:
         """Store what came of a vendor's repeat; the verification itself goes on. Raises NotLive."""
-        changed = replace(verification, steps=_with_step_done(verification, error), repeats_remaining=repeats_remaining)
+        changed = replace(
+            verification, steps=_with_step_done(verification, error, call_id), repeats_remaining=repeats_remaining
+        )
         changes = _changes(verification, changed)
         write = self._update_verification(verification, now, changes=changes, unexpired=False, same_step=True)
         self._transact([write, *self._cool_down(cooldown, now)])
@@ -456,10 +461,11 @@ class Store:
     ) -> Verification:
         """Write `verified`, the one time that it can be written.
 
-        guess_id: the right guess, given back to the phone. signed_at: the time in a signed callback, consumed here.
+        guess_id: the right guess, which is given back. signed_at: the time in a signed callback, consumed here.
         Raises NotLive, AlreadyUsed.
         """
-        changed = replace(verification, status=Status.VERIFIED, evidence=evidence, verified_at=now)
+        guesses = verification.guesses - 1 if guess_id else verification.guesses
+        changed = replace(verification, status=Status.VERIFIED, evidence=evidence, verified_at=now, guesses=guesses)
         update = self._update_verification(verification, now, changes=_changes(verification, changed))
         extra: list[_Write] = []
         if signed_at is not None:
@@ -957,6 +963,7 @@ def _verification(item: Item) -> Verification:
         evidence=Evidence(item["evidence"]) if "evidence" in item else None,
         challenge=_challenge(challenge) if challenge else None,
         call_id=item.get("call_id"),
+        answered_at=whole("answered_at"),
         guesses=int(item["guesses"]),
         guess_limit=int(item["guess_limit"]),
         repeats_remaining=int(item["repeats_remaining"]),
@@ -991,6 +998,7 @@ def _step(item: Item) -> Step:
         claimed_at=int(item["claimed_at"]),
         done=bool(item["done"]),
         error=item.get("error"),
+        call_id=item.get("call_id"),
     )
 
 
@@ -1003,5 +1011,5 @@ def _with_outcome(verification: Verification, result: Result, cause: Cause | Non
     return (*verification.attempts[:-1], replace(verification.attempt, outcome=result, reason=cause))
 
 
-def _with_step_done(verification: Verification, error: str | None) -> tuple[Step, ...]:
-    return (*verification.steps[:-1], replace(verification.step, done=True, error=error))
+def _with_step_done(verification: Verification, error: str | None, call_id: str | None = None) -> tuple[Step, ...]:
+    return (*verification.steps[:-1], replace(verification.step, done=True, error=error, call_id=call_id))
