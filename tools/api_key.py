@@ -1,0 +1,90 @@
+"""`make api-key` and `make revoke-api-key`: the keys in the stack's secret `api-keys`.
+
+A key is printed once and kept nowhere: the secret holds its SHA-256. To rotate one, make another under a new name,
+move its users over, and revoke the old one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import secrets
+import sys
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+SCOPES = ("verifications:read", "verifications:write")
+
+
+class Refused(Exception):
+    """What was asked can't be done; the message says what would be right."""
+
+
+def add_key(client: Any, secret_id: str, name: str, mode: str, scopes: list[str]) -> str:
+    """Make a key of 256 random bits, add it to the secret beside those in force, and return it."""
+    entries = _read(client, secret_id)
+    if any(entry.get("name") == name for entry in entries):
+        raise Refused(f"a key named {name!r} is in force: choose another name, or revoke that one first")
+    key = f"cv_{mode}_{secrets.token_urlsafe(32)}"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    _write(client, secret_id, [*entries, {"name": name, "sha256": digest, "scopes": scopes, "mode": mode}])
+    return key
+
+
+def revoke_key(client: Any, secret_id: str, name: str) -> None:
+    """Take a key out of the secret. It dies within 5 minutes: the secret's cache time and the gateway's 60 s."""
+    entries = _read(client, secret_id)
+    left = [entry for entry in entries if entry.get("name") != name]
+    if len(left) == len(entries):
+        names = ", ".join(repr(entry.get("name")) for entry in entries) or "none"
+        raise Refused(f"no key is named {name!r}; in force: {names}")
+    _write(client, secret_id, left)
+
+
+def _read(client: Any, secret_id: str) -> list[dict[str, Any]]:
+    text = client.get_secret_value(SecretId=secret_id)["SecretString"]
+    try:
+        entries = json.loads(text or "[]")
+    except ValueError:
+        entries = None
+    if not isinstance(entries, list):
+        raise Refused(f"the secret {secret_id} is not a JSON list: mend it first")
+    return entries
+
+
+def _write(client: Any, secret_id: str, entries: list[dict[str, Any]]) -> None:
+    client.put_secret_value(SecretId=secret_id, SecretString=json.dumps(entries, indent=1))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.api_key", description=__doc__)
+    parser.add_argument("--stack", default="callverify", help="the stack whose secret it is (default: %(default)s)")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--mode", choices=("live", "test"), default="live")
+    parser.add_argument("--scopes", default=",".join(SCOPES), help="separated by commas (default: %(default)s)")
+    parser.add_argument("--revoke", action="store_true")
+    chosen = parser.parse_args(arguments)
+    scopes = [scope.strip() for scope in chosen.scopes.split(",") if scope.strip()]
+    if not chosen.name or not scopes or not set(scopes) <= set(SCOPES):
+        parser.error(f"--name must not be empty, and --scopes takes {', '.join(SCOPES)}")
+    secret_id = f"{chosen.stack}/api-keys"
+    try:
+        client = boto3.client("secretsmanager")
+        if chosen.revoke:
+            revoke_key(client, secret_id, chosen.name)
+            print(f"revoked {chosen.name!r} in {secret_id}")
+        else:
+            key = add_key(client, secret_id, chosen.name, chosen.mode, scopes)
+            print(f"added {chosen.name!r} to {secret_id}; this is the only time that it is shown:", file=sys.stderr)
+            print(key)
+    except (Refused, BotoCoreError, ClientError) as error:
+        print(f"api-key: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
