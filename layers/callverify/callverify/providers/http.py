@@ -187,10 +187,11 @@ def whole_number(value: object) -> int | None:
 def masked(words: object, *secrets: str) -> str:
     """A vendor's words for the operator's log, at most 200 characters.
 
-    Replaced: each secret, also as URLs write it, and every run of four or more digits, however grouped.
+    Replaced: each secret, also as URLs write it, every URL, and every run of four or more digits, however grouped.
     """
     text = str(words).encode(errors="replace").decode()
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         for form in (secret, quote(secret, safe=""), quote_plus(secret)):
             text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
+    text = re.sub(r"[a-zA-Z]{1,12}://\S*", "***", text)
     return re.sub(r"\d(?:[\s().\-]*\d){3,}", "***", text)[:200]

@@ -44,8 +44,8 @@ from callverify.providers.http import (
 
 SECRET_LENGTH = 16
 
-# Vendor page "Подтверждение номера телефона с помощью звонка" (smsc.ru, read 2026-09) lists 1, 2, 4 and 9. Not confirmed
-# for this call: 3, 7 and 8 are the same engine's for send.php, 5 is an integration's (seen 2026-10).
+# Vendor page "Подтверждение номера телефона с помощью звонка" (smsc.ru, read 2026-09) lists 1, 2, 4 and 9. Not
+# confirmed for this call: 3, 7 and 8 are the same engine's for send.php, 5 is an integration's (seen 2026-10).
 _ERRORS: Mapping[int, tuple[Result, Cause]] = {
     1: (Result.REJECTED, Cause.NUMBER_REFUSED),  # "wrong parameters": the phone is the only one that varies
     2: (Result.UNAVAILABLE, Cause.BAD_CREDENTIALS),  # or our address is not on the account's list
@@ -65,10 +65,9 @@ _BARE_NUMBER = re.compile(r"\+?[0-9]{10,15}")
 _ERROR_FMT_0 = re.compile(r"ERROR\s*=\s*([0-9]{1,9})\b(.*)", re.DOTALL)
 _ERROR_FMT_1 = re.compile(r"0\s*,\s*-([0-9]{1,9})")
 _XML_START = re.compile(r"(?:<\?xml[^>]*>\s*)?<(?:result|phone)>")
-_XML_PHONE = re.compile(r"<phone>\s*([^<]*?)\s*</phone>")
+_XML_PHONE = re.compile(r"<phone>([^<]*)</phone>")
 _XML_ERROR_CODE = re.compile(r"<error_code>\s*([0-9]{1,9})\s*</error_code>")
 _XML_ERROR = re.compile(r"<error>([^<]*)</error>")
-_ERROR_FMT_2_UNTAGGED = re.compile(r"([^<{\n]+?)\s*\n\s*([0-9]{1,3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,8 @@ class Smsc:
         if reply is not None and reply.error is not None:
             code = reply.error_code
             result, cause = _OTHER_ERROR if code is None else _ERRORS.get(code, _OTHER_ERROR)
-            return Outcome(result, cause, vendor_words=masked(f"{code}: {reply.error}", *self._account.values()))
+            secrets = (*self._account.values(), self._callback_secret, self._webhook_token)
+            return Outcome(result, cause, vendor_words=masked(f"{code}: {reply.error}", *secrets))
         if answer.status == 429:
             return Outcome(Result.UNAVAILABLE, Cause.VENDOR_LIMIT, vendor_words="HTTP 429")
         if not 200 <= answer.status < 300:
@@ -205,6 +205,8 @@ def _read(body: bytes) -> _Reply | None:
             )
         phone = _XML_PHONE.search(text)
         return _Reply(number=e164_from_vendor(phone[1])) if phone else None
-    if found := _ERROR_FMT_2_UNTAGGED.fullmatch(text):
-        return _Reply(error_code=int(found[2]), error=found[1])
+    # As the page prints the XML, whose tags it has lost: the text on one line, the code on the next.
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if len(lines) == 2 and lines[0][0] not in "<{" and re.fullmatch(r"[0-9]{1,3}", lines[1]):
+        return _Reply(error_code=int(lines[1]), error=lines[0])
     return None

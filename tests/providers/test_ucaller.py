@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from callverify.errors import NotFound
+from callverify.models import Cause, Challenge, Deadline, InboundWebhook, Outcome, ProviderName, Result
+from callverify.providers.base import ProviderSettings
+from callverify.providers.http import Answer, NoAnswer, NotSent
+from callverify.providers.ucaller import Ucaller
+from tests.providers import payloads
+from tests.providers.fake_vendor import CannedHttp
+from tests.providers.vendors import ORDER, VENDORS, configure, webhook_token
+
+NAME = ProviderName.UCALLER
+NOW = 1_790_053_160
+
+
+def reply(body: Mapping[str, Any], status: int = 200) -> Answer:
+    return Answer(status, json.dumps(body).encode())
+
+
+def soon() -> Deadline:
+    return Deadline.after(5)
+
+
+def start(answer: Answer) -> Outcome:
+    return configure(NAME, http=CannedHttp(answer)).start(ORDER, soon())
+
+
+def error(code: object, text: str = "some words") -> dict[str, Any]:
+    return {"status": False, "error": text, "code": code}
+
+
+@pytest.mark.parametrize(
+    ("code", "result", "cause"),
+    [
+        (0, Result.UNAVAILABLE, Cause.ACCOUNT_FAULT),
+        (1, Result.UNAVAILABLE, Cause.VENDOR_FAULT),
+        (2, Result.UNAVAILABLE, Cause.VENDOR_FAULT),
+        (3, Result.REJECTED, Cause.NUMBER_REFUSED),
+        (4, Result.UNAVAILABLE, Cause.ACCOUNT_FAULT),
+        (5, Result.UNAVAILABLE, Cause.VENDOR_FAULT),
+        (9, Result.UNAVAILABLE, Cause.ACCOUNT_FAULT),
+        (18, Result.REJECTED, Cause.VENDOR_LIMIT),
+        (19, Result.REJECTED, Cause.VENDOR_LIMIT),
+        (20, Result.REJECTED, Cause.NUMBER_REFUSED),
+        (50, Result.UNAVAILABLE, Cause.VENDOR_LIMIT),
+        (401, Result.UNAVAILABLE, Cause.BAD_CREDENTIALS),
+        (405, Result.UNAVAILABLE, Cause.VENDOR_FAULT),
+        (429, Result.UNAVAILABLE, Cause.VENDOR_LIMIT),
+        (500, Result.UNAVAILABLE, Cause.VENDOR_FAULT),
+        (1001, Result.UNAVAILABLE, Cause.ACCOUNT_FAULT),
+        (1002, Result.UNAVAILABLE, Cause.NO_MONEY),
+        (1003, Result.UNAVAILABLE, Cause.ACCOUNT_FAULT),
+        (1004, Result.UNAVAILABLE, Cause.ACCOUNT_FAULT),
+        (1005, Result.UNAVAILABLE, Cause.ACCOUNT_FAULT),
+        (77777, Result.UNAVAILABLE, Cause.VENDOR_FAULT),
+        ("1002", Result.UNAVAILABLE, Cause.NO_MONEY),
+        (-1, Result.UNAVAILABLE, Cause.VENDOR_FAULT),
+        (None, Result.UNAVAILABLE, Cause.VENDOR_FAULT),
+        (True, Result.UNAVAILABLE, Cause.VENDOR_FAULT),
+    ],
+)
+def test_errors_of_a_start(code: object, result: Result, cause: Cause) -> None:
+    outcome = start(reply(error(code)))
+    assert (outcome.result, outcome.cause) == (result, cause)
+    assert "some words" in (outcome.vendor_words or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        (10, Cause.VENDOR_FAULT),
+        (11, Cause.REPEAT_TOO_LATE),
+        (12, Cause.REPEATS_SPENT),
+        (13, Cause.NOT_SUPPORTED),
+        (405, Cause.NOT_SUPPORTED),
+        (401, Cause.BAD_CREDENTIALS),
+    ],
+)
+def test_errors_of_a_repeat_are_final(code: int, cause: Cause) -> None:
+    http = CannedHttp(reply(error(code)))
+    outcome = configure(NAME, http=http).repeat("103000", soon())
+    assert (outcome.result, outcome.cause) == (Result.UNAVAILABLE, cause)
+    assert len(http.urls) == 1
+
+
+def test_an_error_decides_whatever_the_status_says() -> None:
+    assert start(reply({"status": True, "error": "no", "code": 1002})).cause is Cause.NO_MONEY
+    assert start(reply({"status": True, "ucaller_id": 1, "error": "no", "code": 3})).result is Result.REJECTED
+
+
+def test_a_status_of_false_alone_is_no_error() -> None:
+    assert start(reply({"status": False, "ucaller_id": 7, "code": "0427"})) == Outcome(
+        Result.STARTED, challenge=Challenge.enter_digits(4), call_id="7"
+    )
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_empty_error_is_no_error(nothing: object) -> None:
+    assert start(reply({"status": True, "ucaller_id": 7, "error": nothing})).result is Result.STARTED
+
+
+def test_an_error_of_another_form_is_unreadable() -> None:
+    assert start(reply({"status": True, "ucaller_id": 7, "error": {"text": "no"}})).result is Result.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("reported", "differs"),
+    [("0427", False), (427, False), ("427", False), ("1234", True), (1234, True), ("0000", True), (None, False)],
+)
+def test_another_code_than_ours_is_noticed(reported: object, differs: bool) -> None:
+    assert start(reply({"status": True, "ucaller_id": 7, "code": reported})).code_differs is differs
+
+
+def test_a_server_error_is_believed_only_in_the_vendors_own_form() -> None:
+    assert start(reply(error(1002), 503)).cause is Cause.NO_MONEY
+    assert start(reply({"error": "Bad Gateway"}, 502)) == Outcome(
+        Result.UNKNOWN, Cause.HTTP_ERROR, vendor_words="HTTP 502"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "cause"),
+    [
+        (401, Result.UNAVAILABLE, Cause.BAD_CREDENTIALS),
+        (404, Result.UNKNOWN, Cause.HTTP_ERROR),
+        (429, Result.UNAVAILABLE, Cause.VENDOR_LIMIT),
+    ],
+)
+def test_a_bare_http_status(status: int, result: Result, cause: Cause) -> None:
+    outcome = start(Answer(status, b"<html></html>"))
+    assert (outcome.result, outcome.cause) == (result, cause)
+
+
+def test_the_code_keeps_its_zeros_and_the_phone_is_a_number() -> None:
+    http = CannedHttp(reply({"status": True, "ucaller_id": 7}))
+    configure(NAME, http=http).start(ORDER, soon())
+    assert http.asked == [{"phone": 79000000001, "code": "0427", "unique": "attempt-1"}]
+
+
+def test_a_flash_call_without_a_code_is_our_own_mistake() -> None:
+    from dataclasses import replace
+
+    http = CannedHttp()
+    with pytest.raises(ValueError, match="code"):
+        configure(NAME, http=http).start(replace(ORDER, code=None), soon())
+
+
+@pytest.mark.parametrize("service_id", [103000, "103000"])
+def test_the_service_id_may_be_text(service_id: object) -> None:
+    configure(NAME, credentials={**VENDORS[NAME].credentials, "service_id": service_id})
+
+
+def test_there_is_no_webhook() -> None:
+    with pytest.raises(NotFound):
+        configure(NAME).open_webhook(InboundWebhook({}, webhook_token("vrf_1"), "vrf_1"))
+
+
+# A repeat
+
+
+def repeat(
+    *answers: Answer | Exception, now: float = NOW, deadline: Deadline | None = None
+) -> tuple[Outcome, CannedHttp]:
+    http = CannedHttp(*answers)
+    settings = ProviderSettings("https://vendor.example", 300, http, webhook_token)
+    outcome = Ucaller("key", "1", settings, clock=lambda: now).repeat("103000", deadline or soon())
+    return outcome, http
+
+
+def info(uid: int = 103000, **fields: object) -> Answer:
+    return reply({"status": True, "ucaller_id": uid, "init_time": NOW - 70, "call_status": 0, **fields})
+
+
+LOST = NoAnswer(timed_out=True)
+UNKNOWN = Outcome(Result.UNKNOWN, Cause.TIMEOUT)
+
+
+def test_a_repeat_asks_by_number_and_keeps_the_new_id() -> None:
+    outcome, http = repeat(reply({"status": True, "ucaller_id": 103001, "free_repeated": True}))
+    assert outcome == Outcome(Result.STARTED, challenge=Challenge.enter_digits(4), call_id="103001")
+    assert http.asked == [{"uid": 103000}]
+    assert http.urls == ["https://vendor.example/v1.0/initRepeat"]
+
+
+def test_a_repeat_whose_answer_was_lost_is_found_again() -> None:
+    first, newest = info(repeated_ucaller_ids=[103001, 103002]), info(103002, init_time=NOW + 1)
+    outcome, http = repeat(LOST, first, newest)
+    assert outcome == Outcome(Result.STARTED, challenge=Challenge.enter_digits(4), call_id="103002")
+    assert http.asked == [{"uid": 103000}, {"uid": 103000}, {"uid": 103002}]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [info()],
+        [info(repeated_ucaller_ids=[])],
+        [info(repeated_ucaller_ids="103001")],
+        [info(repeated_ucaller_ids=[True, None, "x"])],
+        [info(repeated_ucaller_ids=[103001]), info(103001, init_time=NOW - 61)],  # the repeat before this one
+        [info(repeated_ucaller_ids=[103001]), info(103001, init_time=None)],
+        [info(repeated_ucaller_ids=[103001]), info(103000, init_time=NOW)],  # another call's
+        [info(repeated_ucaller_ids=[103001]), reply(error(10))],
+        [info(repeated_ucaller_ids=[103001]), LOST],
+        [reply(error(10))],
+        [reply({"repeated_ucaller_ids": [103001]}, 500)],
+        [LOST],
+        [NotSent("no time left")],
+        [Answer(200, b"<html>")],
+        [Answer(200, payloads.load(NAME, "info_unreachable").content)],  # another call's
+    ],
+)
+def test_a_repeat_whose_answer_was_lost_stays_unknown_without_proof(answers: list[Answer | Exception]) -> None:
+    outcome, http = repeat(LOST, *answers)
+    assert outcome == UNKNOWN
+    assert not http.answers
+
+
+def test_a_captured_getinfo_is_read() -> None:
+    captured = payloads.load(NAME, "info_unreachable")
+    http = CannedHttp(LOST, Answer(200, captured.content))
+    settings = ProviderSettings("https://vendor.example", 300, http, webhook_token)
+    outcome = Ucaller("key", "1", settings, clock=lambda: NOW).repeat("57251394", soon())
+    assert outcome == UNKNOWN  # no repeat in it
+
+
+def test_a_lost_repeat_leaves_time_to_ask() -> None:
+    """The first request gets two thirds of what is left."""
+    given: list[float] = []
+
+    class Watching(CannedHttp):
+        def send(self, method: str, url: str, *, deadline: Deadline, **request: object) -> Answer:
+            given.append(deadline.remaining())
+            return super().send(method, url, deadline=deadline, **request)
+
+    http = Watching(LOST, info())
+    settings = ProviderSettings("https://vendor.example", 300, http, webhook_token)
+    Ucaller("key", "1", settings, clock=lambda: NOW).repeat("103000", Deadline(at=106.0, now=lambda: 100.0))
+    assert given == [pytest.approx(4.0), pytest.approx(6.0)]
+
+
+def test_an_id_that_is_none_asks_nothing() -> None:
+    http = CannedHttp()
+    assert configure(NAME, http=http).repeat("../x", soon()).result is Result.UNAVAILABLE
+    assert not http.urls
