@@ -1,0 +1,116 @@
+"""`make dev`: the whole service on this machine, in the foreground, until Ctrl-C."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from local.processes import LocalStackError
+from local.stack import Options, Stack, local_stack
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+FIRST_STEPS = """
+{env} says where everything is. Start a verification:
+
+  curl -sS {base_url}/verifications -H 'Authorization: Bearer {api_key}' \\
+    -H 'Content-Type: application/json' -d '{{"phone": "+79000001234", "method": "reverse_call"}}'
+
+and let that phone call the number of the reply's challenge:
+
+  curl -sS {simulator_url}/phone/+79000001234/dial -H 'Content-Type: application/json' -d '{{"number": "+7…"}}'
+
+Ctrl-C stops everything."""
+
+
+class StopRequest(BaseException):
+    """Somebody asked this process to stop."""
+
+
+def request_stop(_signal: int, _frame: FrameType | None) -> None:
+    for stop_signal in STOP_SIGNALS:  # stopping takes a few seconds, and must not be stopped
+        signal.signal(stop_signal, signal.SIG_IGN)
+    raise StopRequest
+
+
+def stop_with_stdin() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def parse_options() -> Options:
+    parser = argparse.ArgumentParser(prog="python -m local.dev", description=__doc__)
+    parser.add_argument("--dev-dir", type=Path, default=Path(".dev"), help="holds the env file and the logs")
+    parser.add_argument("--aws-port", type=int, default=4566)
+    parser.add_argument("--simulator-port", type=int, default=4600)
+    parser.add_argument("--ucaller-base-url", default="", help="default: the simulator")
+    parser.add_argument("--telefon-ip-base-url", default="", help="default: the simulator")
+    parser.add_argument("--smsc-base-url", default="", help="default: the simulator")
+    parser.add_argument("--parameters", default="", help='template parameters: "LogLevel=DEBUG RetentionHours=1"')
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end with the program that started this one")
+    chosen = parser.parse_args()
+    if chosen.until_stdin_closes:
+        threading.Thread(target=stop_with_stdin, daemon=True).start()
+    parameters = {}
+    for pair in shlex.split(chosen.parameters):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            parser.error(f"--parameters: {pair!r} is not Name=value")
+        parameters[name] = value
+    base_urls = {
+        "UcallerBaseUrl": chosen.ucaller_base_url,
+        "TelefonIpBaseUrl": chosen.telefon_ip_base_url,
+        "SmscBaseUrl": chosen.smsc_base_url,
+    }
+    return Options(
+        directory=chosen.dev_dir,
+        aws_port=chosen.aws_port,
+        simulator_port=chosen.simulator_port,
+        base_urls={name: url for name, url in base_urls.items() if url},
+        parameters=parameters,
+    )
+
+
+def announce(options: Options, stack: Stack) -> None:
+    print(
+        FIRST_STEPS.format(
+            env=options.directory / "env",
+            base_url=stack.env["BASE_URL"],
+            api_key=stack.env["API_KEY"],
+            simulator_url=stack.env["SIMULATOR_URL"],
+        ),
+        flush=True,
+    )
+
+
+def main() -> int:
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - started:5.1f} s] {text}", flush=True)
+
+    for stop_signal in STOP_SIGNALS:
+        signal.signal(stop_signal, request_stop)
+    options = parse_options()
+    try:
+        with local_stack(options, say) as stack:
+            say("Ready.")
+            announce(options, stack)
+            while not (problem := stack.dead_process()):
+                time.sleep(0.5)
+            raise LocalStackError(problem)
+    except StopRequest:
+        say("Stopped.")
+        return 0
+    except LocalStackError as error:
+        print(f"make dev: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

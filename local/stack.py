@@ -1,0 +1,231 @@
+"""The whole service on this machine, from its build to `env`, the file that says where everything is."""
+
+import fcntl
+import hashlib
+import json
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+from local.aws import STACK_NAME, EmbeddedAws
+from local.build import ROOT, build, host_architecture
+from local.logs import LogTail
+from local.processes import HOST, LocalStackError, require_free_port, running
+from simulators import accounts
+
+ROUTES_SECONDS = 60
+# A request for each route that starts nothing.
+ROUTES = [
+    ("POST", "/verifications"),
+    ("GET", "/verifications/none"),
+    ("POST", "/verifications/none/check"),
+    ("POST", "/verifications/none/repeat"),
+    ("POST", "/verifications/none/cancel"),
+    ("GET", "/webhooks/telefon-ip/none/none"),
+    ("POST", "/webhooks/telefon-ip/none/none"),
+    ("GET", "/webhooks/smsc/none"),
+    ("POST", "/webhooks/smsc/none"),
+]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be chosen about a local stack.
+
+    `base_urls` and `parameters` are by template parameter; a provider without a base URL is a simulator.
+    """
+
+    directory: Path
+    aws_port: int
+    simulator_port: int
+    base_urls: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that runs: what its env file says, and a question to ask while waiting."""
+
+    env: Mapping[str, str]
+    dead_process: Callable[[], str | None]
+
+
+@contextmanager
+def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]:
+    """Bring the service up, yield it, and take all of it down again. Raises LocalStackError where it cannot run."""
+    directory = options.directory.resolve()
+    env_file = directory / "env"
+    require_free_port(options.aws_port, "the embedded AWS", "AWS_PORT")
+    require_free_port(options.simulator_port, "the simulators", "SIMULATOR_PORT")
+    with ExitStack() as stack:
+        stack.enter_context(_own(directory))
+        aws = EmbeddedAws(options.aws_port)
+
+        ports = f"{options.aws_port} and {options.simulator_port}"
+        say(f"Starting the embedded AWS and the simulators on ports {ports} …")
+        stack.enter_context(aws.running(directory))
+        simulators = f"http://{HOST}:{options.simulator_port}"
+        simulator_command = [sys.executable, "-m", "simulators", "--host", HOST, "--port", str(options.simulator_port)]
+        simulator = stack.enter_context(
+            running(simulator_command, env={"LANG": "C.UTF-8"}, cwd=ROOT, log=directory / "simulators.log"),
+        )
+
+        say("Building with `sam build` …")
+        parameters = {
+            "Architecture": host_architecture(),
+            "PublicBaseUrl": aws.base_url,
+            # So that a secret put by hand is felt at once.
+            "SecretCacheSeconds": "1",
+            "UcallerBaseUrl": f"{simulators}/ucaller",
+            "TelefonIpBaseUrl": f"{simulators}/telefon-ip",
+            "SmscBaseUrl": f"{simulators}/smsc",
+            **options.base_urls,
+            **options.parameters,
+        }
+        built = directory / "build"
+        build(["--parameter-overrides", f"Architecture={parameters['Architecture']}"], copy_to=built)
+
+        say("Deploying with `sam deploy` …")
+        aws.wait()
+        aws.deploy(built, parameters, directory / "deploy.log")
+        log_file = directory / "functions.log"
+        tail = LogTail(aws.logs, f"/aws/lambda/{STACK_NAME}/", log_file)
+        tail.start()
+        stack.callback(tail.stop)
+
+        say("Writing API keys and the providers' credentials …")
+        env = {
+            "BASE_URL": aws.base_url,
+            "API_KEY": f"cv_live_{secrets.token_urlsafe(32)}",
+            "TEST_API_KEY": f"cv_test_{secrets.token_urlsafe(32)}",
+            "SIMULATOR_URL": simulators,
+            "TABLE_NAME": aws.output("TableName"),
+            **_connect_smsc(aws, simulators),
+            "LOG_FILE": str(log_file),
+            "STACK_NAME": STACK_NAME,
+            "API_KEYS_SECRET": aws.output("ApiKeysSecret"),
+            "PROVIDER_CREDENTIALS_SECRET": aws.output("ProviderCredentialsSecret"),
+            **aws.environment,
+        }
+        _write_api_keys(aws, env)
+
+        say("Waiting for every route to answer …")
+        _wait_for_routes(aws.base_url, env["API_KEY"])
+        stack.callback(env_file.unlink, missing_ok=True)
+        partial = directory / "env.partial"
+        partial.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
+        partial.chmod(0o600)
+        partial.rename(env_file)
+
+        def dead_process() -> str | None:
+            if not aws.is_alive():
+                return f"the embedded AWS ended: see {directory / 'aws.log'}"
+            if simulator.poll() is not None:
+                return f"the simulators ended: see {directory / 'simulators.log'}"
+            return None
+
+        stack.callback(say, "Stopping …")
+        yield Stack(env, dead_process)
+
+
+def read_env(file: Path) -> dict[str, str]:
+    """What an env file says, by name."""
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+
+@contextmanager
+def _own(directory: Path) -> Iterator[None]:
+    """Keep `directory` for this process; afterwards leave nothing in it but logs."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LocalStackError(
+                f"a local stack already runs in {directory}; choose another folder with DEV_DIR=…"
+            ) from error
+        _clear(directory)
+        try:
+            yield
+        finally:
+            _clear(directory)
+
+
+def _clear(directory: Path) -> None:
+    for name in ("env", "env.partial"):
+        (directory / name).unlink(missing_ok=True)
+    for name in ("tmp", "build"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+
+
+def _connect_smsc(aws: EmbeddedAws, simulators: str) -> dict[str, str]:
+    """Write every provider's credentials; tell SMSC's cabinet its handler, as an operator would."""
+    webhook_token, callback_secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    webhook_url = f"{aws.base_url}/webhooks/smsc/{webhook_token}"
+    credentials = {
+        "ucaller": {"key": accounts.UCALLER_KEY, "service_id": accounts.UCALLER_SERVICE_ID},
+        "telefon_ip": {"token": accounts.TELEFON_IP_TOKEN},
+        "smsc": {
+            "login": accounts.SMSC_LOGIN,
+            "psw": accounts.SMSC_PASSWORD,
+            "callback_secret": callback_secret,
+            "webhook_token": webhook_token,
+        },
+    }
+    aws.secrets_manager.put_secret_value(
+        SecretId=f"{STACK_NAME}/provider-credentials", SecretString=json.dumps(credentials)
+    )
+    cabinet = {"handler_url": webhook_url, "callback_secret": callback_secret}
+    requests.post(f"{simulators}/smsc/cabinet", json=cabinet, timeout=5).raise_for_status()
+    return {"SMSC_WEBHOOK_URL": webhook_url, "SMSC_CALLBACK_SECRET": callback_secret}
+
+
+def _write_api_keys(aws: EmbeddedAws, env: Mapping[str, str]) -> None:
+    keys = [
+        {
+            "name": f"local {mode}",
+            "sha256": hashlib.sha256(env[name].encode()).hexdigest(),
+            "scopes": ["verifications:read", "verifications:write"],
+            "mode": mode,
+        }
+        for name, mode in (("API_KEY", "live"), ("TEST_API_KEY", "test"))
+    ]
+    aws.secrets_manager.put_secret_value(SecretId=f"{STACK_NAME}/api-keys", SecretString=json.dumps(keys))
+
+
+def _wait_for_routes(base_url: str, api_key: str) -> None:
+    """Wait for an answer of a function on every route, so that each function has a warm container."""
+    deadline = time.monotonic() + ROUTES_SECONDS
+
+    def wait(route: tuple[str, str]) -> None:
+        method, path = route
+        answer = "no answer"
+        while time.monotonic() < deadline:
+            try:
+                response = requests.request(
+                    method,
+                    base_url + path,
+                    data="{}" if method == "POST" else None,
+                    headers=None if path.startswith("/webhooks") else {"Authorization": f"Bearer {api_key}"},
+                    timeout=30,
+                )
+            except requests.RequestException as error:
+                answer = str(error)
+            else:
+                # The gateway's own refusals name an error type; whatever a function says below 500 will do.
+                if response.status_code < 500 and "x-amzn-ErrorType" not in response.headers:
+                    return
+                answer = f"{response.status_code} {response.text[:300]}"
+            time.sleep(0.5)
+        raise LocalStackError(f"{method} {path} does not work: {answer}")
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(wait, ROUTES))
