@@ -1,4 +1,4 @@
-"""Status and code check: what clients ask again and again."""
+"""Status, code check and the list of events: what clients ask again and again."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -16,3 +16,8 @@ def status(verification_id: str) -> Response[str]:
 @api.post("/verifications/<verification_id>/check")
 def check(verification_id: str) -> Response[str]:
     return api.reply(wiring.service().check(api.caller, verification_id, api.body))
+
+
+@api.get("/events")
+def events() -> Response[str]:
+    return api.answer(wiring.service().events(api.caller, api.query("after"), api.query("limit")))

@@ -22,7 +22,7 @@ ROUTES = {
         "POST/verifications/*/repeat",
         "POST/verifications/*/cancel",
     ),
-    Scope.READ: ("GET/verifications/*",),
+    Scope.READ: ("GET/verifications/*", "GET/events"),
 }
 CLIENT_TOKEN_ROUTES = ("GET/verifications/{id}", "POST/verifications/{id}/check", "POST/verifications/{id}/repeat")
 

@@ -86,6 +86,9 @@ class Api:
     def idempotency_key(self) -> str | None:
         return self.event.headers.get("Idempotency-Key")
 
+    def query(self, name: str) -> str | None:
+        return (self.event.raw_event.get("queryStringParameters") or {}).get(name)
+
     @property
     def base_url(self) -> str:
         """What links to this API begin with: the domain and stage that this request came to."""
@@ -129,6 +132,9 @@ class Api:
             body["client_token"] = answer.client_token
         headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
         return _json(201 if created and not answer.replayed else 200, body, "application/json", headers)
+
+    def answer(self, body: Mapping[str, Any]) -> Response[str]:
+        return _json(200, body, "application/json", {})
 
     def acknowledge(self) -> Response[str]:
         """What a provider's webhook is answered with."""

@@ -91,6 +91,15 @@ def parse_nothing(body: str | None) -> None:
         _object(body, set())
 
 
+def parse_number(name: str, value: str | None, *, default: int, most: int, least: int = 0) -> int:
+    """A whole number in a query. Raises InvalidRequest."""
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit()) or len(value) > 15 or not least <= int(value) <= most:
+        raise InvalidRequest(f"`{name}` must be a whole number from {least} to {most}.")
+    return int(value)
+
+
 def parse_idempotency_key(value: str | None) -> str | None:
     """Raises InvalidRequest for an empty or unreasonable `Idempotency-Key` header."""
     if value is None:

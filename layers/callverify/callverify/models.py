@@ -132,6 +132,16 @@ class Phone:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """One transition of a verification. `id` is the same however often it is published; `body` is its JSON."""
+
+    id: str
+    type: str
+    mode: Mode
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Challenge:
     """What the user has to do: type `length` digits, or call `number` (E.164)."""
 
@@ -290,6 +300,7 @@ class Verification:
     poll_after: int = 0
     webhook_call_id: str | None = None
     verified_at: int | None = None
+    ended_at: int | None = None
     reference: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     locale: str | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import json
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from callverify import errors, inputs
 from callverify.keys import Keys
@@ -40,6 +41,7 @@ from callverify.phone import parse_phone
 from callverify.providers.base import Provider
 from callverify.store import (
     AlreadyUsed,
+    Breaker,
     CalendarLimit,
     Cooldown,
     GuessLimit,
@@ -49,6 +51,7 @@ from callverify.store import (
     LimitReached,
     NotLive,
     PhoneLocked,
+    ProviderResting,
     RollingLimit,
     SmscBusy,
     Store,
@@ -66,6 +69,9 @@ VENDOR_SECONDS = 8.0
 READ_BACK_SECONDS = 5.0
 POLL_EVERY_SECONDS = 3
 TAKE_OVER_AFTER_SECONDS = 15
+PROVIDER_REST_SECONDS = 30
+LAST_QUESTION_SECONDS = 5
+MAX_EVENTS = 100
 MAX_ATTEMPTS = 3
 ANOTHER_WAY_SECONDS = 10 * 60
 MAX_PHONE_MISMATCHES = 3
@@ -139,6 +145,7 @@ class Service:
         self._providers = providers
         self._observer = observer
         self._clock = clock
+        self._failing: set[ProviderName] = set()
 
     def now(self) -> int:
         return int(self._clock())
@@ -169,13 +176,16 @@ class Service:
             self._refuse_if_in_progress(verification)
             raise errors.NoProviderAvailable("No configured provider can do this verification.")
         refusal: errors.CallverifyError | None = None
-        for index, provider in enumerate(candidates):
+        choices = _Choices(candidates)
+        for provider, breaker in choices:
             verification = self._at_provider(verification, provider)
             limits = self._limits(verification, provider.method, verification.address_hash)
             try:
-                self._begin(verification, limits, idempotency)
+                self._begin(verification, [*limits, *breaker], idempotency)
             except KeyTaken:
                 return self._replay_now(idempotency, body, base_url)
+            except ProviderResting:
+                choices.defer(provider)
             except LimitReached as reached:
                 refusal = refusal or _rate_limited(reached)
                 if reached.limit not in FLASH_LIMITS:
@@ -186,7 +196,7 @@ class Service:
                     retry_after=max(1, busy.until - self.now()),
                 )
             else:
-                verification = self._ask(verification, phone, candidates[index:], base_url)
+                verification = self._ask(verification, phone, [provider, *choices.left], base_url)
                 return Reply(verification, self._client_token(verification))
         raise refusal or errors.InternalError("No provider was judged.")
 
@@ -314,6 +324,7 @@ class Service:
         while True:
             outcome = self._start_call(provider, verification, phone, base_url, deadline, len(others))
             self._observer.provider_answered(verification, "start", outcome)
+            self._judge_provider(provider, outcome)
             if outcome.code_differs:
                 self._observer.count("CodeDiffers", provider=provider.name, method=provider.method)
             if outcome.result is Result.STARTED or _may_be_ringing(provider, outcome):
@@ -322,6 +333,17 @@ class Service:
             if not next_providers:
                 return verification
             provider, *others = next_providers
+
+    def _judge_provider(self, provider: Provider, outcome: Outcome) -> None:
+        """Keep count of a provider's failures in a row. A refusal of the number is none: its caller caused it."""
+        if outcome.result in (Result.UNAVAILABLE, Result.UNKNOWN):
+            self._failing.add(provider.name)
+            self._observer.count("ProviderFailures", provider=provider.name)
+            self._store.count_failure(provider.name, rest=PROVIDER_REST_SECONDS, now=self.now())
+        elif outcome.result is Result.STARTED and provider.name in self._failing:
+            # Only who has seen it fail looks: a start that goes well should cost no further write.
+            self._failing.discard(provider.name)
+            self._store.forget_failures(provider.name)
 
     def _start_call(
         self,
@@ -379,9 +401,8 @@ class Service:
         """Turn to the next provider that may still be asked, or end the verification and raise why."""
         now = self.now()
         failed = (outcome.result, outcome.cause)
-        for index, provider in enumerate(others):
-            if verification.attempt.number >= MAX_ATTEMPTS:
-                break
+        choices = _Choices(others if verification.attempt.number < MAX_ATTEMPTS else ())
+        for provider, breaker in choices:
             # A reverse call that may be paid for already is followed by no flash call, which costs for certain.
             if outcome.result is Result.UNKNOWN and provider.method is not Method.REVERSE_CALL:
                 continue
@@ -401,14 +422,17 @@ class Service:
                     window=provider.window,
                     now=now,
                     failed=failed,
-                    limits=self._flash_limits(verification) if flash else (),
+                    limits=[*(self._flash_limits(verification) if flash else ()), *breaker],
                     poll_after=now + POLL_EVERY_SECONDS,
                 )
+            except ProviderResting:
+                choices.defer(provider)
+                continue
             except (LimitReached, SmscBusy):
                 continue
             except NotLive:
                 return self._fresh(verification), ()
-            return changed, others[index:]
+            return changed, [provider, *choices.left]
         rejected = outcome.result is Result.REJECTED
         error = _provider_error("provider_rejected" if rejected else "provider_unavailable", verification.id)
         self._observer.count("Failed", provider=verification.provider, method=verification.method)
@@ -749,7 +773,8 @@ class Service:
             return self._another_way_in_test(verification, request.method, phone, idempotency)
         candidates = [provider for provider in self._providers().values() if provider.method is request.method]
         refusal: LimitReached | None = None
-        for index, provider in enumerate(candidates):
+        choices = _Choices(candidates)
+        for provider, breaker in choices:
             number = len(verification.attempts) + 1
             step = Step(len(verification.steps) + 1, StepKind.ANOTHER_WAY, claimed_at=now)
             try:
@@ -759,16 +784,19 @@ class Service:
                     window=provider.window,
                     now=now,
                     step=step,
-                    limits=self._limits(verification, provider.method, address),
+                    limits=[*self._limits(verification, provider.method, address), *breaker],
                     idempotency=idempotency,
                     poll_after=now + POLL_EVERY_SECONDS,
                 )
+            except ProviderResting:
+                choices.defer(provider)
+                continue
             except SmscBusy:
                 continue
             except LimitReached as reached:
                 refusal = reached
                 break
-            return self._ask(begun, phone, candidates[index:], base_url)
+            return self._ask(begun, phone, [provider, *choices.left], base_url)
         if refusal:
             raise refusal
         raise errors.NoProviderAvailable(f"No configured provider can do {request.method} for this phone now.")
@@ -851,6 +879,57 @@ class Service:
 
     def _count_webhook(self, metric: str, provider: Provider) -> None:
         self._observer.count(metric, provider=provider.name, method=provider.method)
+
+    # The end of the window
+
+    def settle(self, verification_id: str, attempt: int) -> int | None:
+        """Bring an attempt's window to its end when nobody asks any more: one last question, then `expired`.
+
+        Returns the seconds until this has to be called again, or None when nothing is left to do. Safe to call twice,
+        early, late, and for an attempt that is no longer the current one.
+        """
+        now = self.now()
+        verification = self._store.get(verification_id, now)
+        if verification is None or verification.status is not Status.PENDING or verification.attempt.number != attempt:
+            return None
+        if now < verification.expires_at - LAST_QUESTION_SECONDS:
+            return verification.expires_at - LAST_QUESTION_SECONDS - now
+        if now < verification.expires_at:
+            if self._ask_once_more(verification, now).status is not Status.PENDING:
+                return None
+            return max(1, verification.expires_at - self.now())
+        try:
+            self._store.end(verification, Status.EXPIRED, EndReason.WINDOW_ELAPSED, now=now)
+        except NotLive:
+            return None
+        self._observer.count("Expired", provider=verification.provider, method=verification.method)
+        return None
+
+    def _ask_once_more(self, verification: Verification, now: int) -> Verification:
+        if verification.mode is Mode.TEST:
+            return self._answer_test_call(verification, now)
+        provider = self._providers().get(verification.provider)
+        if provider is None or not provider.can_check:
+            return verification
+        return self._read_back(provider, verification)
+
+    # Events
+
+    def events(self, caller: Caller, after: str | None, limit: str | None) -> dict[str, Any]:
+        """One page of what happened to verifications of the key's mode, in order and without a gap.
+
+        `next` is what to pass as `after` for the following page; `has_more` says whether there is one already.
+        """
+        self._require(caller, Scope.READ)
+        cursor = inputs.parse_number("after", after, default=0, most=10**15)
+        most = inputs.parse_number("limit", limit, default=MAX_EVENTS, most=MAX_EVENTS, least=1)
+        found, latest = self._store.events_after(caller.mode, cursor, limit=most, now=self.now())
+        last = found[-1][0] if found else max(cursor, 0)
+        return {
+            "events": [json.loads(body) for _, body in found],
+            "next": str(last),
+            "has_more": bool(found) and last < latest,
+        }
 
     # Test mode
 
@@ -977,6 +1056,27 @@ class Service:
 
     def _count_verified(self, verification: Verification) -> None:
         self._observer.count("Verified", provider=verification.provider, method=verification.method)
+
+
+class _Choices:
+    """Providers in the order in which to ask them: those that rest come last, and are then asked all the same.
+
+    Goes through (provider, the breaker to respect); `left` are those not gone through yet.
+    """
+
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self.left = list(providers)
+        self._deferred: list[Provider] = []
+
+    def defer(self, provider: Provider) -> None:
+        self.left.append(provider)
+        self._deferred.append(provider)
+
+    def __iter__(self) -> Iterator[tuple[Provider, tuple[Breaker, ...]]]:
+        while self.left:
+            provider = self.left.pop(0)
+            respects = self.left and provider not in self._deferred
+            yield provider, (Breaker(provider.name),) if respects else ()
 
 
 def _new_id(mode: Mode) -> str:

@@ -9,6 +9,9 @@ Items, by the prefix of `pk`; each carries `ttl`, which only sweeps, and is igno
     limit#<name>#<subject>       a limit of starts
     idempotency#<hash>           which verification and step an Idempotency-Key started
     signed_call#<hash>#<ts>      an SMSC callback that has been used
+    breaker#<provider>           that a provider keeps failing, and until when it is asked last
+    events#<mode>                the number of the latest event
+    event#<mode>#<number>        an event, and event_id#<id> that it has been numbered
 
 A verification's life, each arrow one conditional write:
 
@@ -35,6 +38,7 @@ from callverify.models import (
     Cause,
     Challenge,
     EndReason,
+    Event,
     Evidence,
     Method,
     Mode,
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
 
 DAY = 24 * 60 * 60
 CONFLICT_RETRIES = 40
+EVENTS_AT_ONCE = 25  # two items each, and a transaction takes 100
 
 Item = dict[str, Any]
 
@@ -89,6 +94,14 @@ class KeyTaken(Lost):
 
 class AlreadyUsed(Lost):
     """The signed callback has verified before."""
+
+
+class ProviderResting(Lost):
+    """The provider keeps failing and is to be asked last."""
+
+
+class AlreadyNumbered(Lost):
+    """The event has its number."""
 
 
 class LimitReached(Lost):
@@ -143,7 +156,15 @@ class GuessLimit:
     name: str = "phone_guesses"
 
 
-Limit = RollingLimit | CalendarLimit | Cooldown | GuessLimit
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """No start at a provider that has failed `failures` times in a row and rests."""
+
+    provider: ProviderName
+    failures: int = 3
+
+
+Limit = RollingLimit | CalendarLimit | Cooldown | GuessLimit | Breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,7 +486,9 @@ class Store:
         Raises NotLive, AlreadyUsed.
         """
         guesses = verification.guesses - 1 if guess_id else verification.guesses
-        changed = replace(verification, status=Status.VERIFIED, evidence=evidence, verified_at=now, guesses=guesses)
+        changed = replace(
+            verification, status=Status.VERIFIED, evidence=evidence, verified_at=now, ended_at=now, guesses=guesses
+        )
         update = self._update_verification(verification, now, changes=_changes(verification, changed))
         extra: list[_Write] = []
         if signed_at is not None:
@@ -504,7 +527,7 @@ class Store:
 
         failed, step_error: what became of the last attempt and of its step, where that is why it ends.
         """
-        changed = replace(verification, status=status, reason=reason)
+        changed = replace(verification, status=status, reason=reason, ended_at=now)
         if failed:
             changed = replace(
                 changed,
@@ -688,6 +711,8 @@ class Store:
                     yield self._start_cooldown(limit, now)
                 case GuessLimit():
                     yield self._check_guesses(limit, now)
+                case Breaker():
+                    yield self._check_breaker(limit, now)
 
     def _count_rolling(self, key: str, limit: RollingLimit, now: int) -> _Write:
         oldest = f"starts[{limit.count - 1}]"
@@ -777,6 +802,17 @@ class Store:
             lambda item: LimitReached(limit.name, int(item["ends"]) - now),
         )
 
+    def _check_breaker(self, breaker: Breaker, now: int) -> _Write:
+        return _Write(
+            "ConditionCheck",
+            {
+                "Key": _serialized({"pk": f"breaker#{breaker.provider}"}),
+                "ConditionExpression": "attribute_not_exists(pk) OR rests_until <= :now OR n < :failures",
+                "ExpressionAttributeValues": _serialized({":now": now, ":failures": breaker.failures}),
+            },
+            ProviderResting,
+        )
+
     # Guesses of a phone: `n` of them, counted until `ends`, 24 h after the last wrong one
 
     def _spend_phone_guess(self, key: str, guess_id: str, limit: int, now: int) -> _Write:
@@ -825,6 +861,98 @@ class Store:
                 },
                 _Outdated,
             )
+
+    # Providers that fail
+
+    def count_failure(self, provider: ProviderName, *, rest: int, now: int) -> None:
+        """Count one more failure in a row; the provider rests `rest` seconds from the latest."""
+        for n, condition in (("n + :one", "rests_until > :long_ago"), (":one", "NOT rests_until > :long_ago")):
+            write: Any = {
+                "Key": _serialized({"pk": f"breaker#{provider}"}),
+                "UpdateExpression": f"SET n = {n}, rests_until = :until, #ttl = :ttl",
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": _serialized(
+                    {":one": 1, ":until": now + rest, ":long_ago": now - 10 * rest, ":ttl": now + DAY}
+                ),
+            }
+            try:
+                self._client.update_item(TableName=self._table, **write)
+            except self._client.exceptions.ConditionalCheckFailedException:
+                continue
+            return
+
+    def forget_failures(self, provider: ProviderName) -> None:
+        self._client.delete_item(TableName=self._table, Key=_serialized({"pk": f"breaker#{provider}"}))
+
+    # Events
+
+    def number_events(self, mode: Mode, events: Sequence[Event], now: int) -> None:
+        """Give each event the next number of its mode and keep it, those that have one already left as they are."""
+        left = list(events)
+        while left:
+            latest = self._latest_event(mode)
+            batch = left[:EVENTS_AT_ONCE]
+            try:
+                self._transact(self._number(mode, batch, latest, now))
+            except AlreadyNumbered as known:
+                left = [event for event in left if event.id != known.item["id"]]
+            except _Outdated:
+                continue
+            else:
+                left = left[EVENTS_AT_ONCE:]
+
+    def _number(self, mode: Mode, events: Sequence[Event], latest: int, now: int) -> list[_Write]:
+        ttl = now + self._retention
+        counter = self._update(
+            f"events#{mode}",
+            {"n": latest + len(events), "ttl": ttl + DAY},
+            "n = :latest" if latest else "attribute_not_exists(pk) OR n = :latest",
+            {":latest": latest},
+            _Outdated,
+        )
+        writes = []
+        for number, event in enumerate(events, latest + 1):
+            writes.append(self._put_new(f"event_id#{event.id}", {"id": event.id, "ttl": ttl}, AlreadyNumbered))
+            writes.append(self._put_new(f"event#{mode}#{number}", {"body": event.body, "ttl": ttl}, _Outdated))
+        return [*writes, counter]
+
+    def events_after(self, mode: Mode, cursor: int, *, limit: int, now: int) -> tuple[list[tuple[int, str]], int]:
+        """(number, JSON) of up to `limit` events after `cursor`, without those no longer kept; and the latest."""
+        latest = self._latest_event(mode)
+        start = cursor + 1
+        if start <= latest and not self._events(mode, [start], now):
+            start = self._first_kept_event(mode, start, latest, now)
+        numbers = range(start, min(start + limit, latest + 1))
+        return self._events(mode, numbers, now), latest
+
+    def _latest_event(self, mode: Mode) -> int:
+        item = self._read(f"events#{mode}")
+        return int(item["n"]) if item else 0
+
+    def _first_kept_event(self, mode: Mode, low: int, latest: int, now: int) -> int:
+        """Events end in the order of their numbers, so the first one kept is found by halving."""
+        high = latest + 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._events(mode, [middle], now):
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def _events(self, mode: Mode, numbers: Sequence[int], now: int) -> list[tuple[int, str]]:
+        keys = [_serialized({"pk": f"event#{mode}#{number}"}) for number in numbers]
+        found: dict[str, str] = {}
+        while keys:
+            request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
+            answer: Any = self._client.batch_get_item(RequestItems=request)
+            for raw in answer["Responses"].get(self._table, []):
+                item = _deserialized(raw)
+                if item["ttl"] > now:
+                    found[item["pk"]] = item["body"]
+            keys = list(answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", []))
+        return [(number, found[f"event#{mode}#{number}"]) for number in numbers if f"event#{mode}#{number}" in found]
 
     # Running writes
 
@@ -928,6 +1056,7 @@ def _attributes(verification: Verification) -> Item:
     }
     return attributes | {
         "attempt_number": verification.attempt.number,
+        "attempt_outcome": verification.attempt.outcome,
         "steps_count": len(verification.steps),
         "step_claimed_at": verification.step.claimed_at,
     }
@@ -971,12 +1100,20 @@ def _verification(item: Item) -> Verification:
         poll_after=int(item["poll_after"]),
         webhook_call_id=item.get("webhook_call_id"),
         verified_at=whole("verified_at"),
+        ended_at=whole("ended_at"),
         reference=item.get("reference"),
         metadata=item.get("metadata", {}),
         locale=item.get("locale"),
         return_url=item.get("return_url"),
         address_hash=item.get("address_hash"),
     )
+
+
+def verification_of_image(image: Mapping[str, Any] | None) -> Verification | None:
+    """The verification in an image of the table's stream; None for any other item."""
+    if not image or not image["pk"]["S"].startswith("verification#"):
+        return None
+    return _verification(_deserialized(image))
 
 
 def _attempt(item: Item) -> Attempt:

@@ -40,7 +40,6 @@ class Telemetry:
             logger.info("provider answered", extra=fields)
         else:
             logger.warning("provider answered", extra=fields)
-            self.count("ProviderFailures", provider=verification.provider)
 
     def configuration_fault(self, fault: ConfigurationFault) -> None:
         logger.error(f"configuration fault: {fault.problem}", extra={"setting": fault.setting})

@@ -1,0 +1,140 @@
+"""Events to the customer's URL: signed after the Standard Webhooks spec, to an address that was looked at first."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import random
+import socket
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from callverify.errors import ConfigurationFault
+from callverify.models import Clock
+
+DELIVERY_SECONDS = 10
+LONGEST_BACKOFF_SECONDS = 4 * 60 * 60
+
+Resolve = Callable[[str, int], Sequence[str]]
+
+
+class Undelivered(Exception):
+    """The receiver did not take the event; the message says how, without its URL."""
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Every address of a host, looked up once."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        raise Undelivered("the host of EventWebhookUrl has no address") from None
+    return [str(entry[4][0]) for entry in found]
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the open internet, seen through IPv4 written as IPv6 in any of its forms."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in ipaddress.ip_network("64:ff9b::/96"):
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return inner.is_global and not inner.is_multicast
+    return ip.is_global and not ip.is_multicast
+
+
+def backoff(receive_count: int, *, base: float, jitter: Callable[[float, float], float] = random.uniform) -> int:
+    """Seconds until the next try after `receive_count` of them: `base` times 3 for each, half of it by chance."""
+    longest = min(base * 3 ** (receive_count - 1), LONGEST_BACKOFF_SECONDS)
+    return max(1, round(jitter(longest / 2, longest)))
+
+
+class Delivery:
+    """Sends events to one URL. `read_secrets` gives the JSON list of `whsec_…` secrets, the first ones newest."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        read_secrets: Callable[[], str],
+        allow_private: bool,
+        clock: Clock,
+        resolve: Resolve = resolve,
+    ) -> None:
+        self._url = url
+        self._read_secrets = read_secrets
+        self._allow_private = allow_private
+        self._clock = clock
+        self._resolve = resolve
+
+    def send(self, body: str) -> None:
+        """Send one event's JSON. Raises Undelivered for anything but a 2xx within 10 s, and ConfigurationFault."""
+        import urllib3
+
+        parts = urlsplit(self._url)
+        secure = parts.scheme == "https"
+        if not parts.hostname or not (secure or (self._allow_private and parts.scheme == "http")):
+            raise ConfigurationFault("EventWebhookUrl", "it must be an https URL")
+        port = parts.port or (443 if secure else 80)
+        # The address that is judged is the one that is connected to: a second look-up could answer otherwise.
+        address = self._judged_address(parts.hostname, port)
+        timeout = urllib3.Timeout(total=DELIVERY_SECONDS)
+        headers = {"Host": parts.netloc.rpartition("@")[2], **self._headers(body)}
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        pool: Any = (
+            urllib3.HTTPSConnectionPool(
+                address, port, timeout=timeout, server_hostname=parts.hostname, assert_hostname=parts.hostname
+            )
+            if secure
+            else urllib3.HTTPConnectionPool(address, port, timeout=timeout)
+        )
+        with pool:
+            try:
+                answer = pool.urlopen(
+                    "POST",
+                    path,
+                    body=body.encode(),
+                    headers=headers,
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                )
+                answer.release_conn()
+            except urllib3.exceptions.HTTPError as error:
+                raise Undelivered(type(error).__name__) from None
+        if not 200 <= answer.status < 300:
+            raise Undelivered(f"HTTP {answer.status}")
+
+    def _judged_address(self, host: str, port: int) -> str:
+        addresses = self._resolve(host, port)
+        if not addresses:
+            raise Undelivered("the host of EventWebhookUrl has no address")
+        if not self._allow_private and not all(is_public(address) for address in addresses):
+            raise ConfigurationFault("EventWebhookUrl", "its host has an address that is not public")
+        return addresses[0]
+
+    def _headers(self, body: str) -> dict[str, str]:
+        from standardwebhooks import Webhook
+
+        event_id = json.loads(body)["id"]
+        at = datetime.fromtimestamp(int(self._clock()), UTC)
+        signatures = [Webhook(secret).sign(event_id, at, body) for secret in self._secrets()]
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": "callverify",
+            "webhook-id": event_id,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": " ".join(signatures),
+        }
+
+    def _secrets(self) -> list[str]:
+        try:
+            secrets = json.loads(self._read_secrets() or "[]")
+        except ValueError:
+            secrets = None
+        usable = isinstance(secrets, list) and all(str(secret).startswith("whsec_") for secret in secrets)
+        if not secrets or not usable:
+            raise ConfigurationFault("event-signing", "it must be a JSON list of `whsec_…` secrets")
+        return [str(secret) for secret in secrets]
