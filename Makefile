@@ -44,7 +44,7 @@ check: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PYTHONPATH=.:layers/callverify $(BIN)/lint-imports
+	PYTHONPATH=.:layers/callverify $(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 $(BIN)/sam validate
 

@@ -1,0 +1,64 @@
+"""The local stack, from outside: what of it does not depend on the service's rules."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+CONTRACT_NAMES = {
+    "BASE_URL",
+    "API_KEY",
+    "TEST_API_KEY",
+    "SIMULATOR_URL",
+    "AWS_ENDPOINT_URL",
+    "TABLE_NAME",
+    "SMSC_WEBHOOK_URL",
+    "SMSC_CALLBACK_SECRET",
+    "LOG_FILE",
+}
+
+
+def test_the_env_file_names_everything(stack: dict[str, str]) -> None:
+    assert stack.keys() >= CONTRACT_NAMES
+    assert stack["BASE_URL"].endswith("/v1")
+    assert Path(stack["LOG_FILE"]).is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization", "status", "code"),
+    [
+        ("/nowhere", None, 404, "not_found"),
+        ("/verifications/none", None, 401, "unauthorized"),
+        ("/verifications/none", "Bearer cv_live_unknown", 401, "unauthorized"),
+    ],
+)
+def test_the_gateway_answers_with_problems(
+    stack: dict[str, str], path: str, authorization: str | None, status: int, code: str
+) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+    response = requests.get(stack["BASE_URL"] + path, headers=headers, timeout=30)
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["request_id"]
+
+
+def test_the_log_file_follows_the_functions(stack: dict[str, str]) -> None:
+    log = Path(stack["LOG_FILE"])
+    before = log.stat().st_size
+    headers = {"Authorization": f"Bearer {stack['API_KEY']}"}
+    body = {"phone": "+79000004321", "method": "reverse_call", "provider": "telefon_ip"}
+    started = requests.post(f"{stack['BASE_URL']}/verifications", json=body, headers=headers, timeout=30)
+    assert started.status_code == 201
+    deadline = time.monotonic() + 10
+    lines: list[str] = []
+    while time.monotonic() < deadline:
+        lines = [line for line in log.read_text()[before:].splitlines() if started.json()["id"] in line]
+        if lines:
+            break
+        time.sleep(0.1)
+    assert len(lines) == 1
+    assert json.loads(lines[0])["provider"] == "telefon_ip"

@@ -1,0 +1,272 @@
+"""What template.yaml promises to callers and operators, and what it lets each function do."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """Reads `!Ref X` as {"Ref": "X"}, and the other tags alike."""
+
+
+def _construct(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {tag: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {tag: loader.construct_sequence(node, deep=True)}
+    raise TypeError(node)
+
+
+TemplateLoader.add_multi_constructor("!", _construct)
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), TemplateLoader)
+PARAMETERS = TEMPLATE["Parameters"]
+RESOURCES = TEMPLATE["Resources"]
+FUNCTIONS = {name: r["Properties"] for name, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"}
+API = RESOURCES["Api"]["Properties"]
+TABLE = RESOURCES["Table"]["Properties"]
+
+DEFAULTS = {
+    "ProviderOrder": "telefon_ip,smsc,ucaller",
+    "AllowedCountries": "RU",
+    "DefaultCountry": "RU",
+    "RetentionHours": 24,
+    "TelefonIpWindowSeconds": 120,
+    "UcallerWindowSeconds": 300,
+    "SmscWindowSeconds": 300,
+    "TelefonIpStart": "post",
+    "PhoneCooldownSeconds": 20,
+    "PhoneTenMinuteLimit": 5,
+    "IpTenMinuteLimit": 20,
+    "PhoneDayLimit": 15,
+    "PrefixTenMinuteLimit": 30,
+    "KeyPaidDayLimit": 1000,
+    "StackPaidHourLimit": 2000,
+    "VerificationGuessLimit": 5,
+    "PhoneGuessLimit": 9,
+    "LogLevel": "INFO",
+    "SecretCacheSeconds": 240,
+    "Architecture": "arm64",
+    "PublicBaseUrl": "",
+    "UcallerBaseUrl": "https://api.ucaller.ru",
+    "TelefonIpBaseUrl": "https://api.telefon-ip.ru",
+    "SmscBaseUrl": "https://smsc.ru",
+    "AllowedOrigins": "",
+    "ReturnOrigins": "",
+}
+MAXIMA = {
+    "TelefonIpWindowSeconds": 120,
+    "UcallerWindowSeconds": 300,
+    "SmscWindowSeconds": 900,
+    "SecretCacheSeconds": 240,
+    "VerificationGuessLimit": 5,
+    "PhoneGuessLimit": 9,
+}
+
+
+def statements(function: dict[str, Any]) -> list[dict[str, Any]]:
+    return [statement for policy in function["Policies"] for statement in policy["Statement"]]
+
+
+def as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_parameters_have_the_promised_defaults() -> None:
+    assert {name: PARAMETERS[name]["Default"] for name in DEFAULTS} == DEFAULTS
+
+
+def test_parameters_stop_at_the_vendors_and_our_own_maxima() -> None:
+    assert {name: PARAMETERS[name]["MaxValue"] for name in MAXIMA} == MAXIMA
+
+
+def test_every_parameter_is_described_and_used() -> None:
+    text = (ROOT / "template.yaml").read_text()
+    for name, parameter in PARAMETERS.items():
+        assert parameter.get("Description"), name
+        assert re.search(rf"!Ref {name}\b", text), name
+
+
+@pytest.mark.parametrize("name", ["UcallerBaseUrl", "TelefonIpBaseUrl", "SmscBaseUrl", "PublicBaseUrl"])
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://api.example.com", True),
+        ("https://api.example.com:8443/v1/stage", True),
+        ("http://127.0.0.1:4600/ucaller", True),
+        ("http://localhost:4600", True),
+        ("http://172.17.0.1:4600/smsc", True),
+        ("http://host.docker.internal:4600/smsc", True),
+        ("http://api.example.com", False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://localhost@example.com", False),
+        ("https://user:password@example.com", False),
+        ("https://api.example.com/", False),
+        ("https://api.example.com/?key=1", False),
+        ("ftp://api.example.com", False),
+    ],
+)
+def test_base_urls_are_https_but_on_this_machine(name: str, url: str, allowed: bool) -> None:
+    assert bool(re.fullmatch(PARAMETERS[name]["AllowedPattern"], url)) is allowed
+
+
+@pytest.mark.parametrize("name", ["AllowedOrigins", "ReturnOrigins"])
+@pytest.mark.parametrize(
+    ("origins", "allowed"),
+    [
+        ("", True),
+        ("https://shop.example.com", True),
+        ("https://shop.example.com,http://localhost:8080", True),
+        ("*", False),
+        ("http://shop.example.com", False),
+        ("https://shop.example.com/path", False),
+    ],
+)
+def test_origins_are_named_one_by_one(name: str, origins: str, allowed: bool) -> None:
+    assert bool(re.fullmatch(PARAMETERS[name]["AllowedPattern"], origins)) is allowed
+
+
+def test_a_folder_for_every_function() -> None:
+    folders = {f"functions/{path.parent.name}/" for path in (ROOT / "functions").glob("*/app.py")}
+    assert {function["CodeUri"] for function in FUNCTIONS.values()} == folders
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_logs_into_a_group_that_forgets(name: str) -> None:
+    group = RESOURCES[FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]]
+    assert group["Type"] == "AWS::Logs::LogGroup"
+    assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_may_do_named_things_to_named_things(name: str) -> None:
+    assert statements(FUNCTIONS[name])
+    for statement in statements(FUNCTIONS[name]):
+        assert all(isinstance(action, str) and "*" not in action for action in as_list(statement["Action"]))
+        assert all(isinstance(resource, dict) for resource in as_list(statement["Resource"]))
+        assert "*" not in json.dumps(statement["Resource"])
+
+
+def test_the_authorizer_reads_two_secrets_and_nothing_else() -> None:
+    (statement,) = statements(FUNCTIONS["AuthorizeFunction"])
+    assert statement["Action"] == "secretsmanager:GetSecretValue"
+    assert statement["Resource"] == [{"Ref": "PepperSecret"}, {"Ref": "ApiKeysSecret"}]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"AuthorizeFunction"}))
+def test_nobody_else_reads_the_api_keys(name: str) -> None:
+    assert "ApiKeysSecret" not in json.dumps(FUNCTIONS[name])
+
+
+def test_the_template_sets_what_wiring_reads() -> None:
+    wiring = (ROOT / "layers/callverify/callverify/wiring.py").read_text()
+    read = set(re.findall(r'(?:environ(?:\.get\(|\[)|_number\(|_secret\(|words\()"([A-Z0-9_]+)"', wiring))
+    variables = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+    for function in FUNCTIONS.values():
+        variables |= set(function["Environment"]["Variables"])
+    assert len(read) > 10
+    assert read <= variables
+
+
+def test_tracing_is_on_for_functions_and_off_for_the_stage() -> None:
+    assert TEMPLATE["Globals"]["Function"]["Tracing"] == "Active"
+    assert API["TracingEnabled"] is False
+
+
+def test_access_logs_hold_no_path() -> None:
+    log_format = json.loads(API["AccessLogSetting"]["Format"])
+    assert log_format["resource"] == "$context.resourcePath"
+    assert not {"$context.path", "$context.customDomain.basePathMatched"} & set(log_format.values())
+
+
+def test_only_webhooks_are_open() -> None:
+    assert API["Auth"]["DefaultAuthorizer"] == "Bearer"
+    assert API["Auth"]["Authorizers"]["Bearer"]["Identity"] == {"Header": "Authorization", "ReauthorizeEvery": 60}
+    for function in FUNCTIONS.values():
+        for event in function.get("Events", {}).values():
+            route = event["Properties"]
+            is_open = route.get("Auth", {}).get("Authorizer") == "NONE"
+            assert is_open is route["Path"].startswith("/webhooks/"), route
+
+
+def test_starts_are_throttled_apart() -> None:
+    settings = {(setting["ResourcePath"], setting["HttpMethod"]): setting for setting in API["MethodSettings"]}
+    assert settings["/*", "*"]["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
+    assert settings["/~1verifications", "POST"]["ThrottlingRateLimit"] == {"Ref": "StartThrottleRate"}
+    assert PARAMETERS["StartThrottleRate"]["Default"] < PARAMETERS["ThrottleRate"]["Default"]
+
+
+CODES = {
+    "UNAUTHORIZED": (401, "unauthorized"),
+    "ACCESS_DENIED": (403, "forbidden"),
+    "MISSING_AUTHENTICATION_TOKEN": (404, "not_found"),
+    "RESOURCE_NOT_FOUND": (404, "not_found"),
+    "REQUEST_TOO_LARGE": (413, "invalid_request"),
+    "THROTTLED": (429, "rate_limited"),
+    "QUOTA_EXCEEDED": (429, "rate_limited"),
+    "DEFAULT_4XX": (400, "invalid_request"),
+    "DEFAULT_5XX": (500, "internal_error"),
+}
+
+
+def problem(response: dict[str, Any]) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(response["ResponseTemplates"]["application/json"])
+    return loaded
+
+
+@pytest.mark.parametrize("name", API["GatewayResponses"])
+def test_the_gateways_own_answers_are_problems(name: str) -> None:
+    response = API["GatewayResponses"][name]
+    assert response["ResponseParameters"]["Headers"]["Content-Type"] == "'application/problem+json'"
+    body = problem(response)
+    assert body.keys() >= {"type", "title", "status", "code", "detail", "request_id"}
+    assert body["status"] == response["StatusCode"]
+    assert body["request_id"] == "$context.requestId"
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_the_gateways_own_answers_have_the_promised_codes(name: str) -> None:
+    body = problem(API["GatewayResponses"][name])
+    assert (body["status"], body["code"]) == CODES[name]
+
+
+@pytest.mark.parametrize("name", ["THROTTLED", "QUOTA_EXCEEDED"])
+def test_a_throttled_caller_learns_when_to_come_back(name: str) -> None:
+    response = API["GatewayResponses"][name]
+    assert response["ResponseParameters"]["Headers"]["Retry-After"] == "'1'"
+    assert problem(response)["limit"] == "gateway_throttle"
+    assert problem(response)["retry_after"] == 1
+
+
+def test_table() -> None:
+    assert TABLE["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+    assert TABLE["BillingMode"] == "PAY_PER_REQUEST"
+    assert TABLE["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert TABLE["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert TABLE["SSESpecification"] == {"SSEEnabled": True}
+    assert TABLE["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_data_outlives_a_mistake() -> None:
+    assert RESOURCES["Table"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES["Table"]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_a_fault_of_configuration_in_any_function_raises_the_alarm() -> None:
+    alarm = RESOURCES["ConfigurationFaultsAlarm"]["Properties"]
+    filters = [r["Properties"] for r in RESOURCES.values() if r["Type"] == "AWS::Logs::MetricFilter"]
+    watched = {metric_filter["LogGroupName"]["Ref"] for metric_filter in filters}
+    assert watched == {function["LoggingConfig"]["LogGroup"]["Ref"] for function in FUNCTIONS.values()}
+    for metric_filter in filters:
+        (transformation,) = metric_filter["MetricTransformations"]
+        assert (transformation["MetricNamespace"], transformation["MetricName"]) == (
+            alarm["Namespace"],
+            alarm["MetricName"],
+        )
+    # The name of the metric that the functions count, in the embedded metric format.
+    assert '"ConfigurationFaults"' in (ROOT / "layers/callverify/callverify/telemetry.py").read_text()
