@@ -50,7 +50,8 @@ class EmbeddedAws:
 
     @contextmanager
     def running(self, directory: Path) -> Iterator[None]:
-        """Run it until the block ends; its temporary files stay in `directory`."""
+        """Run it until the block ends; its log and temporary files are in `directory`."""
+        self._log = directory / "aws.log"
         temporary = directory / "tmp"
         temporary.mkdir()
         environment = {
@@ -64,7 +65,7 @@ class EmbeddedAws:
             "LOG_LEVEL": "WARNING",
         }
         command: Command = [PYTHON, "-m", "ministack"]
-        with running(command, env=environment, cwd=ROOT, log=directory / "aws.log") as process:
+        with running(command, env=environment, cwd=ROOT, log=self._log) as process:
             self._process = process
             yield
 
@@ -80,7 +81,7 @@ class EmbeddedAws:
                     return
             except requests.RequestException:
                 time.sleep(0.1)
-        raise LocalStackError("the embedded AWS does not start: see aws.log")
+        raise LocalStackError(f"the embedded AWS does not start: see {self._log}")
 
     def deploy(self, built: Path, parameters: Mapping[str, str], log: Path) -> None:
         """`sam deploy` of the template built into the folder `built`. Raise LocalStackError with what it says."""

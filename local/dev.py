@@ -56,6 +56,8 @@ def parse_options() -> Options:
     chosen = parser.parse_args()
     if chosen.until_stdin_closes:
         threading.Thread(target=stop_with_stdin, daemon=True).start()
+    if chosen.aws_port == chosen.simulator_port:
+        parser.error("the embedded AWS and the simulators need a port each")
     parameters = {}
     for pair in shlex.split(chosen.parameters):
         name, equals, value = pair.partition("=")
