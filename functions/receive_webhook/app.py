@@ -3,7 +3,6 @@
 from aws_lambda_powertools.event_handler import Response
 
 from callverify import edge, wiring
-from callverify.models import ProviderName
 
 api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now())
 handler = api.handler
@@ -11,11 +10,11 @@ handler = api.handler
 
 @api.route("/webhooks/telefon-ip/<verification_id>/<token>", method=["GET", "POST"])
 def telefon_ip(verification_id: str, token: str) -> Response[str]:
-    wiring.service().report(ProviderName.TELEFON_IP, api.webhook(token, verification_id))
+    wiring.service().report(edge.ProviderName.TELEFON_IP, api.webhook(token, verification_id))
     return api.acknowledge()
 
 
 @api.route("/webhooks/smsc/<token>", method=["GET", "POST"])
 def smsc(token: str) -> Response[str]:
-    wiring.service().report(ProviderName.SMSC, api.webhook(token))
+    wiring.service().report(edge.ProviderName.SMSC, api.webhook(token))
     return api.acknowledge()

@@ -12,10 +12,17 @@ from urllib.parse import parse_qsl
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from callverify.access import policy
-from callverify.errors import CallverifyError, InternalError, InvalidRequest, NotFound, Unauthorized
+from callverify.access import Access, policy
+from callverify.errors import (
+    CallverifyError,
+    ConfigurationFault,
+    InternalError,
+    InvalidRequest,
+    NotFound,
+    Unauthorized,
+)
 from callverify.inputs import MAX_BODY_BYTES
-from callverify.models import Caller, CallerKind, InboundWebhook, Mode, Verification
+from callverify.models import Caller, CallerKind, InboundWebhook, Mode, ProviderName, Verification
 from callverify.resource import resource
 from callverify.service import Reply
 from callverify.telemetry import Telemetry, logger
@@ -23,7 +30,23 @@ from callverify.telemetry import Telemetry, logger
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 MAX_WEBHOOK_FIELDS = 50
 
-__all__ = ["Api", "policy"]
+__all__ = ["Api", "ProviderName", "authorizer"]
+
+
+def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry]) -> Handler:
+    """The handler of a Lambda authorizer of type TOKEN."""
+
+    def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        try:
+            caller = access().caller(event.get("authorizationToken") or "")
+        except (Unauthorized, ConfigurationFault) as error:
+            if isinstance(error, ConfigurationFault):
+                telemetry().configuration_fault(error)
+            # The exact word that API Gateway turns into a 401; any other error would be a 500.
+            raise Exception("Unauthorized") from None
+        return policy(caller, event["methodArn"])
+
+    return handler
 
 
 class Api:

@@ -59,8 +59,9 @@ class Publisher:
         self._enqueue = enqueue
         self._clock = clock
 
-    def publish(self, events: Iterable[Event]) -> None:
-        published = list(events)
+    def publish(self, changes: Iterable[tuple[Verification | None, Verification | None]]) -> None:
+        """Publish the transitions among the changes of records, each given as (before, after)."""
+        published = [event for before, after in changes if (event := transition(before, after))]
         for mode in Mode:
             self._store.number_events(mode, [event for event in published if event.mode is mode], int(self._clock()))
         for start in range(0, len(published), 10):  # EventBridge takes ten at once

@@ -1110,7 +1110,7 @@ def _verification(item: Item) -> Verification:
 
 
 def verification_of_image(image: Mapping[str, Any] | None) -> Verification | None:
-    """The verification in an image of the table's stream; None for any other item."""
+    """The verification in an image of the table's stream; None for no image, and for any other item's."""
     if not image or not image["pk"]["S"].startswith("verification#"):
         return None
     return _verification(_deserialized(image))

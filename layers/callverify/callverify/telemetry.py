@@ -7,6 +7,7 @@ import traceback
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+from callverify.delivery import Undelivered
 from callverify.errors import ConfigurationFault
 from callverify.models import Outcome, Result, Verification
 
@@ -44,6 +45,16 @@ class Telemetry:
     def configuration_fault(self, fault: ConfigurationFault) -> None:
         logger.error(f"configuration fault: {fault.problem}", extra={"setting": fault.setting})
         self.count("ConfigurationFaults")
+
+    def message_failed(self, message_id: str, error: Exception) -> None:
+        """Log why a queued message could not be dealt with; it comes again."""
+        if isinstance(error, ConfigurationFault):
+            self.configuration_fault(error)
+        elif isinstance(error, Undelivered):
+            logger.warning("event not delivered", extra={"message_id": message_id, "cause": str(error)})
+            self.count("EventsUndelivered")
+        else:
+            self.unexpected(error)
 
     def unexpected(self, error: BaseException) -> None:
         """Log an error that nobody foresaw by its type and its place: its message may quote a URL or an item."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,14 +15,17 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.config import Config
 
 from callverify.access import Access
+from callverify.delivery import Delivery, backoff
 from callverify.errors import ConfigurationFault
+from callverify.events import Publisher
 from callverify.keys import Keys
-from callverify.models import ProviderName
+from callverify.models import ProviderName, Verification
 from callverify.providers import PROVIDERS
 from callverify.providers.base import Provider, ProviderSettings
 from callverify.providers.http import VendorHttp
 from callverify.service import Policy, Service
-from callverify.store import Store
+from callverify.settlement import Settlement
+from callverify.store import Store, verification_of_image
 from callverify.telemetry import Telemetry
 
 HOUR = 60 * 60
@@ -35,10 +38,9 @@ _AWS = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "t
 @cache
 def service() -> Service:
     """The verification service, as the environment describes it."""
-    client: Any = boto3.client("dynamodb", config=_AWS)
     policy = _policy()
     return Service(
-        store=Store(client, os.environ["TABLE_NAME"], retention=_number("RETENTION_HOURS", 24) * HOUR),
+        store=_store(),
         keys=keys(),
         policy=policy,
         providers=Providers(policy),
@@ -61,6 +63,75 @@ def keys() -> Keys:
 @cache
 def telemetry() -> Telemetry:
     return Telemetry()
+
+
+@cache
+def settlement() -> Settlement:
+    """What is done at the end of windows."""
+    url = os.environ["SETTLEMENT_QUEUE_URL"]
+    return Settlement(
+        service=service,
+        send=lambda message, delay: _sqs().send_message(QueueUrl=url, MessageBody=message, DelaySeconds=delay),
+        clock=time.time,
+    )
+
+
+@cache
+def publisher() -> Publisher:
+    """What tells the outside of transitions."""
+    url = os.environ.get("DELIVERY_QUEUE_URL", "")
+    return Publisher(
+        store=_store(),
+        bus=boto3.client("events", config=_AWS),
+        bus_name=os.environ["EVENT_BUS_NAME"],
+        enqueue=(lambda body: _sqs().send_message(QueueUrl=url, MessageBody=body))
+        if os.environ.get("EVENT_WEBHOOK_URL")
+        else None,
+        clock=time.time,
+    )
+
+
+@cache
+def delivery() -> Delivery:
+    """What sends events to the customer's URL."""
+    return Delivery(
+        url=os.environ.get("EVENT_WEBHOOK_URL", ""),
+        read_secrets=lambda: _secret("EVENT_SIGNING_SECRET"),
+        allow_private=os.environ.get("ALLOW_PRIVATE_EVENT_URL", "false").lower() == "true",
+        clock=time.time,
+    )
+
+
+def changes(event: Mapping[str, Any]) -> Iterator[tuple[Verification | None, Verification | None]]:
+    """The records before and after each change in an event of the table's stream; None where there is no record."""
+    for record in event["Records"]:
+        images = record["dynamodb"]
+        yield verification_of_image(images.get("OldImage")), verification_of_image(images.get("NewImage"))
+
+
+def each_message(
+    event: Mapping[str, Any],
+    act: Callable[[str], None],
+    failed: Callable[[Mapping[str, Any]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Act on each SQS message, and tell SQS which ones failed: those alone come again. `failed` is given the record."""
+    failures = []
+    for record in event["Records"]:
+        try:
+            act(record["body"])
+        except Exception as error:  # one message must not take the others down with it
+            telemetry().message_failed(record["messageId"], error)
+            failed(record)
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+def try_later(record: Mapping[str, Any]) -> None:
+    """Hide a message that failed from the queue for longer each time."""
+    wait = backoff(int(record["attributes"]["ApproximateReceiveCount"]), base=_number("EVENT_RETRY_BASE_SECONDS", 10))
+    _sqs().change_message_visibility(
+        QueueUrl=os.environ["DELIVERY_QUEUE_URL"], ReceiptHandle=record["receiptHandle"], VisibilityTimeout=wait
+    )
 
 
 class Providers:
@@ -148,6 +219,17 @@ def _base_url(name: ProviderName) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
         raise ConfigurationFault(setting, "it must be an https URL (plain http is for the local stack alone)")
     return url
+
+
+@cache
+def _store() -> Store:
+    client: Any = boto3.client("dynamodb", config=_AWS)
+    return Store(client, os.environ["TABLE_NAME"], retention=_number("RETENTION_HOURS", 24) * HOUR)
+
+
+@cache
+def _sqs() -> Any:
+    return boto3.client("sqs", config=_AWS)
 
 
 @cache
