@@ -1,0 +1,428 @@
+"""docs/openapi.yaml is a sound OpenAPI 3.1 document, and says what the code does."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from callverify import errors, inputs, models
+from callverify.access import CLIENT_TOKEN_ROUTES, ROUTES
+from callverify.events import transition
+from callverify.models import (
+    Attempt,
+    Cause,
+    Challenge,
+    EndReason,
+    Evidence,
+    Method,
+    Mode,
+    ProviderName,
+    Result,
+    Scope,
+    Status,
+    Step,
+    StepKind,
+    Verification,
+)
+from callverify.resource import resource
+from callverify.service import MAX_EVENTS, METHODS
+from callverify.store import Cooldown, GuessLimit
+from tests.shape.test_template import API, FUNCTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC: dict[str, Any] = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
+SCHEMAS: dict[str, Any] = SPEC["components"]["schemas"]
+REGISTRY: Registry[Any] = Registry().with_resource("urn:callverify", DRAFT202012.create_resource(SPEC))
+HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+KINDS: list[type[errors.CallverifyError]] = [*errors.CallverifyError.__subclasses__(), errors.CallverifyError]
+ERRORS = {kind.code: kind for kind in KINDS}
+NOW = 1_795_341_600
+
+
+def follow(value: Any) -> Any:
+    """What a `$ref` within the document names; anything else as it is."""
+    while isinstance(value, dict) and isinstance(value.get("$ref"), str):
+        target: Any = SPEC
+        for part in value["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        value = target
+    return value
+
+
+def violations(instance: Any, schema: Any) -> list[str]:
+    if "$ref" in schema:
+        schema = {**schema, "$ref": f"urn:callverify{schema['$ref']}"}
+    else:
+        schema = {"$id": "urn:here", **json.loads(json.dumps(schema).replace('"#/', '"urn:callverify#/'))}
+    checker = Draft202012Validator(schema, registry=REGISTRY, format_checker=FormatChecker())
+    return [error.message for error in checker.iter_errors(instance)]
+
+
+def violations_of(instance: Any, name: str) -> list[str]:
+    return violations(instance, {"$ref": f"#/components/schemas/{name}"})
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in SPEC["paths"].items():
+        for method in item.keys() & HTTP_METHODS:
+            yield path, method, item[method]
+
+
+OPERATIONS = {f"{method} {path}": operation for path, method, operation in operations()}
+
+
+def media() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(where, media type, its object) for each body that an operation takes or gives."""
+    for name, operation in OPERATIONS.items():
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+            yield f"{name} request", kind, content
+        for status, response in operation["responses"].items():
+            for kind, content in follow(response).get("content", {}).items():
+                yield f"{name} {status}", kind, content
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for member in value.values():
+            yield from references(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from references(member)
+
+
+# The document in itself
+
+
+def test_document_has_what_openapi_requires() -> None:
+    assert re.fullmatch(r"3\.1\.\d+", SPEC["openapi"])
+    assert {"title", "version"} <= SPEC["info"].keys()
+    ids = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert len(ids) == len(set(ids))
+    for name, operation in OPERATIONS.items():
+        assert operation["summary"], name
+        assert all(re.fullmatch(r"[1-5]\d\d", status) for status in operation["responses"]), name
+        assert all(follow(response)["description"] for response in operation["responses"].values()), name
+        for requirement in operation.get("security", []):
+            assert requirement.keys() <= SPEC["components"]["securitySchemes"].keys(), name
+    for path, item in SPEC["paths"].items():
+        declared = {p["name"] for p in map(follow, item.get("parameters", [])) if p["in"] == "path" and p["required"]}
+        assert declared == set(re.findall(r"{(\w+)}", path)), path
+
+
+def test_every_reference_leads_somewhere_and_every_component_is_used() -> None:
+    used = set(references(SPEC))
+    for reference in used:
+        assert follow({"$ref": reference})
+    components = {
+        f"#/components/{kind}/{name}"
+        for kind, members in SPEC["components"].items()
+        if kind != "securitySchemes"
+        for name in members
+    }
+    assert components == used
+
+
+def test_every_schema_is_a_json_schema() -> None:
+    for schema in SCHEMAS.values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_example_fits_its_schema() -> None:
+    seen = 0
+    for where, _, content in media():
+        for name, example in content.get("examples", {}).items():
+            assert violations(follow(example)["value"], content["schema"]) == [], f"{where}: {name}"
+            seen += 1
+    assert seen > 50
+
+
+def test_phones_in_examples_are_test_numbers() -> None:
+    found = re.findall(r"\+7\d{10}|\b[78]\d{10}\b|8 900 [\d-]+", (ROOT / "docs/openapi.yaml").read_text())
+    assert len(found) > 5
+    for phone in found:
+        assert re.fullmatch(r"\+?[78]900000\d{4}", re.sub(r"[ -]", "", phone)), phone
+
+
+# The routes
+
+
+def test_routes_are_those_of_the_template() -> None:
+    events = [event["Properties"] for function in FUNCTIONS.values() for event in function.get("Events", {}).values()]
+    deployed = {f"{event['Method']} {event['Path']}": event for event in events if "RestApiId" in event}
+    assert OPERATIONS.keys() == deployed.keys()
+    for name, event in deployed.items():
+        is_open = event.get("Auth", {}).get("Authorizer") == "NONE"
+        assert (OPERATIONS[name].get("security", SPEC["security"]) == []) is is_open, name
+
+
+def test_credentials_are_those_that_the_authorizer_lets_through() -> None:
+    def route(name: str) -> str:
+        method, path = name.split()
+        return method.upper() + path
+
+    by_client_token: set[str] = set()
+    by_scope: dict[Scope, set[str]] = {scope: set() for scope in Scope}
+    for name, operation in OPERATIONS.items():
+        for requirement in operation["security"]:
+            if "clientToken" in requirement:
+                by_client_token.add(route(name))
+            for scope in requirement.get("apiKey", ()):
+                by_scope[Scope(scope)].add(route(name).replace("{id}", "*"))
+    assert by_client_token == set(CLIENT_TOKEN_ROUTES)
+    assert by_scope == {scope: set(routes) for scope, routes in ROUTES.items()}
+
+
+# Errors
+
+
+def test_error_codes_are_the_services() -> None:
+    assert set(SCHEMAS["Problem"]["properties"]["code"]["enum"]) == ERRORS.keys()
+
+
+def test_every_error_stands_at_its_status_with_an_example() -> None:
+    shown = set()
+    for where, kind, content in media():
+        if kind == "application/problem+json":
+            assert content["examples"], where
+            for name, example in content["examples"].items():
+                problem = follow(example)["value"]
+                shown.add(problem["code"])
+                assert str(problem["status"]) == where.rsplit(" ", 1)[-1], f"{where}: {name}"
+                # 413 is the gateway's own, before the service could judge the body.
+                assert problem["status"] in (ERRORS[problem["code"]].status, 413), f"{where}: {name}"
+    assert shown == ERRORS.keys()
+
+
+def test_problems_of_the_service_fit() -> None:
+    properties = SCHEMAS["Problem"]["properties"].keys()
+    for kind in ERRORS.values():
+        error = kind("What is wrong.", limit="phone_10m", retry_after=3, verification_id="vrf_0")
+        assert violations_of(error.problem("request"), "Problem") == []
+        assert error.problem("request").keys() == properties
+        assert error.problem("request").keys() - kind("What is wrong.").problem("request").keys() == (
+            properties - set(SCHEMAS["Problem"]["required"])
+        )
+
+
+def test_problems_of_the_gateway_fit() -> None:
+    for name, response in API["GatewayResponses"].items():
+        body = json.loads(response["ResponseTemplates"]["application/json"])
+        assert violations_of(body, "Problem") == [], name
+        assert body.keys() <= SCHEMAS["Problem"]["properties"].keys(), name
+
+
+def test_what_the_gateway_refuses_is_documented_on_every_guarded_route() -> None:
+    guarded = {name: operation for name, operation in OPERATIONS.items() if operation["security"]}
+    assert guarded
+    for name, operation in guarded.items():
+        # 404 is for what is no route.
+        expected = {response["StatusCode"] for response in API["GatewayResponses"].values()} - {404}
+        if name.startswith("get"):
+            expected -= {413}  # it has no body
+        assert {str(status) for status in expected} <= operation["responses"].keys(), name
+
+
+def test_limits_are_those_that_the_service_counts() -> None:
+    names: set[str] = set()
+    for module in ("service", "store"):
+        tree = ast.parse((ROOT / f"layers/callverify/callverify/{module}.py").read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("RollingLimit", "CalendarLimit"):
+                assert isinstance(node.args[0], ast.Constant)
+                names.add(str(node.args[0].value))
+    names |= {Cooldown(phone_hash="", seconds=0).name, GuessLimit(phone_hash="", count=0).name}
+    assert set(SCHEMAS["Problem"]["properties"]["limit"]["enum"]) == {*names, "gateway_throttle"}
+
+
+# Requests
+
+
+def test_request_fields_are_those_that_are_parsed() -> None:
+    assert SCHEMAS["StartRequest"]["properties"].keys() == {field.name for field in fields(inputs.StartRequest)}
+    assert SCHEMAS["RepeatRequest"]["properties"].keys() == {field.name for field in fields(inputs.RepeatRequest)}
+    start = SCHEMAS["StartRequest"]["properties"]
+    assert start["reference"]["maxLength"] == inputs.MAX_REFERENCE
+    assert start["locale"]["enum"] == list(inputs.LOCALES)
+    metadata = SCHEMAS["Metadata"]
+    assert metadata["maxProperties"] == inputs.MAX_METADATA_PAIRS
+    assert metadata["propertyNames"]["maxLength"] == inputs.MAX_METADATA_NAME
+    assert metadata["additionalProperties"]["maxLength"] == inputs.MAX_METADATA_VALUE
+    key = SPEC["components"]["parameters"]["IdempotencyKey"]["schema"]
+    assert key["maxLength"] == inputs.MAX_IDEMPOTENCY_KEY
+
+
+PARSERS: dict[str, Any] = {
+    "startVerification": lambda body: inputs.parse_start(body, methods=METHODS, return_origins=()),
+    "checkCode": inputs.parse_code,
+    "repeatVerification": inputs.parse_repeat,
+    "cancelVerification": inputs.parse_nothing,
+}
+
+
+def test_requests_in_examples_are_accepted() -> None:
+    seen = set()
+    for operation in OPERATIONS.values():
+        for example in (
+            operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples", {}).values()
+        ):
+            PARSERS[operation["operationId"]](json.dumps(example["value"]))
+            seen.add(operation["operationId"])
+    assert seen == PARSERS.keys()
+
+
+@pytest.mark.parametrize(
+    ("schema", "operation", "body"),
+    [
+        ("StartRequest", "startVerification", {}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "fone": 1}),
+        ("StartRequest", "startVerification", {"phone": 79000001234}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "method": "sms"}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "allowed_methods": []}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "reference": "r" * 65}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "reference": ""}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "metadata": {"n" * 41: ""}}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "metadata": {"n": "v" * 501}}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "metadata": {"n": 1}}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "end_user_ip": "203.0.113"}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "locale": "de"}),
+        ("CheckRequest", "checkCode", {}),
+        ("CheckRequest", "checkCode", {"code": 1234}),
+        ("CheckRequest", "checkCode", {"code": "12345"}),
+        ("RepeatRequest", "repeatVerification", {"phone": "+79000001234"}),
+        ("RepeatRequest", "repeatVerification", {"method": "flash_call"}),
+        ("CancelRequest", "cancelVerification", {"reason": "none"}),
+    ],
+)
+def test_document_and_service_refuse_the_same(schema: str, operation: str, body: dict[str, Any]) -> None:
+    assert violations_of(body, schema)
+    with pytest.raises(errors.InvalidRequest):
+        PARSERS[operation](json.dumps(body))
+
+
+# The resource
+
+
+@pytest.mark.parametrize(
+    ("path", "enum"),
+    [
+        ("Method", Method),
+        ("Provider", ProviderName),
+        ("Mode", Mode),
+        ("Verification/properties/status", Status),
+        ("Verification/properties/reason", EndReason),
+        ("Verification/properties/evidence", Evidence),
+        ("Attempt/properties/outcome", Result),
+        ("Attempt/properties/reason", Cause),
+    ],
+)
+def test_enums_are_the_models(path: str, enum: type[StrEnum]) -> None:
+    schema: Any = SCHEMAS
+    for part in path.split("/"):
+        schema = schema[part]
+    nullable = "null" in schema["type"]
+    assert set(schema["enum"]) == {*enum, None} if nullable else set(enum)
+
+
+PENDING = Verification(
+    id="vrf_911667r5z77k6r24cf4js7w5d2",
+    mode=Mode.LIVE,
+    status=Status.PENDING,
+    method=Method.FLASH_CALL,
+    provider=ProviderName.UCALLER,
+    phone_mask="+7******1234",
+    phone_hash="hash",
+    block_hash="hash",
+    key_id="0123456789abcdef",
+    created_at=NOW,
+    expires_at=NOW + 300,
+    attempts=(Attempt(1, 1, Method.FLASH_CALL, ProviderName.UCALLER, Result.STARTED, NOW),),
+    steps=(Step(1, StepKind.START, claimed_at=NOW, done=True),),
+    allowed_methods=tuple(Method),
+    challenge=Challenge.enter_digits(),
+    call_id="103000",
+    repeats_remaining=2,
+    reference="order-17",
+    metadata={"shop": "main"},
+)
+REVERSE = replace(
+    PENDING,
+    method=Method.REVERSE_CALL,
+    provider=ProviderName.TELEFON_IP,
+    attempts=(Attempt(1, 1, Method.REVERSE_CALL, ProviderName.TELEFON_IP, Result.STARTED, NOW),),
+    challenge=Challenge.call_number("+79000000100"),
+    repeats_remaining=0,
+)
+SAMPLES = {
+    "pending flash call": PENDING,
+    "pending reverse call": REVERSE,
+    "guesses spent": replace(PENDING, guesses=5, status=Status.FAILED, reason=EndReason.ATTEMPTS_EXHAUSTED),
+    "verified": replace(REVERSE, status=Status.VERIFIED, evidence=Evidence.PROVIDER_READ_BACK, verified_at=NOW + 9),
+    "expired": replace(REVERSE, expires_at=NOW),
+    "canceled": replace(PENDING, status=Status.CANCELED, reason=EndReason.CANCELED_BY_CLIENT),
+    "not answered yet": replace(PENDING, challenge=None, reference=None, metadata={}, repeats_remaining=0),
+    "refused in test mode": replace(
+        PENDING,
+        id="vrf_test_911667r5z77k6r24cf4js7w5d2",
+        mode=Mode.TEST,
+        status=Status.FAILED,
+        reason=EndReason.PROVIDER_REJECTED,
+        challenge=None,
+        attempts=(replace(PENDING.attempt, outcome=Result.REJECTED, reason=Cause.NUMBER_REFUSED),),
+    ),
+}
+
+
+@pytest.mark.parametrize("verification", SAMPLES.values(), ids=SAMPLES)
+def test_resource_fits(verification: Verification) -> None:
+    body = json.loads(json.dumps(resource(verification, NOW)))
+    assert violations_of(body, "Verification") == []
+    assert violations_of({**body, "client_token": "cvt.x"}, "StartedVerification") == []
+    assert violations_of({**body, "valid": False}, "CheckedVerification") == []
+    # Nothing undocumented either: the schemas themselves stay open, so that clients stay tolerant.
+    assert body.keys() == SCHEMAS["Verification"]["properties"].keys() == set(SCHEMAS["Verification"]["required"])
+    for attempt in body["attempts"]:
+        assert attempt.keys() == SCHEMAS["Attempt"]["properties"].keys()
+    if body["challenge"]:
+        kind = {"enter_digits": "EnterDigits", "call_number": "CallNumber"}[body["challenge"]["type"]]
+        assert body["challenge"].keys() == SCHEMAS[kind]["properties"].keys()
+
+
+@pytest.mark.parametrize("name", SCHEMAS["Verification"]["required"])
+def test_resource_without_a_member_does_not_fit(name: str) -> None:
+    body = json.loads(json.dumps(resource(PENDING, NOW)))
+    del body[name]
+    assert violations_of(body, "Verification")
+
+
+def test_samples_show_every_status() -> None:
+    assert {resource(verification, NOW)["status"] for verification in SAMPLES.values()} == set(models.Status)
+
+
+# Events
+
+
+@pytest.mark.parametrize("verification", SAMPLES.values(), ids=SAMPLES)
+def test_event_fits(verification: Verification) -> None:
+    event = transition(None, verification)
+    assert event is not None
+    body = json.loads(event.body)
+    assert violations_of(body, "Event") == []
+    assert body.keys() == SCHEMAS["Event"]["properties"].keys()
+
+
+def test_pages_of_events_are_as_long_as_they_are() -> None:
+    _, limit = OPERATIONS["get /events"]["parameters"]
+    assert limit["schema"]["maximum"] == limit["schema"]["default"] == MAX_EVENTS
+    assert SCHEMAS["EventPage"]["properties"]["events"]["maxItems"] == MAX_EVENTS
