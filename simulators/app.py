@@ -73,6 +73,20 @@ def _add_steering(app: Flask, world: World) -> None:
         world.journal.clear()
         return jsonify(world.journal.describe(None))
 
+    @app.post("/clock")
+    def advance_clock() -> Response:
+        """Put the time at the vendors forward: their windows, waits and limits."""
+        seconds = json_body().get("advance")
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= 86_400:
+            raise BadInputError("advance must be a number of seconds, at most a day of them")
+        world.ahead += seconds
+        return jsonify(ahead=world.ahead)
+
+    @app.delete("/clock")
+    def reset_clock() -> Response:
+        world.ahead = 0.0
+        return jsonify(ahead=world.ahead)
+
     @app.get("/webhooks")
     def webhooks() -> Response:
         return jsonify(webhooks=world.webhooks.describe())

@@ -30,13 +30,19 @@ class World:
         run_later: Callable[[float, Job], None] = run_in_background,
         hold: Callable[[], None] | None = None,
     ) -> None:
-        self.clock = clock
+        self._clock = clock
+        # Seconds that the vendors' time is ahead of everybody else's.
+        self.ahead = 0.0
         self.stopping = threading.Event()
         self.hold = hold or self._hold
         self.faults = Faults()
         self.journal = Journal()
-        self.telephone = Telephone(clock)
-        self.webhooks = Webhooks(clock, self.faults, send, run_later)
+        self.telephone = Telephone(self.clock)
+        self.webhooks = Webhooks(self.clock, self.faults, send, run_later)
+
+    def clock(self) -> float:
+        """The time at the vendors, in epoch seconds."""
+        return self._clock() + self.ahead
 
     def _hold(self) -> None:
         self.stopping.wait(TIMEOUT_SECONDS)

@@ -231,3 +231,18 @@ def test_the_log_holds_templates_only(simulators: Simulators, caplog: pytest.Log
     assert "KeyError" in caplog.text
     assert "9000000001" not in caplog.text
     assert TELEFON_IP not in caplog.text
+
+
+def test_the_clock_can_be_put_forward_and_back(simulators: Simulators) -> None:
+    id_ = simulators.start_telefon_ip().get_json()["data"]["id"]
+    for seconds, status in ((119, "pending"), (1, "expired")):
+        assert simulators.client.post("/clock", json={"advance": seconds}).status_code == 200
+        assert simulators.check_telefon_ip(id_)["status"] == status
+    assert simulators.client.delete("/clock").get_json() == {"ahead": 0}
+    assert simulators.check_telefon_ip(id_)["status"] == "pending"
+
+
+@pytest.mark.parametrize("seconds", [None, "61", True, -1, 86_401])
+def test_a_bad_advance_is_refused(simulators: Simulators, seconds: object) -> None:
+    assert simulators.client.post("/clock", json={"advance": seconds}).status_code == 400
+    assert simulators.client.delete("/clock").get_json() == {"ahead": 0}
