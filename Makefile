@@ -3,6 +3,7 @@
 # Any Python 3.13 will do: `make dev PYTHON=/path/to/python3.13`.
 PYTHON ?= python3.13
 BIN := .venv/bin
+export SAM_CLI_TELEMETRY := 0
 
 # What `make dev` can be told, e.g. `make dev PARAMETERS="TelefonIpWindowSeconds=20 LogLevel=DEBUG"`.
 AWS_PORT ?= 4566
@@ -21,8 +22,9 @@ help:
 	@echo 'make test-unit  the tests that need no stack'
 	@echo 'make check      lint, format, types, import directions, template'
 	@echo 'make format     let ruff rewrite what it can'
-	@echo 'make build      sam build'
-	@echo 'make lock       make the hashed requirement files again from the .in files'
+	@echo 'make build      sam build, compiled: cold starts are much shorter'
+	@echo 'make deploy     build, and sam deploy into your AWS account (CONFIG_ENV=dev or prod of samconfig.toml)'
+	@echo 'make lock       make the hashed requirement files again (LOCK_OPTIONS=--upgrade: with newer releases)'
 	@echo 'make clean      remove all that these commands made'
 
 .PHONY: dev
@@ -46,7 +48,7 @@ check: .venv/.installed
 	$(BIN)/mypy
 	PYTHONPATH=.:layers/callverify $(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/cfn-lint template.yaml
-	SAM_CLI_TELEMETRY=0 $(BIN)/sam validate
+	$(BIN)/sam validate
 
 .PHONY: format
 format: .venv/.installed
@@ -56,6 +58,12 @@ format: .venv/.installed
 .PHONY: build
 build: .venv/.installed
 	$(BIN)/python -m local.build
+
+# An environment of samconfig.toml.
+CONFIG_ENV ?= default
+.PHONY: deploy
+deploy: build
+	$(BIN)/sam deploy --config-env '$(CONFIG_ENV)'
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
   --python-version 3.13 --custom-compile-command 'make lock'
