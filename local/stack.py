@@ -25,6 +25,7 @@ ROUTES_SECONDS = 60
 # A request for each route that starts nothing.
 ROUTES = [
     ("POST", "/verifications"),
+    ("GET", "/events"),
     ("GET", "/verifications/none"),
     ("POST", "/verifications/none/check"),
     ("POST", "/verifications/none/repeat"),
