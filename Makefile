@@ -24,6 +24,8 @@ help:
 	@echo 'make format     let ruff rewrite what it can'
 	@echo 'make build      sam build, compiled: cold starts are much shorter'
 	@echo 'make deploy     build, and sam deploy into your AWS account (CONFIG_ENV=dev or prod of samconfig.toml)'
+	@echo 'make api-key NAME=… [MODE=live|test]   make an API key and show it once; make revoke-api-key NAME=…'
+	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events or settlements)'
 	@echo 'make lock       make the hashed requirement files again (LOCK_OPTIONS=--upgrade: with newer releases)'
 	@echo 'make clean      remove all that these commands made'
 
@@ -64,6 +66,21 @@ CONFIG_ENV ?= default
 .PHONY: deploy
 deploy: build
 	$(BIN)/sam deploy --config-env '$(CONFIG_ENV)'
+
+# Empty: the local stack where one runs, else the stack "callverify" in the AWS account of the environment.
+STACK ?=
+NAME ?=
+MODE ?= live
+SCOPES ?= verifications:read,verifications:write
+WHAT ?= events
+TARGET = --stack '$(STACK)' --dev-dir '$(DEV_DIR)'
+.PHONY: api-key revoke-api-key redrive
+api-key: .venv/.installed
+	@$(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --mode '$(MODE)' --scopes '$(SCOPES)'
+revoke-api-key: .venv/.installed
+	@$(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --revoke
+redrive: .venv/.installed
+	@$(BIN)/python -m tools.redrive $(TARGET) --what '$(WHAT)'
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
   --python-version 3.13 --custom-compile-command 'make lock'

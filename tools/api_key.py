@@ -16,6 +16,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.target import target_stack
+
 SCOPES = ("verifications:read", "verifications:write")
 
 
@@ -61,7 +63,8 @@ def _write(client: Any, secret_id: str, entries: list[dict[str, Any]]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.api_key", description=__doc__)
-    parser.add_argument("--stack", default="callverify", help="the stack whose secret it is (default: %(default)s)")
+    parser.add_argument("--stack", default="", help="default: the local stack where one runs, else callverify")
+    parser.add_argument("--dev-dir", default=".dev")
     parser.add_argument("--name", required=True)
     parser.add_argument("--mode", choices=("live", "test"), default="live")
     parser.add_argument("--scopes", default=",".join(SCOPES), help="separated by commas (default: %(default)s)")
@@ -70,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     scopes = [scope.strip() for scope in chosen.scopes.split(",") if scope.strip()]
     if not chosen.name or not scopes or not set(scopes) <= set(SCOPES):
         parser.error(f"--name must not be empty, and --scopes takes {', '.join(SCOPES)}")
-    secret_id = f"{chosen.stack}/api-keys"
+    secret_id = f"{target_stack(chosen.stack, chosen.dev_dir)}/api-keys"
     try:
         client = boto3.client("secretsmanager")
         if chosen.revoke:

@@ -161,7 +161,7 @@ class Breaker:
     """No start at a provider that has failed `failures` times in a row and rests."""
 
     provider: ProviderName
-    failures: int = 3
+    failures: int = 5
 
 
 Limit = RollingLimit | CalendarLimit | Cooldown | GuessLimit | Breaker
