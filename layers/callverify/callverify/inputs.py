@@ -141,7 +141,8 @@ def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
     for name in value:
         if name not in known:
             allowed = f"Known fields: {', '.join(sorted(known))}." if known else "This call takes no fields."
-            raise InvalidRequest(f"Unknown field `{name[:40]}`. {allowed}")
+            shown = name[:40].encode(errors="replace").decode()  # a lone surrogate can't be written in an answer
+            raise InvalidRequest(f"Unknown field `{shown}`. {allowed}")
     return value
 
 
@@ -236,7 +237,7 @@ def _return_url(fields: Mapping[str, Any], origins: Collection[str]) -> str | No
     value = fields.get("return_url")
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > 2000:
+    if not isinstance(value, str) or len(value) > 2000 or not _is_text(value):
         raise InvalidRequest("`return_url` must be an https URL of at most 2000 characters.")
     try:
         parts = urlsplit(value)

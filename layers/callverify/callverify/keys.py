@@ -62,6 +62,8 @@ class Keys:
         parts = token.split(".")
         if len(parts) != 4 or parts[0] != "cvt" or not (parts[2].isascii() and parts[2].isdigit()):
             return None
+        if parts[2].startswith("0"):  # the same time in other words, which nobody signed
+            return None
         verification_id, expires_at = parts[1], int(parts[2][:12])
         expected = self._client_signature(verification_id, expires_at)
         if not hmac.compare_digest(parts[3].encode(), expected.encode()):
