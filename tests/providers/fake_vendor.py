@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ssl
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -27,7 +29,7 @@ class SeenRequest:
 @dataclass(frozen=True)
 class _Reply:
     """behaviour: "answer", "hang" (no answer until the server closes), "drop" (close the line), "cut" (announce
-    more than the body), "trickle" (an endless answer, a byte at a time)."""
+    more than the body), "trickle" (an answer that takes 4 s, a byte at a time)."""
 
     body: bytes
     status: int
@@ -36,9 +38,10 @@ class _Reply:
 
 
 class FakeVendor:
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[SeenRequest] = []
         self._replies: deque[_Reply] = deque()
+        self.trickled_out = threading.Event()
         self._closing = threading.Event()
         vendor = self
 
@@ -55,7 +58,9 @@ class FakeVendor:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -92,13 +97,13 @@ class FakeVendor:
         for name, value in reply.headers.items():
             handler.send_header(name, value)
         if reply.behaviour == "trickle":
-            handler.send_header("content-length", "60000")
+            handler.send_header("content-length", "200")
             handler.end_headers()
-            while not self._closing.wait(0.02):
-                try:
+            with contextlib.suppress(OSError):  # the client hung up
+                for _ in range(200):
                     handler.wfile.write(b" ")
-                except OSError:
-                    return
+                    self._closing.wait(0.02)
+                self.trickled_out.set()
             return
         missing = 50 if reply.behaviour == "cut" else 0
         handler.send_header("content-length", str(len(reply.body) + missing))

@@ -108,10 +108,11 @@ def test_silence_is_an_unknown_outcome(name: ProviderName, vendor: FakeVendor) -
 
 
 @every_provider
-def test_an_endless_answer_is_an_unknown_outcome(name: ProviderName, vendor: FakeVendor) -> None:
+def test_a_trickling_answer_is_not_waited_for(name: ProviderName, vendor: FakeVendor) -> None:
     vendor.behave("trickle")
     outcome = configure(name, vendor.base_url).start(ORDER, Deadline.after(0.3))
     assert outcome == Outcome(Result.UNKNOWN, Cause.TIMEOUT)
+    assert not vendor.trickled_out.is_set()
     assert len(vendor.requests) == 1
 
 

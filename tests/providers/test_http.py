@@ -1,8 +1,16 @@
 from __future__ import annotations
 
 import gzip
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from callverify.models import Deadline
 from callverify.providers.http import (
@@ -75,6 +83,27 @@ def test_a_body_shorter_than_announced(vendor: FakeVendor) -> None:
 def test_a_server_that_speaks_no_tls_may_have_seen_the_request_or_not(vendor: FakeVendor) -> None:
     with pytest.raises(NoAnswer):
         VendorHttp().send("GET", vendor.base_url.replace("http:", "https:"), deadline=soon())
+
+
+def test_a_server_whose_certificate_we_refuse_saw_nothing(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=36_500))
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    server = FakeVendor(context)
+    try:
+        with pytest.raises(NotSent):
+            VendorHttp().send("GET", server.base_url, deadline=soon())
+    finally:
+        server.close()
+    assert server.requests == []
 
 
 def test_an_unknown_host_saw_nothing() -> None:
