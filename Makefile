@@ -8,6 +8,7 @@ export SAM_CLI_TELEMETRY := 0
 # What `make dev` can be told, e.g. `make dev PARAMETERS="TelefonIpWindowSeconds=20 LogLevel=DEBUG"`.
 AWS_PORT ?= 4566
 SIMULATOR_PORT ?= 4600
+RECEIVER_PORT ?= 4650
 DEV_DIR ?= .dev
 PARAMETERS ?=
 # Empty: the simulator.
@@ -31,7 +32,8 @@ help:
 
 .PHONY: dev
 dev: .venv/.installed .venv-aws/.installed
-	@exec $(BIN)/python -m local.dev --aws-port '$(AWS_PORT)' --simulator-port '$(SIMULATOR_PORT)' --dev-dir '$(DEV_DIR)' \
+	@exec $(BIN)/python -m local.dev --aws-port '$(AWS_PORT)' --simulator-port '$(SIMULATOR_PORT)' \
+	  --receiver-port '$(RECEIVER_PORT)' --dev-dir '$(DEV_DIR)' \
 	  --ucaller-base-url '$(UCALLER_BASE_URL)' --telefon-ip-base-url '$(TELEFON_IP_BASE_URL)' \
 	  --smsc-base-url '$(SMSC_BASE_URL)' --parameters '$(PARAMETERS)'
 

@@ -24,6 +24,7 @@ def background_stack(directory: Path, parameters: Mapping[str, str] | None = Non
     log = directory / "dev.log"
     command: list[str | Path] = [sys.executable, "-m", "local.dev", "--until-stdin-closes", "--dev-dir", directory]
     command += ["--aws-port", str(free_port()), "--simulator-port", str(free_port())]
+    command += ["--receiver-port", str(free_port())]
     command += ["--parameters", shlex.join(f"{name}={value}" for name, value in (parameters or {}).items())]
     with (
         log.open("wb") as output,

@@ -25,6 +25,7 @@ and let that phone call the number of the reply's challenge:
 
   curl -sS {simulator_url}/phone/+79000001234/dial -H 'Content-Type: application/json' -d '{{"number": "+7…"}}'
 
+Its events arrive signed at a small receiver, which prints them: tail -f {receiver_log}
 Ctrl-C stops everything."""
 
 
@@ -48,6 +49,7 @@ def parse_options() -> Options:
     parser.add_argument("--dev-dir", type=Path, default=Path(".dev"), help="holds the env file and the logs")
     parser.add_argument("--aws-port", type=int, default=4566)
     parser.add_argument("--simulator-port", type=int, default=4600)
+    parser.add_argument("--receiver-port", type=int, default=4650)
     parser.add_argument("--ucaller-base-url", default="", help="default: the simulator")
     parser.add_argument("--telefon-ip-base-url", default="", help="default: the simulator")
     parser.add_argument("--smsc-base-url", default="", help="default: the simulator")
@@ -73,6 +75,7 @@ def parse_options() -> Options:
         directory=chosen.dev_dir,
         aws_port=chosen.aws_port,
         simulator_port=chosen.simulator_port,
+        receiver_port=chosen.receiver_port,
         base_urls={name: url for name, url in base_urls.items() if url},
         parameters=parameters,
     )
@@ -85,6 +88,7 @@ def announce(options: Options, stack: Stack) -> None:
             base_url=stack.env["BASE_URL"],
             api_key=stack.env["API_KEY"],
             simulator_url=stack.env["SIMULATOR_URL"],
+            receiver_log=options.directory / "receiver.log",
         ),
         flush=True,
     )

@@ -1,5 +1,6 @@
 """The whole service on this machine, from its build to `env`, the file that says where everything is."""
 
+import base64
 import fcntl
 import hashlib
 import json
@@ -35,6 +36,13 @@ ROUTES = [
     ("GET", "/webhooks/smsc/none"),
     ("POST", "/webhooks/smsc/none"),
 ]
+# Behind the stream and the queues, where no route leads to.
+BACKGROUND_FUNCTIONS = [
+    "ScheduleSettlementFunction",
+    "SettleVerificationFunction",
+    "PublishEventFunction",
+    "DeliverEventFunction",
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class Options:
     directory: Path
     aws_port: int
     simulator_port: int
+    receiver_port: int
     base_urls: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
 
@@ -66,6 +75,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
     env_file = directory / "env"
     require_free_port(options.aws_port, "the embedded AWS", "AWS_PORT")
     require_free_port(options.simulator_port, "the simulators", "SIMULATOR_PORT")
+    require_free_port(options.receiver_port, "the receiver of events", "RECEIVER_PORT")
     with ExitStack() as stack:
         stack.enter_context(_own(directory))
         aws = EmbeddedAws(options.aws_port)
@@ -79,6 +89,17 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
             running(simulator_command, env={"LANG": "C.UTF-8"}, cwd=ROOT, log=directory / "simulators.log"),
         )
 
+        receiver_url = f"http://{HOST}:{options.receiver_port}"
+        signing_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        receiver = stack.enter_context(
+            running(
+                [sys.executable, "-m", "local.receiver", "--host", HOST, "--port", str(options.receiver_port)],
+                env={"LANG": "C.UTF-8", "EVENT_SIGNING_SECRET": signing_secret},
+                cwd=ROOT,
+                log=directory / "receiver.log",
+            ),
+        )
+
         say("Building with `sam build` …")
         parameters = {
             "Architecture": host_architecture(),
@@ -88,6 +109,9 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
             "UcallerBaseUrl": f"{simulators}/ucaller",
             "TelefonIpBaseUrl": f"{simulators}/telefon-ip",
             "SmscBaseUrl": f"{simulators}/smsc",
+            "EventWebhookUrl": f"{receiver_url}/events",
+            "AllowPrivateEventUrl": "true",
+            "EventRetryBaseSeconds": "1",
             **options.base_urls,
             **options.parameters,
         }
@@ -111,15 +135,21 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
             "TABLE_NAME": aws.output("TableName"),
             **_connect_smsc(aws, simulators),
             "LOG_FILE": str(log_file),
+            "RECEIVER_URL": receiver_url,
+            "EVENT_SIGNING_SECRET": signing_secret,
             "STACK_NAME": STACK_NAME,
             "API_KEYS_SECRET": aws.output("ApiKeysSecret"),
             "PROVIDER_CREDENTIALS_SECRET": aws.output("ProviderCredentialsSecret"),
             **aws.environment,
         }
         _write_api_keys(aws, env)
+        aws.secrets_manager.put_secret_value(
+            SecretId=f"{STACK_NAME}/event-signing", SecretString=json.dumps([signing_secret])
+        )
 
         say("Waiting for every route to answer …")
         _wait_for_routes(aws.base_url, env["API_KEY"])
+        aws.warm(BACKGROUND_FUNCTIONS)
         stack.callback(env_file.unlink, missing_ok=True)
         partial = directory / "env.partial"
         partial.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
@@ -131,6 +161,8 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
                 return f"the embedded AWS ended: see {directory / 'aws.log'}"
             if simulator.poll() is not None:
                 return f"the simulators ended: see {directory / 'simulators.log'}"
+            if receiver.poll() is not None:
+                return f"the receiver of events ended: see {directory / 'receiver.log'}"
             return None
 
         stack.callback(say, "Stopping …")

@@ -122,7 +122,7 @@ class CallVerdict(StrEnum):
 class Phone:
     """A mobile number that may be verified."""
 
-    e164: str
+    e164: str = field(repr=False)
     region: str  # ISO 3166-1 alpha-2, from the number's range and not from its prefix
     mask: str  # "+7******4567"
 
@@ -183,8 +183,8 @@ class CallOrder:
 
     phone: Phone
     unique: str  # idempotency key at the vendor: the same for every sending of one attempt
-    code: str | None = None
-    webhook_url: str | None = None
+    code: str | None = field(default=None, repr=False)
+    webhook_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
