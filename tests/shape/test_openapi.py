@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from enum import StrEnum
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 from referencing import Registry
@@ -426,3 +428,99 @@ def test_pages_of_events_are_as_long_as_they_are() -> None:
     _, limit = OPERATIONS["get /events"]["parameters"]
     assert limit["schema"]["maximum"] == limit["schema"]["default"] == MAX_EVENTS
     assert SCHEMAS["EventPage"]["properties"]["events"]["maxItems"] == MAX_EVENTS
+
+
+# The deployed stack
+
+
+class Client:
+    """Calls the deployed stack, and judges every answer by the document: status, type, body, code and headers."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._env = env
+
+    def call(
+        self, name: str, credential: str | None, body: object = None, *, query: str = "", **path: str
+    ) -> tuple[int, Any]:
+        method, route = name.split()
+        headers = {"Idempotency-Key": path.pop("key")} if "key" in path else {}
+        if credential:
+            headers["Authorization"] = f"Bearer {self._env.get(credential, credential)}"
+        data = body if isinstance(body, str | None) else json.dumps(body)
+        url = self._env["BASE_URL"] + route.format(**path) + query
+        answer = requests.request(method, url, data=data, headers=headers, timeout=30)
+        self._judge(f"{name} {answer.status_code}", OPERATIONS[name]["responses"].get(str(answer.status_code)), answer)
+        kind = answer.headers["Content-Type"].split(";")[0]
+        return (answer.status_code, answer.json() if kind.endswith("json") else answer.text)
+
+    @staticmethod
+    def _judge(where: str, response: Any, answer: requests.Response) -> None:
+        assert response, f"{where} is not documented"
+        response = follow(response)
+        kind = answer.headers["Content-Type"].split(";")[0]
+        assert kind in response["content"], where
+        content = response["content"][kind]
+        body: Any = answer.json() if kind.endswith("json") else answer.text
+        assert violations(body, content["schema"]) == [], where
+        told = {name for name in ("Retry-After", "Idempotent-Replayed", "WWW-Authenticate") if name in answer.headers}
+        assert told <= response.get("headers", {}).keys(), where
+        if kind == "application/problem+json":
+            assert body["code"] in {follow(example)["value"]["code"] for example in content["examples"].values()}, where
+            assert str(body.get("retry_after", "")) == answer.headers.get("Retry-After", ""), where
+
+
+def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None:
+    call = Client(stack).call
+    start, read, check = "post /verifications", "get /verifications/{id}", "post /verifications/{id}/check"
+    repeat, cancel = "post /verifications/{id}/repeat", "post /verifications/{id}/cancel"
+    answered = []
+    # Others than in the last run, which this stack may have seen: a phone rests for a while.
+    digits, key = 4700 + secrets.randbelow(200), secrets.token_hex(8)
+    number, other = f"+7900000{digits}", f"+7900000{digits + 200}"
+
+    def expect(status: int, code: str, *arguments: Any, **options: str) -> Any:
+        found, body = call(*arguments, **options)
+        assert (found, body.get("code", body.get("status"))) == (status, code), (arguments, body)
+        answered.append(arguments[0])
+        return body
+
+    phone = {"phone": number, "method": "reverse_call", "allowed_methods": ["reverse_call", "flash_call"]}
+    begun = expect(201, "pending", start, "API_KEY", phone, key=key)
+    token, of_it = begun["client_token"], {"id": begun["id"]}
+    expect(200, "pending", start, "API_KEY", phone, key=key)
+    expect(422, "idempotency_key_reused", start, "API_KEY", {"phone": other}, key=key)
+    expect(409, "verification_in_progress", start, "API_KEY", phone)
+    expect(400, "invalid_request", start, "API_KEY", "{")
+    expect(400, "invalid_request", start, "API_KEY", "x" * 20_000)
+    expect(422, "invalid_phone", start, "TEST_API_KEY", {"phone": other})
+    expect(422, "country_not_allowed", start, "API_KEY", {"phone": "+12025550123"})
+    expect(401, "unauthorized", start, None, {})
+    expect(401, "unauthorized", start, "cv_live_nobody", {})
+    expect(403, "forbidden", start, token, {})
+    expect(200, "pending", read, token, **of_it)
+    expect(404, "not_found", read, "TEST_API_KEY", **of_it)
+    expect(403, "forbidden", read, token, id="vrf_another")
+    expect(409, "method_has_no_code", check, token, {"code": "1234"}, **of_it)
+    expect(409, "repeat_not_supported", repeat, token, {}, **of_it)
+    expect(422, "phone_mismatch", repeat, token, {"phone": other, "method": "flash_call"}, **of_it)
+    expect(429, "rate_limited", repeat, token, {"phone": number, "method": "flash_call"}, **of_it)
+    expect(403, "forbidden", cancel, token, **of_it)
+    expect(200, "canceled", cancel, "API_KEY", **of_it)
+    expect(409, "verification_not_pending", cancel, "API_KEY", **of_it)
+    expect(502, "provider_rejected", start, "TEST_API_KEY", {"phone": "+79000000104"}, key=f"{key} refused")
+    expect(502, "provider_rejected", start, "TEST_API_KEY", {"phone": "+79000000104"}, key=f"{key} refused")
+    flash = {"id": expect(201, "pending", start, "TEST_API_KEY", {"phone": "+79000000101"})["id"]}
+    expect(200, "pending", check, "TEST_API_KEY", {"code": "1111"}, **flash)
+    expect(200, "pending", repeat, "TEST_API_KEY", {}, **flash)
+    expect(200, "verified", check, "TEST_API_KEY", {"code": "0000"}, **flash)
+
+    assert call("get /events", "API_KEY")[0] == 200
+    expect(400, "invalid_request", "get /events", "API_KEY", query="?limit=0")
+    smsc, handler = "webhooks/smsc/{token}", {"token": stack["SMSC_WEBHOOK_URL"].rsplit("/", 1)[1]}
+    assert call(f"get /{smsc}", None, **handler) == (200, "OK")
+    expect(404, "not_found", f"post /{smsc}", None, token="no")
+    expect(400, "invalid_request", f"get /{smsc}", None, query="?waitcall=1", **handler)
+    expect(403, "forbidden", f"get /{smsc}", None, query="?waitcall=1&phone=79000004700&ts=1&md5=0", **handler)
+    for method in ("get", "post"):
+        expect(404, "not_found", f"{method} /webhooks/telefon-ip/{{id}}/{{token}}", None, id="x", token="y")
+    assert set(answered) == OPERATIONS.keys()
