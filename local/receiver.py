@@ -1,6 +1,6 @@
 """`python -m local.receiver`: a customer's backend in small. It checks the signature of events and prints them.
 
-GET /events lists what came, once for each delivery. POST /behaviour {"status": 500, "times": 3} lets the next ones fail,
+GET /events lists what came, once for each delivery. POST /behaviour {"status": 500, "times": 3} lets the next fail,
 {"hang": true} leaves them without an answer; DELETE /behaviour makes all well again.
 """
 
