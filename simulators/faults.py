@@ -13,14 +13,14 @@ ANSWER_MODES = ("timeout", "http_500", "malformed_json", "no_money", "bad_creden
 WEBHOOK_MODES = ("webhook_lost", "webhook_twice", "webhook_late")
 
 _WITH_WEBHOOKS = ("telefon_ip", "smsc")
-_STEPS = ("start", "repeat")
+_ANY_CALL = ("start", "repeat", "check")
 
 # mode: (providers that can show it, the kinds of call that use it up)
 MODES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "timeout": (PROVIDERS, _STEPS),
-    "http_500": (PROVIDERS, _STEPS),
-    "malformed_json": (PROVIDERS, _STEPS),
-    "bad_credentials": (PROVIDERS, _STEPS),
+    "timeout": (PROVIDERS, _ANY_CALL),
+    "http_500": (PROVIDERS, _ANY_CALL),
+    "malformed_json": (PROVIDERS, _ANY_CALL),
+    "bad_credentials": (PROVIDERS, _ANY_CALL),
     "no_money": (PROVIDERS, ("start",)),
     "number_refused": (PROVIDERS, ("start",)),
     "webhook_lost": (_WITH_WEBHOOKS, ("dial",)),
@@ -31,8 +31,8 @@ MODES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "repeat_405": (("ucaller",), ("repeat",)),
 }
 
-# The optional "on" of the body aims a fault of the answer itself at other calls than the usual ones.
-AIMS = {"start": ("start",), "repeat": ("repeat",), "check": ("check",), "any": ("start", "repeat", "check")}
+# The optional "on" of the body aims a fault of the answer itself at one kind of call; without it any call uses it up.
+AIMS = {"start": ("start",), "repeat": ("repeat",), "check": ("check",), "any": _ANY_CALL}
 _AIMED = ("timeout", "http_500", "malformed_json", "bad_credentials")
 
 

@@ -59,11 +59,18 @@ def test_faults_last_as_often_as_said_or_until_cleared(simulators: Simulators) -
         assert simulators.start_telefon_ip().status_code == 200
 
 
-def test_a_fault_of_a_start_waits_for_a_start_of_its_provider(simulators: Simulators) -> None:
+def test_a_fault_spoils_the_next_answer_of_its_provider(simulators: Simulators) -> None:
     data = simulators.start_telefon_ip().get_json()["data"]
     simulators.fault("telefon_ip", "http_500")
-    simulators.check_telefon_ip(data["id"])
     simulators.start_smsc()
+    assert simulators.client.get(f"{TELEFON_IP}/reverse_auth_phone_check/{data['id']}").status_code == 500
+    assert simulators.start_telefon_ip().status_code == 200
+
+
+def test_a_fault_aimed_at_a_start_waits_for_one(simulators: Simulators) -> None:
+    data = simulators.start_telefon_ip().get_json()["data"]
+    simulators.fault("telefon_ip", "http_500", on="start")
+    simulators.check_telefon_ip(data["id"])
     assert simulators.start_telefon_ip().status_code == 500
 
 
