@@ -1,0 +1,393 @@
+"""The deployed service from outside: its API by HTTP, the simulated vendors, and the hands of an operator in AWS."""
+
+import contextlib
+import hashlib
+import json
+import random
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import requests
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+READ, WRITE = "verifications:read", "verifications:write"
+WINDOWS = {"telefon_ip": 120, "smsc": 300, "ucaller": 300}
+UNTIL_SECONDS = 10
+
+
+def new_phone(block: int | None = None) -> str:
+    """A Russian mobile number of this test alone. `block`: the middle three digits; limits count per block."""
+    return f"+7900{block or random.randint(100, 999):03}{random.randint(0, 9999):04}"
+
+
+def new_api_key(mode: str = "live") -> str:
+    return f"cv_{mode}_{secrets.token_urlsafe(32)}"
+
+
+def until[T](look: Callable[[], T], found: Callable[[T], bool]) -> T:
+    """Look again and again until it is found; fail with what was seen last."""
+    deadline = time.monotonic() + UNTIL_SECONDS
+    while not found(seen := look()):
+        assert time.monotonic() < deadline, f"did not come: {seen}"
+        time.sleep(0.2)
+    return seen
+
+
+class Secrets:
+    """What this run has used and no log may hold."""
+
+    def __init__(self) -> None:
+        self.phones: set[str] = set()
+        self.codes: set[str] = set()
+        self.texts: set[str] = set()
+
+    def found_in(self, log: str) -> list[str]:
+        """The secrets that the log holds, however a phone is written."""
+        # Ids and times have digits enough to hold any code by chance.
+        digits_of_ours = r'\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bvrf_\w+|"timestamp":"[^"]*"'
+        words = set(re.findall(r"\w+", re.sub(digits_of_ours, " ", log)))
+        run_together = re.sub(r"(?<=\d)[\s().\-]+(?=\d)", "", log)
+        return [
+            *(text for text in self.texts if text in log),
+            *(phone for phone in self.phones if phone[-10:] in run_together),
+            *(code for code in self.codes if code in words),
+        ]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response; `body` is its JSON, or its text where it has none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    def __getitem__(self, name: str) -> Any:
+        return self.body[name]
+
+    @property
+    def id(self) -> str:
+        return str(self.body["id"])
+
+    @property
+    def created_at(self) -> float:
+        """Of a verification, in epoch seconds."""
+        return datetime.fromisoformat(self.body["created_at"]).timestamp()
+
+    @property
+    def replayed(self) -> bool:
+        return self.headers.get("Idempotent-Replayed") == "true"
+
+    def expect(self, status: int, code: str | None = None) -> "Answer":
+        """This answer, which must have this status and, for a refusal, be a problem with this code."""
+        assert self.status == status, (self.status, self.body)
+        if code is not None:
+            assert self.headers["Content-Type"] == "application/problem+json"
+            assert (self["status"], self["code"]) == (status, code)
+            assert self["request_id"]
+            assert self["title"]
+            assert self["detail"]
+        return self
+
+
+class Api:
+    """The HTTP API. `key`, unless a call is given another credential, is the live API key."""
+
+    def __init__(self, env: Mapping[str, str], used: Secrets) -> None:
+        self.base_url = env["BASE_URL"]
+        self.key = env["API_KEY"]
+        self._used = used
+        used.texts |= {env["API_KEY"], env["TEST_API_KEY"]}
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        data: str | None = None,
+        key: str | None = "",
+        headers: Mapping[str, str] | None = None,
+        patience: float = 10,
+    ) -> Answer:
+        """body: goes out as JSON; data: as it is. key: what the Authorization header bears, None for no such header.
+
+        patience: seconds to wait for the answer. Providers are given 8 of them together.
+        """
+        # Each request comes from another address, as the embedded AWS sees it: browsers are counted by theirs.
+        address = ".".join(str(random.randint(1, 254)) for _ in range(3))
+        sent = {"Content-Type": "application/json", "X-Forwarded-For": f"10.{address}"} | dict(headers or {})
+        if key is not None:
+            sent["Authorization"] = f"Bearer {key or self.key}"
+            self._used.texts.add(key or self.key)
+        response = requests.request(
+            method,
+            self.base_url + path,
+            data=json.dumps(body).encode() if body is not None else data,
+            headers=sent,
+            timeout=patience,
+        )
+        is_json = "json" in response.headers.get("Content-Type", "")
+        return Answer(response.status_code, response.headers, response.json() if is_json else response.text)
+
+    def start(
+        self,
+        phone: str,
+        *,
+        key: str | None = "",
+        idempotency_key: str | None = None,
+        patience: float = 10,
+        **fields: Any,
+    ) -> Answer:
+        """POST /verifications with these fields."""
+        self._used.phones.add(phone)
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        answer = self.send(
+            "POST", "/verifications", {"phone": phone} | fields, key=key, headers=headers, patience=patience
+        )
+        if answer.status in (200, 201):
+            self._used.texts.add(answer["client_token"])
+        return answer
+
+    def started(self, phone: str, **fields: Any) -> Answer:
+        """A start that must go well."""
+        return self.start(phone, **fields).expect(201)
+
+    def read(self, id_: str, **more: Any) -> Answer:
+        return self.send("GET", f"/verifications/{id_}", **more)
+
+    def check(self, id_: str, code: Any, **more: Any) -> Answer:
+        return self.send("POST", f"/verifications/{id_}/check", {"code": code}, **more)
+
+    def repeat(self, id_: str, *, idempotency_key: str | None = None, key: str | None = "", **fields: Any) -> Answer:
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self.send("POST", f"/verifications/{id_}/repeat", fields, headers=headers, key=key)
+
+    def cancel(self, id_: str, **more: Any) -> Answer:
+        return self.send("POST", f"/verifications/{id_}/cancel", **more)
+
+    def wait_until(self, id_: str, status: str, **more: Any) -> Answer:
+        """Read until the verification has this status."""
+        return until(lambda: self.read(id_, **more).expect(200), lambda answer: bool(answer["status"] == status))
+
+
+class Vendors:
+    """The simulated vendors and telephones."""
+
+    def __init__(self, env: Mapping[str, str], used: Secrets) -> None:
+        self._url = env["SIMULATOR_URL"]
+        self._used = used
+
+    def _send(self, method: str, path: str, body: Any = None) -> Any:
+        response = requests.request(method, self._url + path, json=body, timeout=10)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def dial(self, phone: str, started: Answer) -> str:
+        """`phone` calls the number of the challenge: what becomes of the webhook, or "none" where nobody answers."""
+        return str(self._send("POST", f"/phone/{phone}/dial", {"number": started["challenge"]["number"]})["webhook"])
+
+    def codes(self, phone: str) -> list[str]:
+        """The codes of the flash calls that reached this phone."""
+        codes = [call["from"][-4:] for call in self._send("GET", f"/phone/{phone}")["incoming_calls"]]
+        self._used.codes |= set(codes)
+        return codes
+
+    def code(self, phone: str) -> str:
+        return self.codes(phone)[-1]
+
+    def wrong_code(self, phone: str) -> str:
+        return "1111" if self.code(phone) != "1111" else "2222"
+
+    def requests(self, phone: str | None = None) -> list[dict[str, Any]]:
+        """What the vendors were asked, oldest first; one that failed at once may name no phone."""
+        asked = self._send("GET", "/requests")["requests"]
+        return [request for request in asked if phone in (None, request["phone"])]
+
+    def starts(self, phone: str) -> list[str]:
+        """Which vendors were asked for a call of this phone."""
+        return [request["provider"] for request in self.requests(phone) if "check" not in request["action"]]
+
+    def paid_calls(self, phone: str) -> int:
+        return sum(request["paid"] for request in self.requests(phone))
+
+    def webhooks(self, mark: str) -> list[dict[str, Any]]:
+        """The webhooks whose URL or form holds `mark` (a verification's id, a phone's digits), oldest first."""
+        found = [webhook for webhook in self._send("GET", "/webhooks")["webhooks"] if mark in json.dumps(webhook)]
+        for webhook in found:
+            self._used.texts.add(urlsplit(webhook["url"]).path.rsplit("/", 1)[1])
+            self._used.texts |= {(webhook["form"] or {}).get("md5") or webhook["url"]}
+        return found
+
+    def answered_webhooks(self, mark: str, count: int = 1) -> list[dict[str, Any]]:
+        """As `webhooks`, once so many of them have been sent and answered."""
+
+        def answered() -> list[dict[str, Any]]:
+            return [webhook for webhook in self.webhooks(mark) if webhook["outcome"] == "answered"]
+
+        return until(answered, lambda webhooks: len(webhooks) >= count)
+
+    def fault(self, provider: str, mode: str, **more: Any) -> None:
+        self._send("POST", "/faults", {"provider": provider, "mode": mode} | more)
+
+    def clear_faults(self) -> None:
+        self._send("DELETE", "/faults")
+
+    @contextlib.contextmanager
+    def later(self, seconds: float) -> Iterator[None]:
+        """The vendors' clocks are that much ahead."""
+        self._send("POST", "/clock", {"advance": seconds})
+        try:
+            yield
+        finally:
+            self._send("DELETE", "/clock")
+
+
+class Webhooks:
+    """The vendors' webhooks, sent by anybody who knows or guesses an address."""
+
+    def __init__(self, env: Mapping[str, str], used: Secrets) -> None:
+        self._smsc_url = env["SMSC_WEBHOOK_URL"]
+        self._smsc_secret = env["SMSC_CALLBACK_SECRET"]
+        self._used = used
+        used.texts |= {self._smsc_secret, self._smsc_url.rsplit("/", 1)[1]}
+
+    def send(self, url: str, form: Any = None, method: str | None = None) -> Answer:
+        """GET, or POST where there is a form."""
+        response = requests.request(method or ("POST" if form else "GET"), url, data=form, timeout=10)
+        is_json = "json" in response.headers["Content-Type"]
+        return Answer(response.status_code, response.headers, response.json() if is_json else response.text)
+
+    def smsc(self, form: Any, *, token: str | None = None) -> Answer:
+        url = self._smsc_url if token is None else f"{self._smsc_url.rsplit('/', 1)[0]}/{token}"
+        return self.send(url, form)
+
+    def smsc_form(self, phone: str, ts: float, **changes: str) -> dict[str, str]:
+        """A callback as SMSC signs it, with single fields changed afterwards."""
+        digits = phone.removeprefix("+")
+        md5 = hashlib.md5(f"{digits}:{int(ts)}:{self._smsc_secret}".encode()).hexdigest()
+        self._used.texts.add(md5)
+        return {"waitcall": "1", "phone": digits, "ts": str(int(ts)), "md5": md5} | changes
+
+    def replay(self, recorded: Mapping[str, Any]) -> Answer:
+        """Send a webhook of the simulators' record again."""
+        return self.send(recorded["url"], recorded["form"])
+
+
+class Operator:
+    """Whoever holds the AWS account: the table, the secrets and the log."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.table = env["TABLE_NAME"]
+
+    def _client(self, name: str) -> Any:
+        return boto3.Session(
+            aws_access_key_id=self._env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self._env["AWS_SECRET_ACCESS_KEY"],
+            region_name=self._env["AWS_REGION"],
+        ).client(name, endpoint_url=self._env["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
+
+    @cached_property
+    def _dynamodb(self) -> Any:
+        return self._client("dynamodb")
+
+    @cached_property
+    def _secrets_manager(self) -> Any:
+        return self._client("secretsmanager")
+
+    # The table
+
+    def item(self, pk: str) -> dict[str, Any] | None:
+        answer = self._dynamodb.get_item(TableName=self.table, Key={"pk": {"S": pk}}, ConsistentRead=True)
+        found = {name: TypeDeserializer().deserialize(value) for name, value in answer.get("Item", {}).items()}
+        return found or None
+
+    def record(self, id_: str) -> dict[str, Any]:
+        found = self.item(f"verification#{id_}")
+        assert found
+        return found
+
+    def lock(self, id_: str) -> dict[str, Any] | None:
+        """The lock on the phone of this verification."""
+        return self.item(f"phone#{self.record(id_)['phone_hash']}")
+
+    def delete(self, pk: str) -> None:
+        self._dynamodb.delete_item(TableName=self.table, Key={"pk": {"S": pk}})
+
+    def age(self, id_: str, seconds: int) -> None:
+        """Let time pass for one verification and its phone: move all their times but those of the other limits."""
+        phone = self.record(id_)["phone_hash"]
+        for pk in (f"verification#{id_}", f"phone#{phone}", f"smsc#{phone}", f"limit#phone_cooldown#{phone}"):
+            found = self.item(pk)
+            if found:
+                older = {name: _older(name, value, seconds) for name, value in found.items()}
+                item = {name: TypeSerializer().serialize(value) for name, value in older.items()}
+                self._dynamodb.put_item(TableName=self.table, Item=item)
+
+    def end_window(self, id_: str) -> None:
+        """Let time pass until the verification has just expired."""
+        self.age(id_, int(self.record(id_)["expires_at"] - int(time.time())) + 1)
+
+    # Secrets
+
+    def secret(self, name: str) -> Any:
+        """name: API_KEYS_SECRET or PROVIDER_CREDENTIALS_SECRET."""
+        return json.loads(self._secrets_manager.get_secret_value(SecretId=self._env[name])["SecretString"])
+
+    def put_secret(self, name: str, value: Any) -> None:
+        self._secrets_manager.put_secret_value(SecretId=self._env[name], SecretString=json.dumps(value))
+
+    @contextlib.contextmanager
+    def credentials(self, credentials: Any) -> Iterator[None]:
+        """The providers' credentials are these, and then the former ones again."""
+        before = self.secret("PROVIDER_CREDENTIALS_SECRET")
+        self.put_secret("PROVIDER_CREDENTIALS_SECRET", credentials)
+        # The local stack's SecretCacheSeconds is 1, and no clock of a deployed function can be moved.
+        time.sleep(1.1)
+        try:
+            yield
+        finally:
+            self.put_secret("PROVIDER_CREDENTIALS_SECRET", before)
+            time.sleep(1.1)
+
+    # The log
+
+    @property
+    def log(self) -> str:
+        return Path(self._env["LOG_FILE"]).read_text(encoding="utf-8")
+
+    def log_lines(self, mark: str, after: int = 0) -> list[dict[str, Any]]:
+        """The log's lines that hold `mark`, as soon as there is one; `after` so many characters."""
+        return until(lambda: [json.loads(line) for line in self.log[after:].splitlines() if mark in line], bool)
+
+
+_TIMES = {
+    "at",
+    "until",
+    "expires_at",
+    "created_at",
+    "answered_at",
+    "claimed_at",
+    "step_claimed_at",
+    "poll_after",
+    "ttl",
+}
+
+
+def _older(name: str, value: Any, seconds: int) -> Any:
+    if isinstance(value, list):
+        return [_older(name, member, seconds) for member in value]
+    if isinstance(value, dict):
+        return {key: _older(key, member, seconds) for key, member in value.items()}
+    return value - seconds if name in _TIMES and isinstance(value, Decimal) else value
