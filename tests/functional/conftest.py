@@ -18,8 +18,18 @@ def vendor_server() -> Iterator[VendorServer]:
     server.close()
 
 
+@pytest.fixture(scope="package")
+def aws() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched, mock_aws():
+        patched.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patched.setattr("callverify.wiring.boto3.client", harness.aws_client)
+        harness.create_secrets()
+        yield
+
+
 @pytest.fixture
 def api(
+    aws: None,  # noqa: ARG001
     request: pytest.FixtureRequest,
     vendor_server: VendorServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -41,17 +51,18 @@ def api(
         return log.getvalue()
 
     harness.use_clock(monkeypatch, lambda: simulators.now)
-    monkeypatch.setattr("callverify.wiring.boto3.client", harness.aws_client)
-    with mock_aws():
-        harness.create_table(TABLE)
-        harness.put_secrets()
-        harness.clear_caches()
-        api = Api(simulators, logged)
-        cabinet = {
-            "handler_url": f"https://api.example/v1/webhooks/smsc/{harness.SMSC_WEBHOOK_TOKEN}",
-            "callback_secret": harness.SMSC_SECRET,
-        }
-        simulators.client.post("/smsc/cabinet", json=cabinet)
-        yield api
-        api.assert_nothing_leaked()
+    harness.create_table(TABLE)
     harness.clear_caches()
+    cabinet = {
+        "handler_url": f"https://api.example/v1/webhooks/smsc/{harness.SMSC_WEBHOOK_TOKEN}",
+        "callback_secret": harness.SMSC_SECRET,
+    }
+    simulators.client.post("/smsc/cabinet", json=cabinet)
+    api = Api(simulators, logged)
+    yield api
+    try:
+        api.assert_nothing_leaked()
+    finally:
+        harness.restore_secrets()
+        harness.drop_table(TABLE)
+        harness.clear_caches()

@@ -81,6 +81,17 @@ HANDLERS: Mapping[tuple[str, str], Callable[[dict[str, Any], Any], dict[str, Any
     ("GET", "/webhooks/smsc/{token}"): receive_webhook.handler,
     ("POST", "/webhooks/smsc/{token}"): receive_webhook.handler,
 }
+SECRETS = {
+    "pepper": PEPPER,
+    "provider-credentials": json.dumps(CREDENTIALS),
+    "api-keys": json.dumps(
+        [
+            {"name": mode, "sha256": hashlib.sha256(key.encode()).hexdigest(), "scopes": scopes, "mode": mode}
+            for key, scopes, mode in API_KEYS
+        ]
+    ),
+}
+changed_secrets: set[str] = set()
 # Loading boto3's models takes longer than a whole test.
 aws_client: Callable[..., Any] = cache(boto3.client)
 
@@ -93,6 +104,10 @@ def create_table(name: str) -> None:
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
     )
+
+
+def drop_table(name: str) -> None:
+    aws_client("dynamodb").delete_table(TableName=name)
 
 
 def items(table: str) -> list[dict[str, Any]]:
@@ -239,8 +254,7 @@ class Api:
         return int(self.simulators.get("/requests")["paid_calls"])
 
     def set_credentials(self, credentials: object) -> None:
-        secrets = aws_client("secretsmanager")
-        secrets.put_secret_value(SecretId="provider-credentials", SecretString=json.dumps(credentials))
+        put_secret("provider-credentials", json.dumps(credentials))
         clear_caches()
 
     def metrics(self) -> Counter[str]:
@@ -370,14 +384,21 @@ def use_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> No
     monkeypatch.setattr(wiring, "time", SimpleNamespace(time=clock))
 
 
-def put_secrets() -> None:
-    keys = [
-        {"name": mode, "sha256": hashlib.sha256(key.encode()).hexdigest(), "scopes": scopes, "mode": mode}
-        for key, scopes, mode in API_KEYS
-    ]
-    values = {"pepper": PEPPER, "provider-credentials": json.dumps(CREDENTIALS), "api-keys": json.dumps(keys)}
-    for name, value in values.items():
+def create_secrets() -> None:
+    for name, value in SECRETS.items():
         aws_client("secretsmanager").create_secret(Name=name, SecretString=value)
+
+
+def put_secret(name: str, value: str) -> None:
+    """Change a secret for the rest of the test."""
+    aws_client("secretsmanager").put_secret_value(SecretId=name, SecretString=value)
+    changed_secrets.add(name)
+
+
+def restore_secrets() -> None:
+    for name in changed_secrets.copy():
+        put_secret(name, SECRETS[name])
+    changed_secrets.clear()
 
 
 def smsc_webhook(phone: str, ts: int, /, **changes: str) -> Webhook:

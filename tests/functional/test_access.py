@@ -21,16 +21,15 @@ from tests.functional.harness import (
     Api,
     allows,
     answer_of,
-    aws_client,
     load_event,
+    put_secret,
 )
 
 OURS = ("start_telefon_ip", "status", "check_wrong", "repeat", "cancel")
 
 
 def put_api_keys(entries: object) -> None:
-    text = entries if isinstance(entries, str) else json.dumps(entries)
-    aws_client("secretsmanager").put_secret_value(SecretId="api-keys", SecretString=text)
+    put_secret("api-keys", entries if isinstance(entries, str) else json.dumps(entries))
 
 
 def entry(key: str, **changes: Any) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from callverify.models import ProviderName
+from callverify.store import Breaker
 from tests.functional.harness import LIVE_KEY, OTHER_LIVE_KEY, PHONE, Answer, Api, items
 
 FLASH = {"method": "flash_call"}
@@ -184,10 +186,11 @@ def test_a_browsers_checks_and_repeats_count_by_the_address_in_the_request_conte
 
 def test_a_provider_that_keeps_failing_is_asked_last_for_a_while(api: Api) -> None:
     phone = phones()
-    api.simulators.fault("telefon_ip", "no_money", times=3)
-    for _ in range(3):
+    failures = Breaker(ProviderName.TELEFON_IP).failures
+    api.simulators.fault("telefon_ip", "no_money", times=failures)
+    for _ in range(failures):
         assert api.start(next(phone))["provider"] == "smsc"
     rested = api.start(next(phone))
     assert (rested["provider"], len(rested["attempts"])) == ("smsc", 1)
-    assert len(api.requests("telefon_ip")) == 3
+    assert len(api.requests("telefon_ip")) == failures
     assert api.start(next(phone), provider="telefon_ip").status == 201

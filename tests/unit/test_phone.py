@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from callverify.errors import CallverifyError
+from callverify.phone import e164_from_vendor, parse_phone
+
+
+def parse(text: str, default: str = "RU", allowed: tuple[str, ...] = ("RU",)) -> str:
+    return parse_phone(text, default_country=default, allowed_countries=allowed).e164
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+79000000011",
+        "89000000011",
+        "79000000011",
+        "9000000011",
+        "8 (900) 000-00-11",
+        "+7 900 000 00 11",
+        "+7.900.000.00.11",
+        " +79000000011 ",
+        "8\u00a0900\u00a0000-00-11",
+    ],
+)
+def test_one_number_in_many_writings(text: str) -> None:
+    assert parse(text) == "+79000000011"
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "mask"),
+    [
+        ("+79000000011", "RU", "+7******0011"),
+        ("+77010000011", "KZ", "+7******0011"),
+        ("+375291234567", "BY", "+375*****4567"),
+        ("+12015550123", "US", "+1******0123"),
+    ],
+)
+def test_the_country_is_the_numbers_region_and_the_mask_keeps_its_code_and_four_digits(
+    text: str, region: str, mask: str
+) -> None:
+    phone = parse_phone(text, default_country="RU", allowed_countries=("RU", "KZ", "BY", "US"))
+    assert (phone.region, phone.mask, phone.digits) == (region, mask, text[1:])
+    with pytest.raises(CallverifyError) as refused:
+        parse_phone(text, default_country="RU", allowed_countries=("DE",))
+    assert refused.value.code == "country_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "+", "112", "+7900", "+790000000111", "8 800 555-35-35", "+74951234567", "+7 809 1000000",
+     "９０００００００１１", "+79000000011x5", "+7900000OO11", "a" * 10_000, "+" * 100, "\x00+79000000011"],
+)  # fmt: skip
+def test_what_is_no_mobile_number(text: str) -> None:
+    with pytest.raises(CallverifyError) as refused:
+        parse(text)
+    assert refused.value.code == "invalid_phone"
+
+
+@pytest.mark.parametrize(
+    ("text", "e164"),
+    [
+        ("79000000011", "+79000000011"),
+        ("+79000000011", "+79000000011"),
+        ("89000000011", "+79000000011"),
+        ("8 (900) 000-00-11", "+79000000011"),
+        (79000000011, "+79000000011"),
+        ("375291234567", "+375291234567"),
+        ("", None),
+        (None, None),
+        ("79000000011:1", None),
+        ("++79000000011", None),
+        ("123456", None),
+        ("1234567890123456", None),
+        ("٧٩٠٠٠٠٠٠٠١١", None),
+        ([], None),
+        (79000000011.0, None),
+    ],
+)
+def test_a_vendors_number_in_e164(text: object, e164: str | None) -> None:
+    assert e164_from_vendor(text) == e164
