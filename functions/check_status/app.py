@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from callverify import edge, wiring
 
-api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now())
+api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wiring.allowed_origins)
 handler = api.handler
 
 

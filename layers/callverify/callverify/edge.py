@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -29,6 +29,12 @@ from callverify.telemetry import Telemetry, logger
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 MAX_WEBHOOK_FIELDS = 50
+PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
+    "Access-Control-Max-Age": "3600",
+}
+ANSWER_HEADERS = {"Access-Control-Expose-Headers": "Retry-After, Idempotent-Replayed"}
 
 __all__ = ["Api", "ProviderName", "authorizer"]
 
@@ -50,11 +56,20 @@ def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry])
 
 
 class Api:
-    """The routes of one function. Every error leaves as a problem, and none with a word of what it must not tell."""
+    """The routes of one function. Every error leaves as a problem, and none with a word of what it must not tell.
 
-    def __init__(self, telemetry: Callable[[], Telemetry], now: Callable[[], float]) -> None:
+    `origins`: those whose pages may call it from a browser (CORS).
+    """
+
+    def __init__(
+        self,
+        telemetry: Callable[[], Telemetry],
+        now: Callable[[], float],
+        origins: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self._telemetry = telemetry
         self._now = now
+        self._origins = origins
         self._resolver = APIGatewayRestResolver()
         self.get, self.post = self._resolver.get, self._resolver.post
         self.route = self._resolver.route
@@ -65,7 +80,22 @@ class Api:
     def handler(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.clear_state()
         logger.append_keys(request_id=_request_id(event))
-        return self._resolver.resolve(event, context)
+        preflight = event.get("httpMethod") == "OPTIONS"
+        answer = {"statusCode": 204, "body": ""} if preflight else self._resolver.resolve(event, context)
+        headers = answer.setdefault("multiValueHeaders", {})
+        headers.update({name: [value] for name, value in self._cors(event, preflight).items()})
+        return answer
+
+    def _cors(self, event: dict[str, Any], preflight: bool) -> dict[str, str]:
+        """What a browser is told of who may read this answer; nothing where no origin is configured."""
+        origins = self._origins()
+        if not origins:
+            return {}
+        origin = APIGatewayProxyEvent(event).headers.get("Origin")
+        if origin not in origins:
+            return {"Vary": "Origin"}
+        headers = {"Vary": "Origin", "Access-Control-Allow-Origin": str(origin)}
+        return headers | (PREFLIGHT_HEADERS if preflight else ANSWER_HEADERS)
 
     @property
     def event(self) -> APIGatewayProxyEvent:
@@ -153,6 +183,8 @@ class Api:
             body["valid"] = answer.valid
         if answer.client_token is not None:
             body["client_token"] = answer.client_token
+        if answer.page_url is not None:
+            body["page_url"] = answer.page_url
         headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
         return _json(201 if created and not answer.replayed else 200, body, "application/json", headers)
 

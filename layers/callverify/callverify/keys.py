@@ -20,7 +20,8 @@ class Keys:
     def _digest(self, use: str, *parts: str) -> bytes:
         key = hmac.digest(self._pepper, use.encode(), hashlib.sha256)
         # Length prefixes keep ("a", "bc") and ("ab", "c") apart.
-        message = b"".join(len(part.encode()).to_bytes(4) + part.encode() for part in parts)
+        encoded = [part.encode(errors="surrogatepass") for part in parts]
+        message = b"".join(len(part).to_bytes(4) + part for part in encoded)
         return hmac.digest(key, message, hashlib.sha256)
 
     def hash_phone(self, e164: str) -> str:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from callverify import errors, inputs
 from callverify.keys import Keys
@@ -122,6 +123,7 @@ class Reply:
 
     verification: Verification
     client_token: str | None = None
+    page_url: str | None = None
     replayed: bool = False
     valid: bool | None = None
 
@@ -164,7 +166,7 @@ class Service:
             return reply
         request = inputs.parse_start(body, methods=METHODS, return_origins=self._policy.return_origins)
         if caller.mode is Mode.TEST:
-            return self._start_test(caller, request, idempotency)
+            return self._start_test(caller, request, idempotency, base_url)
         phone = self._parse_phone(request.phone)
         if phone.e164 in TEST_NUMBERS:
             raise errors.InvalidPhone("This is a test number. Use it with a key of mode `test`.")
@@ -197,7 +199,7 @@ class Service:
                 )
             else:
                 verification = self._ask(verification, phone, [provider, *choices.left], base_url)
-                return Reply(verification, self._client_token(verification))
+                return self._started(verification, base_url)
         raise refusal or errors.InternalError("No provider was judged.")
 
     def _parse_phone(self, text: str) -> Phone:
@@ -501,8 +503,9 @@ class Service:
             error = _provider_error(step.error, verification.id)
             error.replayed = True
             raise error
-        client_token = self._client_token(verification) if step.kind is StepKind.START else None
-        return Reply(verification, client_token, replayed=True)
+        if step.kind is StepKind.START:
+            return replace(self._started(verification, base_url), replayed=True)
+        return Reply(verification, replayed=True)
 
     def _resume(self, verification: Verification, body: str | None, base_url: str) -> Verification:
         """Finish a step whose process died. What it had sent is an unknown outcome, and is not sent again.
@@ -933,7 +936,9 @@ class Service:
 
     # Test mode
 
-    def _start_test(self, caller: Caller, request: inputs.StartRequest, idempotency: IdempotencyRecord | None) -> Reply:
+    def _start_test(
+        self, caller: Caller, request: inputs.StartRequest, idempotency: IdempotencyRecord | None, base_url: str
+    ) -> Reply:
         phone, scenario = self._parse_test_phone(request.phone, request.method or _method_of(request.provider))
         method = scenario.method or request.method or _method_of(request.provider) or request.allowed_methods[0]
         if method not in request.allowed_methods:
@@ -966,10 +971,10 @@ class Service:
         try:
             self._store.begin(verification, idempotency=record, takes_lock=False)
         except KeyTaken:
-            return self._replay_now(idempotency, None, "")
+            return self._replay_now(idempotency, None, base_url)
         if error:
             raise error
-        return Reply(verification, self._client_token(verification))
+        return self._started(verification, base_url)
 
     def _parse_test_phone(self, text: str, method: Method | None) -> tuple[Phone, Scenario]:
         try:
@@ -1051,8 +1056,19 @@ class Service:
             raise errors.NotFound("No such verification.")
         return fresh
 
-    def _client_token(self, verification: Verification) -> str:
-        return self._keys.client_token(verification.id, verification.created_at)
+    def _started(self, verification: Verification, base_url: str) -> Reply:
+        """The answer to a start: with the client token, and the link to the page for the person being verified."""
+        token = self._keys.client_token(verification.id, verification.created_at)
+        told = {
+            "id": verification.id,
+            "token": token,
+            "locale": verification.locale,
+            "methods": ",".join(verification.allowed_methods),
+            "return": verification.return_url,
+        }
+        # In the fragment, which browsers send to no server: no log and no referrer has it.
+        fragment = urlencode({name: value for name, value in told.items() if value}, safe=",")
+        return Reply(verification, token, f"{self._policy.public_base_url or base_url}/page#{fragment}")
 
     def _count_verified(self, verification: Verification) -> None:
         self._observer.count("Verified", provider=verification.provider, method=verification.method)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,6 +102,12 @@ def delivery() -> Delivery:
     )
 
 
+@cache
+def allowed_origins() -> Collection[str]:
+    """Origins whose pages may call the API."""
+    return _words("ALLOWED_ORIGINS")
+
+
 def changes(event: Mapping[str, Any]) -> Iterator[tuple[Verification | None, Verification | None]]:
     """The records before and after each change in an event of the table's stream; None where there is no record."""
     for record in event["Records"]:
@@ -179,16 +185,13 @@ class Providers:
 
 
 def _policy() -> Policy:
-    def words(name: str) -> tuple[str, ...]:
-        return tuple(word.strip() for word in os.environ.get(name, "").split(",") if word.strip())
-
     standard = Policy()
     return Policy(
         default_country=os.environ.get("DEFAULT_COUNTRY") or standard.default_country,
-        allowed_countries=words("ALLOWED_COUNTRIES") or standard.allowed_countries,
+        allowed_countries=_words("ALLOWED_COUNTRIES") or standard.allowed_countries,
         windows={name: _number(f"{name.upper()}_WINDOW_SECONDS", window) for name, window in standard.windows.items()},
-        provider_order=tuple(ProviderName(name) for name in words("PROVIDER_ORDER")) or standard.provider_order,
-        return_origins=words("RETURN_ORIGINS"),
+        provider_order=tuple(ProviderName(name) for name in _words("PROVIDER_ORDER")) or standard.provider_order,
+        return_origins=_words("RETURN_ORIGINS"),
         public_base_url=os.environ.get("PUBLIC_BASE_URL", "").rstrip("/") or None,
         phone_cooldown=_number("PHONE_COOLDOWN_SECONDS", standard.phone_cooldown),
         phone_10m=_number("PHONE_10M_LIMIT", standard.phone_10m),
@@ -200,6 +203,10 @@ def _policy() -> Policy:
         verification_guesses=_number("VERIFICATION_GUESS_LIMIT", standard.verification_guesses),
         phone_guesses=_number("PHONE_GUESS_LIMIT", standard.phone_guesses),
     )
+
+
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in os.environ.get(name, "").split(",") if word.strip())
 
 
 def _number(name: str, default: int) -> int:
