@@ -27,12 +27,12 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from callverify.items import Item, attributes, deserialized, difference, serialized, verification_of
 from callverify.models import (
     Attempt,
     Cause,
@@ -40,7 +40,6 @@ from callverify.models import (
     EndReason,
     Event,
     Evidence,
-    Method,
     Mode,
     ProviderName,
     Result,
@@ -56,8 +55,6 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60
 CONFLICT_RETRIES = 40
 EVENTS_AT_ONCE = 25  # two items each, and a transaction takes 100
-
-Item = dict[str, Any]
 
 
 class Lost(Exception):
@@ -207,7 +204,7 @@ class Store:
     def get(self, verification_id: str, now: int) -> Verification | None:
         """The verification, unless its retention is over. One consistent read."""
         item = self._read(f"verification#{verification_id}")
-        return _verification(item) if item and item["ttl"] > now else None
+        return verification_of(item) if item and item["ttl"] > now else None
 
     def live_verification_id(self, phone_hash: str, now: int) -> str | None:
         """The verification that holds this phone's lock. The record decides whether it is live."""
@@ -221,8 +218,8 @@ class Store:
         return IdempotencyRecord(key_hash, item["body_hash"], item["verification_id"], int(item["step"]))
 
     def _read(self, pk: str) -> Item | None:
-        answer = self._client.get_item(TableName=self._table, Key=_serialized({"pk": pk}), ConsistentRead=True)
-        return _deserialized(answer["Item"]) if "Item" in answer else None
+        answer = self._client.get_item(TableName=self._table, Key=serialized({"pk": pk}), ConsistentRead=True)
+        return deserialized(answer["Item"]) if "Item" in answer else None
 
     # Starting
 
@@ -247,7 +244,7 @@ class Store:
                 yield self._put_idempotency(idempotency, now)
             yield self._put_new(
                 f"verification#{verification.id}",
-                {**_attributes(verification), "ttl": verification.expires_at + self._retention},
+                {**attributes(verification), "ttl": verification.expires_at + self._retention},
             )
             if takes_lock:
                 yield self._take_lock(verification, now, dead_lock)
@@ -300,7 +297,7 @@ class Store:
             yield self._update_verification(
                 verification,
                 now,
-                changes=_changes(verification, changed) | {"ttl": expires_at + self._retention},
+                changes=difference(verification, changed) | {"ttl": expires_at + self._retention},
                 same_step=True,
             )
             if verification.mode is Mode.LIVE:
@@ -334,7 +331,7 @@ class Store:
             answered_at=now,
             repeats_remaining=repeats_remaining,
         )
-        changes = _changes(verification, changed)
+        changes = difference(verification, changed)
         # No `expires_at > now` here: the answer belongs to the record even when the window was shorter than the wait.
         write = self._update_verification(verification, now, changes=changes, unexpired=False, same_step=True)
         self._transact([write, *self._cool_down(cooldown, now)])
@@ -362,7 +359,7 @@ class Store:
             yield self._update_verification(
                 verification,
                 now,
-                changes=_changes(verification, changed),
+                changes=difference(verification, changed),
                 same_step=True,
             )
             yield from self._count(limits, now, forms)
@@ -384,7 +381,7 @@ class Store:
         changed = replace(
             verification, steps=_with_step_done(verification, error, call_id), repeats_remaining=repeats_remaining
         )
-        changes = _changes(verification, changed)
+        changes = difference(verification, changed)
         write = self._update_verification(verification, now, changes=changes, unexpired=False, same_step=True)
         self._transact([write, *self._cool_down(cooldown, now)])
         return changed
@@ -392,14 +389,14 @@ class Store:
     def claim_step(self, verification: Verification, now: int) -> Verification:
         """Take over a step whose process seems to have died. Raises NotLive when another one took it first."""
         changed = replace(verification, steps=(*verification.steps[:-1], replace(verification.step, claimed_at=now)))
-        changes = _changes(verification, changed)
+        changes = difference(verification, changed)
         self._transact([self._update_verification(verification, now, changes=changes, same_step=True)])
         return changed
 
     def count_mismatch(self, verification: Verification, now: int) -> None:
         """Count a repeat that named another phone. Raises NotLive."""
         changed = replace(verification, phone_mismatches=verification.phone_mismatches + 1)
-        changes = _changes(verification, changed)
+        changes = difference(verification, changed)
         self._transact([self._update_verification(verification, now, changes=changes)])
 
     def count(self, limits: Sequence[Limit], now: int) -> None:
@@ -448,7 +445,7 @@ class Store:
             yield self._update_verification(
                 verification,
                 now,
-                changes=_changes(verification, changed),
+                changes=difference(verification, changed),
                 conditions=("guesses = :guesses_before",),
                 values={":guesses_before": verification.guesses},
             )
@@ -489,7 +486,7 @@ class Store:
         changed = replace(
             verification, status=Status.VERIFIED, evidence=evidence, verified_at=now, ended_at=now, guesses=guesses
         )
-        update = self._update_verification(verification, now, changes=_changes(verification, changed))
+        update = self._update_verification(verification, now, changes=difference(verification, changed))
         extra: list[_Write] = []
         if signed_at is not None:
             extra.append(
@@ -537,7 +534,7 @@ class Store:
         update = self._update_verification(
             verification,
             now,
-            changes=_changes(verification, changed),
+            changes=difference(verification, changed),
             unexpired=status is not Status.EXPIRED and not failed,
             same_step=failed is not None,
             conditions=("expires_at <= :now",) if status is Status.EXPIRED else (),
@@ -558,7 +555,7 @@ class Store:
     # The single writes
 
     def _put_new(self, pk: str, attributes: Item, lost: Callable[[Item], Lost] = NotLive) -> _Write:
-        request = {"Item": _serialized({"pk": pk, **attributes}), "ConditionExpression": "attribute_not_exists(pk)"}
+        request = {"Item": serialized({"pk": pk, **attributes}), "ConditionExpression": "attribute_not_exists(pk)"}
         return _Write("Put", request, lost)
 
     def _put_idempotency(self, record: IdempotencyRecord, now: int) -> _Write:
@@ -572,10 +569,10 @@ class Store:
         return _Write(
             "Put",
             {
-                "Item": _serialized(item),
+                "Item": serialized(item),
                 "ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now",
                 "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": _serialized({":now": now}),
+                "ExpressionAttributeValues": serialized({":now": now}),
             },
             KeyTaken,
         )
@@ -590,9 +587,9 @@ class Store:
         return _Write(
             "Put",
             {
-                "Item": _serialized(item),
+                "Item": serialized(item),
                 "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now OR verification_id = :dead",
-                "ExpressionAttributeValues": _serialized({":now": now, ":dead": dead_lock or "-"}),
+                "ExpressionAttributeValues": serialized({":now": now, ":dead": dead_lock or "-"}),
             },
             PhoneLocked,
         )
@@ -616,9 +613,9 @@ class Store:
         return _Write(
             "Put",
             {
-                "Item": _serialized(item),
+                "Item": serialized(item),
                 "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
-                "ExpressionAttributeValues": _serialized({":now": now}),
+                "ExpressionAttributeValues": serialized({":now": now}),
             },
             SmscBusy,
         )
@@ -627,9 +624,9 @@ class Store:
         return _Write(
             "Delete",
             {
-                "Key": _serialized({"pk": pk}),
+                "Key": serialized({"pk": pk}),
                 "ConditionExpression": "attribute_not_exists(pk) OR verification_id = :id",
-                "ExpressionAttributeValues": _serialized({":id": verification_id}),
+                "ExpressionAttributeValues": serialized({":id": verification_id}),
             },
             lost,
         )
@@ -686,11 +683,11 @@ class Store:
         return _Write(
             "Update",
             {
-                "Key": _serialized({"pk": pk}),
+                "Key": serialized({"pk": pk}),
                 "UpdateExpression": expression.strip(),
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": _serialized(
+                "ExpressionAttributeValues": serialized(
                     {name: value for name, value in values.items() if _mentions(name, expression, condition)}
                 ),
             },
@@ -727,7 +724,7 @@ class Store:
         return _Write(
             "Update",
             {
-                "Key": _serialized({"pk": key}),
+                "Key": serialized({"pk": key}),
                 "UpdateExpression": "SET starts = list_append(:now_list, if_not_exists(starts, :none)), #ttl = :ttl",
                 # The second clause makes the write fail once the list has grown long, so that it is cut: see `lost`.
                 "ConditionExpression": (
@@ -735,7 +732,7 @@ class Store:
                     " AND (attribute_not_exists(starts) OR size(starts) < :longest)"
                 ),
                 "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": _serialized(
+                "ExpressionAttributeValues": serialized(
                     {
                         ":now_list": [now],
                         ":none": [],
@@ -764,11 +761,11 @@ class Store:
         return _Write(
             "Update",
             {
-                "Key": _serialized({"pk": f"limit#{limit.name}#{limit.subject}#{period}"}),
+                "Key": serialized({"pk": f"limit#{limit.name}#{limit.subject}#{period}"}),
                 "UpdateExpression": "SET n = if_not_exists(n, :zero) + :one, #ttl = :end",
                 "ConditionExpression": "attribute_not_exists(n) OR n < :count",
                 "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": _serialized({":zero": 0, ":one": 1, ":end": end, ":count": limit.count}),
+                "ExpressionAttributeValues": serialized({":zero": 0, ":one": 1, ":end": end, ":count": limit.count}),
             },
             lambda _: LimitReached(limit.name, end - now),
         )
@@ -789,15 +786,15 @@ class Store:
         until = now + cooldown.seconds
         pk = f"limit#{cooldown.name}#{cooldown.phone_hash}"
         item = {"pk": pk, "until": until, "ttl": until}
-        return [_Write("Put", {"Item": _serialized(item)}, NotLive)]
+        return [_Write("Put", {"Item": serialized(item)}, NotLive)]
 
     def _check_guesses(self, limit: GuessLimit, now: int) -> _Write:
         return _Write(
             "ConditionCheck",
             {
-                "Key": _serialized({"pk": f"guesses#{limit.phone_hash}"}),
+                "Key": serialized({"pk": f"guesses#{limit.phone_hash}"}),
                 "ConditionExpression": "attribute_not_exists(pk) OR ends <= :now OR n < :count",
-                "ExpressionAttributeValues": _serialized({":now": now, ":count": limit.count}),
+                "ExpressionAttributeValues": serialized({":now": now, ":count": limit.count}),
             },
             lambda item: LimitReached(limit.name, int(item["ends"]) - now),
         )
@@ -806,9 +803,9 @@ class Store:
         return _Write(
             "ConditionCheck",
             {
-                "Key": _serialized({"pk": f"breaker#{breaker.provider}"}),
+                "Key": serialized({"pk": f"breaker#{breaker.provider}"}),
                 "ConditionExpression": "attribute_not_exists(pk) OR rests_until <= :now OR n < :failures",
-                "ExpressionAttributeValues": _serialized({":now": now, ":failures": breaker.failures}),
+                "ExpressionAttributeValues": serialized({":now": now, ":failures": breaker.failures}),
             },
             ProviderResting,
         )
@@ -833,14 +830,14 @@ class Store:
         return _Write(
             "Update",
             {
-                "Key": _serialized({"pk": key}),
+                "Key": serialized({"pk": key}),
                 "UpdateExpression": (
                     "SET n = if_not_exists(n, :zero) + :one, ends_before = if_not_exists(ends, :zero),"
                     " ends = :ends, last_guess = :guess, #ttl = :ends"
                 ),
                 "ConditionExpression": "attribute_not_exists(pk) OR (ends > :now AND n < :limit)",
                 "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": _serialized(
+                "ExpressionAttributeValues": serialized(
                     {":zero": 0, ":one": 1, ":ends": ends, ":guess": guess_id, ":now": now, ":limit": limit}
                 ),
             },
@@ -854,10 +851,10 @@ class Store:
             yield _Write(
                 "Update",
                 {
-                    "Key": _serialized({"pk": f"guesses#{verification.phone_hash}"}),
+                    "Key": serialized({"pk": f"guesses#{verification.phone_hash}"}),
                     "UpdateExpression": f"SET n = n - :one{also}",
                     "ConditionExpression": condition,
-                    "ExpressionAttributeValues": _serialized(values),
+                    "ExpressionAttributeValues": serialized(values),
                 },
                 _Outdated,
             )
@@ -868,11 +865,11 @@ class Store:
         """Count one more failure in a row; the provider rests `rest` seconds from the latest."""
         for n, condition in (("n + :one", "rests_until > :long_ago"), (":one", "NOT rests_until > :long_ago")):
             write: Any = {
-                "Key": _serialized({"pk": f"breaker#{provider}"}),
+                "Key": serialized({"pk": f"breaker#{provider}"}),
                 "UpdateExpression": f"SET n = {n}, rests_until = :until, #ttl = :ttl",
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": _serialized(
+                "ExpressionAttributeValues": serialized(
                     {":one": 1, ":until": now + rest, ":long_ago": now - 10 * rest, ":ttl": now + DAY}
                 ),
             }
@@ -883,7 +880,7 @@ class Store:
             return
 
     def forget_failures(self, provider: ProviderName) -> None:
-        self._client.delete_item(TableName=self._table, Key=_serialized({"pk": f"breaker#{provider}"}))
+        self._client.delete_item(TableName=self._table, Key=serialized({"pk": f"breaker#{provider}"}))
 
     # Events
 
@@ -942,13 +939,13 @@ class Store:
         return low
 
     def _events(self, mode: Mode, numbers: Sequence[int], now: int) -> list[tuple[int, str]]:
-        keys = [_serialized({"pk": f"event#{mode}#{number}"}) for number in numbers]
+        keys = [serialized({"pk": f"event#{mode}#{number}"}) for number in numbers]
         found: dict[str, str] = {}
         while keys:
             request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
             answer: Any = self._client.batch_get_item(RequestItems=request)
             for raw in answer["Responses"].get(self._table, []):
-                item = _deserialized(raw)
+                item = deserialized(raw)
                 if item["ttl"] > now:
                     found[item["pk"]] = item["body"]
             keys = list(answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", []))
@@ -962,7 +959,7 @@ class Store:
             answer = self._client.update_item(TableName=self._table, ReturnValues="ALL_NEW", **write.request)
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
-        return _verification(_deserialized(answer["Attributes"]))
+        return verification_of(deserialized(answer["Attributes"]))
 
     def _transact_adapting(self, writes: Callable[[Mapping[str, _Write]], Iterator[_Write]]) -> None:
         """Run a transaction, and again with another form of a write where an item's state asks for it."""
@@ -1003,7 +1000,7 @@ class Store:
                 reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
                 for write, reason in zip(writes, reasons, strict=False):
                     if reason.get("Code") == "ConditionalCheckFailed":
-                        raise write.lost(_deserialized(reason.get("Item", {}))) from None
+                        raise write.lost(deserialized(reason.get("Item", {}))) from None
                 conflict = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
                 again = any(reason.get("Code") in conflict for reason in reasons)
                 if not again and code not in ("TransactionConflictException", "TransactionInProgressException"):
@@ -1019,129 +1016,8 @@ class _OutdatedForm(_Outdated):
         self.form = form
 
 
-# Between records and items
-
-_serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
-_NESTED = {"attempts": Attempt, "steps": Step}
-
-
-def _serialized(item: Item) -> dict[str, Any]:
-    return {name: _serializer.serialize(value) for name, value in item.items()}
-
-
-def _deserialized(item: Mapping[str, Any]) -> Item:
-    return {name: _deserializer.deserialize(value) for name, value in item.items()}
-
-
 def _mentions(name: str, *expressions: str) -> bool:
     return any(re.search(re.escape(name) + r"\b", expression) for expression in expressions)
-
-
-def _plain(value: Any) -> Any:
-    """A value as it is stored: dataclasses as maps, tuples as lists, absent members left out."""
-    if isinstance(value, tuple):
-        return [_plain(member) for member in value]
-    if isinstance(value, Challenge | Attempt | Step):
-        return {name: member for name, member in asdict(value).items() if member is not None}
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-def _attributes(verification: Verification) -> Item:
-    """The record as attributes, without those that are None, with what conditions need on the top level."""
-    attributes = {
-        field.name: _plain(value)
-        for field in fields(verification)
-        if (value := getattr(verification, field.name)) is not None
-    }
-    return attributes | {
-        "attempt_number": verification.attempt.number,
-        "attempt_outcome": verification.attempt.outcome,
-        "steps_count": len(verification.steps),
-        "step_claimed_at": verification.step.claimed_at,
-    }
-
-
-def _changes(before: Verification, after: Verification) -> Item:
-    """What has to be written to turn one record into the other; None means to remove."""
-    old, new = _attributes(before), _attributes(after)
-    return {name: new.get(name) for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
-
-
-def _verification(item: Item) -> Verification:
-    def whole(name: str) -> int | None:
-        return int(item[name]) if name in item else None
-
-    challenge = item.get("challenge")
-    return Verification(
-        id=item["id"],
-        mode=Mode(item["mode"]),
-        status=Status(item["status"]),
-        method=Method(item["method"]),
-        provider=ProviderName(item["provider"]),
-        phone_mask=item["phone_mask"],
-        phone_hash=item["phone_hash"],
-        block_hash=item["block_hash"],
-        key_id=item["key_id"],
-        created_at=int(item["created_at"]),
-        expires_at=int(item["expires_at"]),
-        attempts=tuple(_attempt(attempt) for attempt in item["attempts"]),
-        steps=tuple(_step(step) for step in item["steps"]),
-        allowed_methods=tuple(Method(method) for method in item["allowed_methods"]),
-        reason=EndReason(item["reason"]) if "reason" in item else None,
-        evidence=Evidence(item["evidence"]) if "evidence" in item else None,
-        challenge=_challenge(challenge) if challenge else None,
-        call_id=item.get("call_id"),
-        answered_at=whole("answered_at"),
-        guesses=int(item["guesses"]),
-        guess_limit=int(item["guess_limit"]),
-        repeats_remaining=int(item["repeats_remaining"]),
-        phone_mismatches=int(item["phone_mismatches"]),
-        poll_after=int(item["poll_after"]),
-        webhook_call_id=item.get("webhook_call_id"),
-        verified_at=whole("verified_at"),
-        ended_at=whole("ended_at"),
-        reference=item.get("reference"),
-        metadata=item.get("metadata", {}),
-        locale=item.get("locale"),
-        return_url=item.get("return_url"),
-        address_hash=item.get("address_hash"),
-    )
-
-
-def verification_of_image(image: Mapping[str, Any] | None) -> Verification | None:
-    """The verification in an image of the table's stream; None for no image, and for any other item's."""
-    if not image or not image["pk"]["S"].startswith("verification#"):
-        return None
-    return _verification(_deserialized(image))
-
-
-def _attempt(item: Item) -> Attempt:
-    return Attempt(
-        number=int(item["number"]),
-        step=int(item["step"]),
-        method=Method(item["method"]),
-        provider=ProviderName(item["provider"]),
-        outcome=Result(item["outcome"]),
-        at=int(item["at"]),
-        reason=Cause(item["reason"]) if "reason" in item else None,
-    )
-
-
-def _step(item: Item) -> Step:
-    return Step(
-        number=int(item["number"]),
-        kind=StepKind(item["kind"]),
-        claimed_at=int(item["claimed_at"]),
-        done=bool(item["done"]),
-        error=item.get("error"),
-        call_id=item.get("call_id"),
-    )
-
-
-def _challenge(item: Item) -> Challenge:
-    length = item.get("length")
-    return Challenge(item["type"], int(length) if length is not None else None, item.get("number"))
 
 
 def _with_outcome(verification: Verification, result: Result, cause: Cause | None) -> tuple[Attempt, ...]:

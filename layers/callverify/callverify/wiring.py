@@ -18,6 +18,7 @@ from callverify.access import Access
 from callverify.delivery import Delivery, backoff
 from callverify.errors import ConfigurationFault
 from callverify.events import Publisher
+from callverify.items import verification_of_image
 from callverify.keys import Keys
 from callverify.models import ProviderName, Verification
 from callverify.providers import PROVIDERS
@@ -25,7 +26,7 @@ from callverify.providers.base import Provider, ProviderSettings
 from callverify.providers.http import VendorHttp
 from callverify.service import Policy, Service
 from callverify.settlement import Settlement
-from callverify.store import Store, verification_of_image
+from callverify.store import Store
 from callverify.telemetry import Telemetry
 
 HOUR = 60 * 60
