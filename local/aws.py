@@ -17,6 +17,7 @@ import yaml
 from mypy_boto3_apigateway import APIGatewayClient
 from mypy_boto3_apigateway.literals import GatewayResponseTypeType
 from mypy_boto3_cloudformation import CloudFormationClient
+from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_logs import CloudWatchLogsClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -99,6 +100,7 @@ class EmbeddedAws:
         environment = {name: value for name, value in sam_environment().items() if not name.startswith("AWS_")}
         run(command, env={**environment, **self.environment, "SAM_CLI_POLL_DELAY": "0.5"}, cwd=built, log=log)
         self._apply_gateway_responses(template["Resources"]["Api"]["Properties"]["GatewayResponses"])
+        self._apply_table_settings(template["Resources"]["Table"]["Properties"])
 
     def _apply_gateway_responses(self, gateway_responses: Mapping[GatewayResponseTypeType, Any]) -> None:
         """Do what the embedded AWS leaves out of a deployment: ministack 1.5.33 ignores those in an API's body."""
@@ -112,6 +114,14 @@ class EmbeddedAws:
                 responseTemplates=response["ResponseTemplates"],
             )
         self.api_gateway.create_deployment(restApiId=API_ID, stageName=STAGE)
+
+    def _apply_table_settings(self, table: Mapping[str, Any]) -> None:
+        """Likewise: ministack 1.5.33 ignores these two of a table."""
+        name = self.output("TableName")
+        self._dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=table["TimeToLiveSpecification"])
+        self._dynamodb.update_continuous_backups(
+            TableName=name, PointInTimeRecoverySpecification=table["PointInTimeRecoverySpecification"]
+        )
 
     def output(self, name: str) -> str:
         """The value of an output of the deployed stack."""
@@ -134,6 +144,10 @@ class EmbeddedAws:
     @cached_property
     def _lambda(self) -> Any:
         return self._session.client("lambda", endpoint_url=self.endpoint)
+
+    @cached_property
+    def _dynamodb(self) -> DynamoDBClient:
+        return self._session.client("dynamodb", endpoint_url=self.endpoint)
 
     @cached_property
     def _session(self) -> boto3.Session:

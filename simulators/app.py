@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from datetime import UTC, datetime
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -38,6 +39,12 @@ def create_app(world: World | None = None) -> Flask:
     app.register_blueprint(telephone.blueprint(world.telephone, dial))
     _add_steering(app, world)
     _keep_quiet(app)
+
+    @app.after_request
+    def date(response: Response) -> Response:
+        response.date = datetime.fromtimestamp(world.clock(), UTC)
+        return response
+
     return app
 
 

@@ -32,8 +32,12 @@ MODES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 # The optional "on" of the body aims a fault of the answer itself at one kind of call; without it any call uses it up.
-AIMS = {"start": ("start",), "repeat": ("repeat",), "check": ("check",), "any": _ANY_CALL}
-_AIMED = ("timeout", "http_500", "malformed_json", "bad_credentials")
+# no_money on a balance: the vendor says that nothing is left.
+AIMS = {"start": ("start",), "repeat": ("repeat",), "check": ("check",), "balance": ("balance",), "any": _ANY_CALL}
+_AIMED = {
+    **dict.fromkeys(("timeout", "http_500", "malformed_json", "bad_credentials"), ("start", "repeat", "check", "any")),
+    "no_money": ("start", "balance"),
+}
 
 
 @dataclass
@@ -69,8 +73,8 @@ class Fault:
         if times is not None and (type(times) is not int or times < 0):
             raise BadInputError("times must be a whole number, or null or 0 for: until DELETE /faults")
         if aim is not None:
-            if not isinstance(aim, str) or aim not in AIMS or mode not in _AIMED:
-                raise BadInputError(f"on must be one of {', '.join(AIMS)}, with one of {', '.join(_AIMED)}")
+            if not isinstance(aim, str) or aim not in _AIMED.get(mode, ()):
+                raise BadInputError(f"with {mode}, on must be one of: {', '.join(_AIMED.get(mode, ())) or 'nothing'}")
             calls = AIMS[aim]
         if delay is not None and (not isinstance(delay, int | float) or isinstance(delay, bool) or delay < 0):
             raise BadInputError("delay must be a number of seconds")
@@ -100,7 +104,7 @@ class Faults:
             return [fault.describe() for fault in self._faults]
 
     def take(self, provider: str, call: str, modes: Collection[str]) -> Fault | None:
-        """Use up the oldest fault of one of `modes` that this call ("start", "repeat", "check", "dial") meets."""
+        """Use up the oldest fault of one of `modes` that this kind of call ("start", "dial", …) meets."""
         with self._lock:
             for fault in self._faults:
                 if fault.provider == provider and call in fault.calls and fault.mode in modes:

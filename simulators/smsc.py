@@ -37,20 +37,20 @@ class Waiting:
     number: str
 
 
-def encode(error_code: int | None, number: str = "") -> Response:
+def encode(error_code: int | None, value: str = "", field: str = "phone") -> Response:
     """A reply in the asked `fmt` (0 text, 1 numbers, 2 XML, 3 JSON) and `charset` (windows-1251 unless utf-8)."""
     text = ERRORS[error_code] if error_code else ""
     match request.values.get("fmt"):
         case "1":
-            kind, body = "text/plain", f"0,-{error_code}" if error_code else number
+            kind, body = "text/plain", f"0,-{error_code}" if error_code else value
         case "2":
             error = f"<error>{text}</error><error_code>{error_code}</error_code>"
-            kind, body = "text/xml", f"<result>{error if error_code else f'<phone>{number}</phone>'}</result>"
+            kind, body = "text/xml", f"<result>{error if error_code else f'<{field}>{value}</{field}>'}</result>"
         case "3":
-            value = {"error": text, "error_code": error_code} if error_code else {"phone": number}
-            kind, body = "application/json", json.dumps(value, ensure_ascii=False)
+            reply = {"error": text, "error_code": error_code} if error_code else {field: value}
+            kind, body = "application/json", json.dumps(reply, ensure_ascii=False)
         case _:
-            kind, body = "text/plain", f"ERROR = {error_code} ({text})" if error_code else number
+            kind, body = "text/plain", f"ERROR = {error_code} ({text})" if error_code else value
     charset = "utf-8" if request.values.get("charset", "").lower() == "utf-8" else "windows-1251"
     return Response(body.encode(charset), content_type=f"{kind}; charset={charset}")
 
@@ -72,6 +72,10 @@ class Smsc(Vendor):
         @routes.route("/sys/wait_call.php", methods=["GET", "POST"])
         def wait_call() -> Response:
             return self.serve("start", "wait_call", self._wait_call)
+
+        @routes.route("/sys/balance.php", methods=["GET", "POST"])
+        def balance() -> Response:
+            return self.serve("other", "balance", self._balance)
 
         @routes.post("/cabinet")
         def cabinet() -> Response:
@@ -98,12 +102,12 @@ class Smsc(Vendor):
                 return False, None
             return True, self._webhook(caller, int(now))
 
+    def _balance(self, _: Record) -> Response:
+        self._authenticate()
+        return encode(None, f"{self.money_left(100.0):.2f}", "balance")
+
     def _wait_call(self, record: Record) -> Response:
-        given = {name: request.values.get(name) for name in ("login", "psw", "apikey")}
-        by_password = given["login"] == SMSC_LOGIN and given["psw"] == SMSC_PASSWORD
-        by_apikey = given["login"] in (None, SMSC_LOGIN) and given["apikey"] == SMSC_APIKEY
-        if not by_password and not by_apikey:
-            raise RefusalError(encode(2))
+        self._authenticate()
         try:
             phone = normalise(request.values.get("phone", ""))
         except BadInputError:
@@ -119,6 +123,14 @@ class Smsc(Vendor):
         record.paid = True
         self.call_before_reply(phone, number)
         return encode(None, number)
+
+    @staticmethod
+    def _authenticate() -> None:
+        given = {name: request.values.get(name) for name in ("login", "psw", "apikey")}
+        by_password = given["login"] == SMSC_LOGIN and given["psw"] == SMSC_PASSWORD
+        by_apikey = given["login"] in (None, SMSC_LOGIN) and given["apikey"] == SMSC_APIKEY
+        if not by_password and not by_apikey:
+            raise RefusalError(encode(2))
 
     def _webhook(self, phone: str, ts: int) -> Webhook | None:
         if self.handler_url is None:

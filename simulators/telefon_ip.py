@@ -106,7 +106,7 @@ class TelefonIp(Vendor):
         return self._start(record, parameters.get("phone"), webhook)
 
     def _balance(self, _: Record) -> Response:
-        return succeed({"balance": 5.0, "price": 0.2, "balance_limit": 0.0})
+        return succeed({"balance": self.money_left(5.0), "price": 0.2, "balance_limit": 0.0})
 
     def _start(self, record: Record, phone: object, webhook: str | None) -> Response:
         if not isinstance(phone, str) or not re.fullmatch(r"89\d{9}", phone):

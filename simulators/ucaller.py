@@ -174,7 +174,8 @@ class Ucaller(Vendor):
         return json_reply(body | {"cost": info.cost, "balance": info.balance_before})
 
     def get_balance(self, _: Parameters, __: Record) -> Response:
-        return json_reply({"status": True, "rub_balance": self.balance, "tariff": "uni", "tariff_name": "Единый"})
+        balance = self.money_left(self.balance)
+        return json_reply({"status": True, "rub_balance": balance, "tariff": "uni", "tariff_name": "Единый"})
 
     def get_service(self, _: Parameters, __: Record) -> Response:
         # `service_status` is the service's id (live), whatever its name says.

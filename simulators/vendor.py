@@ -105,6 +105,10 @@ class Vendor:
         record.answer = reply.status_code
         return reply
 
+    def money_left(self, balance: float) -> float:
+        """What the vendor says is left, out of `balance`."""
+        return 0.0 if self.world.faults.take(self.name, "balance", ("no_money",)) else balance
+
     def call_before_reply(self, caller: str, dialled: str) -> None:
         """With webhook_before_reply: the user dials at once, and the report is answered before the start is."""
         if self.world.faults.take(self.name, "start", ("webhook_before_reply",)):

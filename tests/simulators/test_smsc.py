@@ -111,3 +111,15 @@ def test_refusals(simulators: Simulators, mode: str, code: int) -> None:
 def test_the_cabinet_refuses_nonsense(simulators: Simulators) -> None:
     for body in ({}, {"handler_url": "nowhere"}, {"handler_url": HOOK, "callback_secret": 1}):
         assert simulators.client.post("/smsc/cabinet", json=body).status_code == 400
+
+
+def test_balance(simulators: Simulators) -> None:
+    def balance(password: str = SMSC_PASSWORD) -> object:
+        form = {"login": SMSC_LOGIN, "psw": password, "fmt": "3", "charset": "utf-8"}
+        return simulators.client.post("/smsc/sys/balance.php", data=form).get_json()
+
+    assert balance() == {"balance": "100.00"}
+    assert balance("wrong") == {"error": "неверный логин или пароль", "error_code": 2}
+    simulators.fault("smsc", "no_money", on="balance")
+    assert balance() == {"balance": "0.00"}
+    assert balance() == {"balance": "100.00"}
