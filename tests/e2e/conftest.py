@@ -59,19 +59,19 @@ def added_keys(stack: dict[str, str], api: Api, operator: Operator) -> Iterator[
     scopes = {"other": [READ, WRITE], "reader": [READ]}
     digests = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in keys.items()}
     added = [{"name": name, "sha256": digests[name], "scopes": scopes[name], "mode": "live"} for name in keys]
-    with _stack_to_oneself(stack):
+    with _locked(stack, fcntl.LOCK_EX):
         operator.put_secret("API_KEYS_SECRET", [*operator.secret("API_KEYS_SECRET"), *added])
     for key in keys.values():
         # A container that does not know a key reads the secret again, but not at once if it has just done so.
         until(lambda key=key: api.read("vrf_none", key=key).status, lambda status: status == 404)  # type: ignore[misc]
     yield keys
-    with _stack_to_oneself(stack):
+    with _locked(stack, fcntl.LOCK_EX):
         left = [entry for entry in operator.secret("API_KEYS_SECRET") if entry["sha256"] not in digests.values()]
         operator.put_secret("API_KEYS_SECRET", left)
 
 
 @contextmanager
-def _stack_to_oneself(stack: dict[str, str], lock: int = fcntl.LOCK_EX) -> Iterator[None]:
+def _locked(stack: dict[str, str], lock: int) -> Iterator[None]:
     """Several pytest processes may share one stack; its log file is one that all of them know."""
     with Path(stack["LOG_FILE"]).open() as file:
         fcntl.flock(file, lock)
@@ -84,8 +84,12 @@ def alone() -> None:
 
 
 @pytest.fixture(autouse=True)
-def turn(request: pytest.FixtureRequest, stack: dict[str, str]) -> Iterator[None]:
-    with _stack_to_oneself(stack, fcntl.LOCK_EX if "alone" in request.fixturenames else fcntl.LOCK_SH):
+def turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "stack" not in request.fixturenames:
+        yield
+        return
+    lock = fcntl.LOCK_EX if "alone" in request.fixturenames else fcntl.LOCK_SH
+    with _locked(request.getfixturevalue("stack"), lock):
         yield
 
 

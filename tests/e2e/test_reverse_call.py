@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -45,6 +46,36 @@ def test_a_call_verifies(api: Api, vendors: Vendors, phone: str, provider: str) 
     assert vendors.dial(phone, started) == "sent"
     assert_verified(api.wait_until(started.id, "verified"), provider)
     assert vendors.paid_calls(phone) == 1
+
+
+def test_what_the_caller_gives_along_is_echoed(api: Api, phone: str) -> None:
+    given = {"reference": "заказ 1", "metadata": {"shop": "мой", "empty": ""}}
+    started = api.started(phone, provider="smsc", end_user_ip="203.0.113.7", locale="ru", **given)
+    read = api.read(started.id)
+    for answer in (started, read):
+        assert {name: answer[name] for name in given} == given
+        assert "end_user_ip" not in answer.body
+    assert "client_token" not in read.body
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_webhook_may_come_either_way(
+    api: Api, vendors: Vendors, webhooks: Webhooks, faults: Callable[..., None], method: str
+) -> None:
+    for provider in EVIDENCE:
+        phone = new_phone()
+        faults(provider, "webhook_lost")
+        started = api.started(phone, provider=provider)
+        assert vendors.dial(phone, started) == "lost"
+        (lost,) = vendors.webhooks(started.id if provider == "telefon_ip" else phone[1:])
+        address, _, query = lost["url"].partition("?")
+        parameters = query or urlencode(lost["form"])
+        if method == "GET":
+            answer = webhooks.send(f"{address}?{parameters}")
+        else:
+            answer = webhooks.send(address, dict(parse_qsl(parameters)))
+        assert (answer.status, answer.body) == (200, "OK")
+        assert_verified(api.read(started.id), provider)
 
 
 def test_a_lost_webhook_is_made_up_for_by_reading(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.client import Api, Operator, Vendors
+from tests.e2e.client import PROMPT, Api, Operator, Vendors
 
 Faults = Callable[..., None]
 REVERSE = ("telefon_ip", "smsc")
@@ -23,14 +23,14 @@ def test_a_reverse_call_without_an_answer_has_failed(
     faults: Faults, api: Api, vendors: Vendors, operator: Operator, phone: str, provider: str, mode: str
 ) -> None:
     faults(provider, mode)
-    before = len(vendors.requests())
-    failed = api.start(phone, provider=provider).expect(503, "provider_unavailable")
+    before = len(vendors.all_starts())
+    failed = api.start(phone, provider=provider, patience=PROMPT).expect(503, "provider_unavailable")
     read = api.read(failed["verification_id"]).expect(200)
     assert (read["status"], read["reason"]) == ("failed", "provider_unavailable")
     assert read["challenge"] is None
     (attempt,) = read["attempts"]
     assert (attempt["provider"], attempt["outcome"], attempt["reason"]) == (provider, *(NO_ANSWER | ACCOUNT)[mode])
-    assert len(vendors.requests()) == before + 1
+    assert len(vendors.all_starts()) == before + 1
     assert operator.lock(read.id) is None
 
 
@@ -39,10 +39,10 @@ def test_a_flash_call_is_sent_again_with_the_same_key(
     faults: Faults, api: Api, vendors: Vendors, phone: str, mode: str
 ) -> None:
     faults("ucaller", mode)
-    before = len(vendors.requests())
-    started = api.started(phone, provider="ucaller")
+    before = len(vendors.all_starts())
+    started = api.started(phone, provider="ucaller", patience=PROMPT)
     assert started["attempts"][0]["outcome"] == "started"
-    sent = vendors.requests()[before:]
+    sent = vendors.all_starts()[before:]
     assert [request["action"] for request in sent] == ["initCall", "initCall"]
     # A request that failed at once has no `unique` in the vendor's record.
     assert len({request["unique"] for request in sent if "unique" in request}) == 1
@@ -56,14 +56,14 @@ def test_a_flash_call_that_may_be_ringing_waits_for_its_code(
     faults: Faults, api: Api, vendors: Vendors, phone: str, mode: str
 ) -> None:
     faults("ucaller", mode, times=2)
-    before = len(vendors.requests())
-    started = api.started(phone, provider="ucaller")
+    before = len(vendors.all_starts())
+    started = api.started(phone, provider="ucaller", patience=PROMPT)
     assert (started["status"], started["challenge"]) == ("pending", {"type": "enter_digits", "length": 4})
     (attempt,) = started["attempts"]
     assert (attempt["outcome"], attempt["reason"]) == NO_ANSWER[mode]
     assert started["repeats_remaining"] == 0
     api.repeat(started.id).expect(409, "repeat_not_supported")
-    sent = vendors.requests()[before:]
+    sent = vendors.all_starts()[before:]
     assert len(sent) == 2
     if mode == "http_500":  # which took no effect: the window's end is all that is left
         assert not any(request["paid"] for request in sent)
@@ -119,8 +119,9 @@ def test_a_vendor_that_cannot_be_asked_back_leaves_the_verification_pending(
     started = api.started(phone, provider="telefon_ip")
     vendors.dial(phone, started)
     for mode in ("http_500", "malformed_json", "bad_credentials"):
-        faults("telefon_ip", mode, on="check")
+        faults("telefon_ip", mode, on="check", times=None)
         operator.age(started.id, 3)
         assert api.read(started.id).expect(200)["status"] == "pending"
+        vendors.clear_faults()
     operator.age(started.id, 3)
     assert api.read(started.id)["status"] == "verified"
