@@ -21,6 +21,7 @@ help:
 	@echo 'make dev        the whole service on this machine, in the foreground; Ctrl-C stops it'
 	@echo 'make test       all tests, the journeys through the deployed local stack included'
 	@echo 'make test-unit  the tests that need no stack'
+	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make check      lint, format, types, import directions, template'
 	@echo 'make format     let ruff rewrite what it can'
 	@echo 'make build      sam build, compiled: cold starts are much shorter'
@@ -44,6 +45,10 @@ test: .venv/.installed .venv-aws/.installed
 .PHONY: test-unit
 test-unit: .venv/.installed
 	$(BIN)/pytest -m 'not stack'
+
+.PHONY: attack
+attack: .venv/.installed .venv-aws/.installed
+	@PYTHONPATH=.:layers/callverify $(BIN)/python -m attacks
 
 .PHONY: check
 check: .venv/.installed
