@@ -99,13 +99,29 @@ class EmbeddedAws:
         command += [f'{name}="{value}"' for name, value in parameters.items()]
         environment = {name: value for name, value in sam_environment().items() if not name.startswith("AWS_")}
         run(command, env={**environment, **self.environment, "SAM_CLI_POLL_DELAY": "0.5"}, cwd=built, log=log)
-        self._apply_gateway_responses(template["Resources"]["Api"]["Properties"]["GatewayResponses"])
+        responses = template["Resources"]["Api"]["Properties"]["GatewayResponses"]
+        self._apply_gateway_responses(responses, parameters.get("AllowedOrigins", ""))
         self._apply_table_settings(template["Resources"]["Table"]["Properties"])
 
-    def _apply_gateway_responses(self, gateway_responses: Mapping[GatewayResponseTypeType, Any]) -> None:
+    def _apply_gateway_responses(
+        self, gateway_responses: Mapping[GatewayResponseTypeType, Any], allowed_origins: str
+    ) -> None:
         """Do what the embedded AWS leaves out of a deployment: ministack 1.5.33 ignores those in an API's body."""
+        conditions = {"HasAllowedOrigins": bool(allowed_origins), "HasOneAllowedOrigin": "," not in allowed_origins}
+
+        def resolve(value: Any) -> Any:
+            match value:
+                case {"Fn::If": [condition, then, otherwise]}:
+                    return resolve(then if conditions[condition] else otherwise)
+                case {"Fn::Sub": text}:
+                    return text.replace("${AllowedOrigins}", allowed_origins)
+                case {"Ref": "AWS::NoValue"}:
+                    return None
+            return value
+
         for response_type, response in gateway_responses.items():
-            headers = response["ResponseParameters"]["Headers"]
+            resolved = {name: resolve(value) for name, value in response["ResponseParameters"]["Headers"].items()}
+            headers = {name: value for name, value in resolved.items() if value is not None}
             self.api_gateway.put_gateway_response(
                 restApiId=API_ID,
                 responseType=response_type,

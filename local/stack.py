@@ -35,6 +35,8 @@ ROUTES = [
     ("POST", "/webhooks/telefon-ip/none/none"),
     ("GET", "/webhooks/smsc/none"),
     ("POST", "/webhooks/smsc/none"),
+    ("GET", "/page"),
+    ("GET", "/page/style.css"),
 ]
 # Behind the stream and the queues, where no route leads to.
 BACKGROUND_FUNCTIONS = [
@@ -247,7 +249,7 @@ def _wait_for_routes(base_url: str, api_key: str) -> None:
                     method,
                     base_url + path,
                     data="{}" if method == "POST" else None,
-                    headers=None if path.startswith("/webhooks") else {"Authorization": f"Bearer {api_key}"},
+                    headers=None if path.startswith(("/webhooks", "/page")) else {"Authorization": f"Bearer {api_key}"},
                     timeout=30,
                 )
             except requests.RequestException as error:

@@ -390,7 +390,8 @@ SAMPLES = {
 def test_resource_fits(verification: Verification) -> None:
     body = json.loads(json.dumps(resource(verification, NOW)))
     assert violations_of(body, "Verification") == []
-    assert violations_of({**body, "client_token": "cvt.x"}, "StartedVerification") == []
+    started = {"client_token": "cvt.x", "page_url": "https://verify.example.com/v1/page#id=x&token=cvt.x"}
+    assert violations_of({**body, **started}, "StartedVerification") == []
     assert violations_of({**body, "valid": False}, "CheckedVerification") == []
     # Nothing undocumented either: the schemas themselves stay open, so that clients stay tolerant.
     assert body.keys() == SCHEMAS["Verification"]["properties"].keys() == set(SCHEMAS["Verification"]["required"])
@@ -450,13 +451,16 @@ class Client:
         url = self._env["BASE_URL"] + route.format(**path) + query
         answer = requests.request(method, url, data=data, headers=headers, timeout=30)
         self._judge(f"{name} {answer.status_code}", OPERATIONS[name]["responses"].get(str(answer.status_code)), answer)
-        kind = answer.headers["Content-Type"].split(";")[0]
+        kind = answer.headers.get("Content-Type", "").split(";")[0]
         return (answer.status_code, answer.json() if kind.endswith("json") else answer.text)
 
     @staticmethod
     def _judge(where: str, response: Any, answer: requests.Response) -> None:
         assert response, f"{where} is not documented"
         response = follow(response)
+        if "content" not in response:
+            assert answer.content == b"", where
+            return
         kind = answer.headers["Content-Type"].split(";")[0]
         assert kind in response["content"], where
         content = response["content"][kind]
@@ -523,4 +527,14 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     expect(403, "forbidden", f"get /{smsc}", None, query="?waitcall=1&phone=79000004700&ts=1&md5=0", **handler)
     for method in ("get", "post"):
         expect(404, "not_found", f"{method} /webhooks/telefon-ip/{{id}}/{{token}}", None, id="x", token="y")
+    for name in (read, check, repeat):
+        preflight = name.replace("get", "options").replace("post", "options")
+        assert call(preflight, None, id="x") == (204, "")
+        answered.append(preflight)
+    assert call("get /page", None)[0] == 200
+    answered.append("get /page")
+    for file in SPEC["paths"]["/page/{file}"]["parameters"][0]["schema"]["enum"]:
+        assert call("get /page/{file}", None, file=file, query="?number=%2B79000002761")[0] == 200
+    expect(400, "invalid_request", "get /page/{file}", None, file="qr.svg", query="?number=1")
+    expect(404, "not_found", "get /page/{file}", None, file="nothing.js")
     assert set(answered) == OPERATIONS.keys()

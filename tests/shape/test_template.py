@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from callverify.access import CLIENT_TOKEN_ROUTES
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -143,7 +145,11 @@ def test_function_logs_into_a_group_that_forgets(name: str) -> None:
     assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_page_may_do_nothing() -> None:
+    assert "Policies" not in FUNCTIONS["ServePageFunction"]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"ServePageFunction"}))
 def test_function_may_do_named_things_to_named_things(name: str) -> None:
     assert statements(FUNCTIONS[name])
     for statement in statements(FUNCTIONS[name]):
@@ -184,14 +190,21 @@ def test_access_logs_hold_no_path() -> None:
     assert not {"$context.path", "$context.customDomain.basePathMatched"} & set(log_format.values())
 
 
-def test_only_webhooks_are_open() -> None:
+def test_only_webhooks_the_page_and_preflights_are_open() -> None:
     assert API["Auth"]["DefaultAuthorizer"] == "Bearer"
     assert API["Auth"]["Authorizers"]["Bearer"]["Identity"] == {"Header": "Authorization", "ReauthorizeEvery": 60}
     for function in FUNCTIONS.values():
         for event in function.get("Events", {}).values():
             route = event["Properties"]
             is_open = route.get("Auth", {}).get("Authorizer") == "NONE"
-            assert is_open is route["Path"].startswith("/webhooks/"), route
+            open_path = route["Path"].startswith(("/webhooks/", "/page"))
+            assert is_open is (open_path or route["Method"] == "options"), route
+
+
+def test_browsers_may_ask_before_exactly_what_a_client_token_opens() -> None:
+    routes = [event["Properties"] for function in FUNCTIONS.values() for event in function.get("Events", {}).values()]
+    preflights = {route["Path"] for route in routes if route.get("Method") == "options"}
+    assert preflights == {route.partition("/")[1] + route.partition("/")[2] for route in CLIENT_TOKEN_ROUTES}
 
 
 def test_starts_are_throttled_apart() -> None:
@@ -261,7 +274,9 @@ def test_a_fault_of_configuration_in_any_function_raises_the_alarm() -> None:
     alarm = RESOURCES["ConfigurationFaultsAlarm"]["Properties"]
     filters = [r["Properties"] for r in RESOURCES.values() if r["Type"] == "AWS::Logs::MetricFilter"]
     watched = {metric_filter["LogGroupName"]["Ref"] for metric_filter in filters}
-    assert watched == {function["LoggingConfig"]["LogGroup"]["Ref"] for function in FUNCTIONS.values()}
+    # The page's function has no settings that could be at fault.
+    names = FUNCTIONS.keys() - {"ServePageFunction"}
+    assert watched == {FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"] for name in names}
     for metric_filter in filters:
         (transformation,) = metric_filter["MetricTransformations"]
         assert (transformation["MetricNamespace"], transformation["MetricName"]) == (

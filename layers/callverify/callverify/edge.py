@@ -81,7 +81,8 @@ class Api:
         logger.clear_state()
         logger.append_keys(request_id=_request_id(event))
         preflight = event.get("httpMethod") == "OPTIONS"
-        answer = {"statusCode": 204, "body": ""} if preflight else self._resolver.resolve(event, context)
+        empty: dict[str, Any] = {"statusCode": 204, "body": ""}
+        answer = empty if preflight else self._resolver.resolve(event, context)
         headers = answer.setdefault("multiValueHeaders", {})
         headers.update({name: [value] for name, value in self._cors(event, preflight).items()})
         return answer

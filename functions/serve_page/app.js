@@ -1,0 +1,624 @@
+// The page for the person being verified. It draws what the API says, by the type of the challenge, and asks again.
+"use strict";
+(() => {
+  const WORDS = {
+    en: {
+      title: "Confirm your number",
+      loading: "One moment…",
+      callTitle: "Call this number",
+      callLead: ["Call from your phone ", ". The call is free: it drops at once, or sounds busy."],
+      call: "Call",
+      qr: "QR code that dials {number}",
+      qrCaption: "Point your phone’s camera here to dial",
+      otherPhone: "Call from another phone",
+      waiting: "Waiting for your call",
+      callHint: "Called already? Check that you called exactly this number, from {phone}, and that your number is not hidden. " +
+        "A call to another number, or from another phone, does not count.",
+      digitsTitle: "We are calling you",
+      digitsLead: ["Your phone ", " will ring in a moment. Don’t answer: type in the last four digits of the calling number."],
+      digits: "Last four digits of the calling number",
+      checking: "Checking…",
+      wrong: { one: "These digits are wrong. {n} try left.", other: "These digits are wrong. {n} tries left." },
+      tries: { one: "{n} try left", other: "{n} tries left" },
+      again: "Call me again",
+      againIn: "Another call in {time}",
+      calling: "We are calling once more.",
+      locked: "Too many wrong digits for this number. Please try later, or another way.",
+      tooOften: "That was too often. Please wait {time}.",
+      notSent: "That did not get through. Please try again.",
+      otherWay: { flash_call: "Another way: we call you", reverse_call: "Another way: you call us" },
+      otherTitle: { flash_call: "We call you", reverse_call: "You call us" },
+      otherLead: "Type in your number once more: we do not keep it.",
+      yourPhone: "Your phone number",
+      mismatch: "This is not the number that is being confirmed.",
+      notAPhone: "This is not a mobile number.",
+      noOtherWay: "That way is not open now.",
+      go: "Continue",
+      back: "Back",
+      left: "Time left",
+      soon: "Half a minute left.",
+      ends: {
+        verified: ["Number confirmed", "Thank you. You can go on."],
+        attempts_exhausted: ["No tries left", "The digits were wrong too often."],
+        failed: ["The call did not work", "We could not reach this number by a call."],
+        expired: ["Time is up", "No call came through in time."],
+        expired_digits: ["Time is up", "The digits did not come in time."],
+        canceled: ["Canceled", "The confirmation of this number was canceled."],
+        gone: ["This link has ended", "It works for a short time only."],
+        empty: ["This link is not complete", "Please open the page again from where you came."],
+      },
+      restart: "Start again",
+      restartThere: "Go back to the app or site that sent you here, and start again.",
+      closeThere: "You can close this page and go back.",
+      offline: "No connection. We go on as soon as it is back.",
+      online: "Connected again.",
+    },
+    ru: {
+      title: "Подтверждение номера",
+      loading: "Секунду…",
+      callTitle: "Позвоните на этот номер",
+      callLead: ["Звоните с телефона ", ". Это бесплатно: звонок сразу сбросится, или будет занято."],
+      call: "Позвонить",
+      qr: "QR-код: звонок на {number}",
+      qrCaption: "Наведите камеру телефона, чтобы набрать номер",
+      otherPhone: "Звоню с другого телефона",
+      waiting: "Ждём ваш звонок",
+      callHint: "Уже позвонили? Проверьте, что набран именно этот номер, с телефона {phone}, и что ваш номер не скрыт. " +
+        "Звонок на другой номер или с другого телефона не считается.",
+      digitsTitle: "Мы вам звоним",
+      digitsLead: ["На телефон ", " сейчас поступит звонок. Отвечать не нужно: введите последние четыре цифры звонящего номера."],
+      digits: "Последние четыре цифры звонящего номера",
+      checking: "Проверяем…",
+      wrong: {
+        one: "Цифры не подходят. Осталась {n} попытка.",
+        few: "Цифры не подходят. Осталось {n} попытки.",
+        many: "Цифры не подходят. Осталось {n} попыток.",
+      },
+      tries: { one: "Осталась {n} попытка", few: "Осталось {n} попытки", many: "Осталось {n} попыток" },
+      again: "Позвонить ещё раз",
+      againIn: "Ещё один звонок через {time}",
+      calling: "Звоним ещё раз.",
+      locked: "Слишком много неверных цифр для этого номера. Попробуйте позже или другим способом.",
+      tooOften: "Слишком часто. Подождите {time}.",
+      notSent: "Не дошло. Попробуйте ещё раз.",
+      otherWay: { flash_call: "Другой способ: мы позвоним вам", reverse_call: "Другой способ: вы позвоните нам" },
+      otherTitle: { flash_call: "Мы позвоним вам", reverse_call: "Вы позвоните нам" },
+      otherLead: "Введите свой номер ещё раз: мы его не храним.",
+      yourPhone: "Ваш номер телефона",
+      mismatch: "Подтверждается другой номер.",
+      notAPhone: "Это не номер мобильного телефона.",
+      noOtherWay: "Этот способ сейчас недоступен.",
+      go: "Продолжить",
+      back: "Назад",
+      left: "Осталось",
+      soon: "Осталось полминуты.",
+      ends: {
+        verified: ["Номер подтверждён", "Спасибо. Можно продолжать."],
+        attempts_exhausted: ["Попытки закончились", "Цифры не подошли слишком много раз."],
+        failed: ["Звонок не получился", "Не удалось проверить этот номер звонком."],
+        expired: ["Время вышло", "Звонок за это время не поступил."],
+        expired_digits: ["Время вышло", "Цифры не были введены вовремя."],
+        canceled: ["Подтверждение отменено", "Этот номер больше не проверяется."],
+        gone: ["Ссылка больше не действует", "Она работает недолго."],
+        empty: ["Ссылка неполная", "Откройте страницу ещё раз оттуда, откуда пришли."],
+      },
+      restart: "Начать заново",
+      restartThere: "Вернитесь в приложение или на сайт, с которого пришли, и начните заново.",
+      closeThere: "Эту страницу можно закрыть и вернуться назад.",
+      offline: "Нет связи. Продолжим, как только она появится.",
+      online: "Связь восстановлена.",
+    },
+  };
+  const ICONS = {
+    phone: "M6.6 3h-2A1.6 1.6 0 0 0 3 4.7C3.4 13.4 10.6 20.6 19.3 21A1.6 1.6 0 0 0 21 19.4v-2.7l-4.7-1.7-2 2.3a13 13 0 0 1-6.6-6.6l2.3-2L8.3 4z",
+    check: "M5 12.5l4.5 4.5L19 7.5",
+    cross: "M7 7l10 10M17 7L7 17",
+    clock: "M12 7v5l3.5 2M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0z",
+  };
+  const FIRST_WAIT = 1000, LONGEST_WAIT = 5000, ANSWER_WITHIN = 10000;
+  // The resource does not say when the next call may be asked for; if this is too early, the API does.
+  const REPEAT_AFTER = 60000;
+  const HINT_AFTER = 25000;
+  const MOST_ATTEMPTS = 3, OTHER_WAY_WITHIN = 600000;
+  const STORE = "callverify";
+
+  const root = document.documentElement;
+  const card = document.getElementById("card"), news = document.getElementById("news");
+  const connection = document.getElementById("connection");
+  const api = location.pathname.replace(/\/page\/?$/, "");
+  const origins = (name) => (root.dataset[name] || "").split(" ").filter(Boolean);
+  const framed = window.parent !== window;
+
+  let link, words, locale, skew;  // what the link says; skew: the server's clock minus ours, in ms
+  let resource, drawn, ended, other, parentOrigin;
+  let timer, waitFor, notBefore, asking, offline, shownAt, repeatAt, repeatKey, repeatable, saidSoon, flow = 0;
+
+  // The link
+
+  function readLink() {
+    const told = new URLSearchParams(location.hash.slice(1));
+    if (told.get("id") && told.get("token")) {
+      const found = {};
+      for (const name of ["id", "token", "locale", "methods", "return"]) found[name] = told.get(name) || "";
+      // Out of the address bar, the history and whatever copies them; kept for a reload, for this tab alone.
+      history.replaceState(null, "", location.pathname + location.search);
+      try { sessionStorage.setItem(STORE, JSON.stringify(found)); } catch { /* a frame without storage */ }
+      return found;
+    }
+    try { return JSON.parse(sessionStorage.getItem(STORE)); } catch { return null; }
+  }
+
+  function returnUrl() {
+    try {
+      const url = new URL(link.return);
+      if (!origins("returnOrigins").includes(url.origin)) return null;
+      url.searchParams.set("verification_id", link.id);
+      return url.href;
+    } catch { return null; }
+  }
+
+  function begin() {
+    flow += 1;
+    clearTimeout(timer);
+    link = readLink();
+    const wanted = [link && link.locale, ...(navigator.languages || [])].map((tag) => (tag || "").slice(0, 2));
+    locale = wanted.find((tag) => tag in WORDS) || "en";
+    words = WORDS[locale];
+    root.lang = locale;
+    resource = drawn = other = repeatKey = null;
+    ended = asking = offline = saidSoon = false;
+    repeatable = true;
+    skew = notBefore = repeatAt = 0;
+    waitFor = FIRST_WAIT;
+    connection.hidden = true;
+    if (link) {
+      draw("loading", [sign("phone"), heading(words.loading)], { quiet: true });
+      poll();
+    } else {
+      end("empty");
+    }
+  }
+
+  // Asking the API
+
+  async function ask(method, path, body, headers) {
+    const abort = new AbortController();
+    const limit = setTimeout(() => abort.abort(), ANSWER_WITHIN);
+    try {
+      const answer = await fetch(`${api}/verifications/${encodeURIComponent(link.id)}${path}`, {
+        method,
+        headers: { Authorization: `Bearer ${link.token}`, ...(body && { "Content-Type": "application/json" }), ...headers },
+        body: body && JSON.stringify(body),
+        cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer", signal: abort.signal,
+      });
+      const date = Date.parse(answer.headers.get("Date"));
+      // Corrected only when clearly off: the header has whole seconds.
+      if (date && Math.abs(date - Date.now() - skew) > 2000) skew = date - Date.now();
+      const content = await answer.json().catch(() => ({}));
+      const wait = Number(answer.headers.get("Retry-After")) || 0;
+      if (answer.status === 429 || answer.status >= 500) notBefore = Math.max(notBefore, Date.now() + wait * 1000);
+      setOffline(false);
+      return { status: answer.status, body: content, wait };
+    } catch {
+      setOffline(true);
+      return { status: 0, body: {}, wait: 0 };
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  async function poll() {
+    clearTimeout(timer);
+    if (ended || asking) return;
+    asking = true;
+    const mine = flow;
+    const answer = await ask("GET", "");
+    if (mine !== flow) return;
+    asking = false;
+    if (answer.status === 200) take(answer.body);
+    else if ([401, 403, 404].includes(answer.status)) end("gone");
+    if (ended) return;
+    later(waitFor);
+    waitFor = Math.min(waitFor * 1.35, LONGEST_WAIT);
+  }
+
+  function later(wait) {
+    clearTimeout(timer);
+    timer = setTimeout(poll, Math.max(wait, notBefore - Date.now()));
+  }
+
+  function hurry() {
+    if (!link || ended) return;
+    waitFor = FIRST_WAIT;
+    later(0);
+  }
+
+  function setOffline(now) {
+    if (now === offline || ended) return;
+    offline = now;
+    connection.textContent = words.offline;
+    connection.hidden = !now;
+    if (!now) { say(words.online); waitFor = FIRST_WAIT; }
+  }
+
+  // What the API said
+
+  function take(body) {
+    resource = body;
+    const attempt = body.attempts.length;
+    if (body.status !== "pending") {
+      const digits = body.challenge && body.challenge.type === "enter_digits";
+      if (body.status === "failed") return end(body.reason === "attempts_exhausted" ? body.reason : "failed");
+      return end(body.status === "expired" && digits ? "expired_digits" : body.status);
+    }
+    if (!body.challenge) return;  // the provider has not answered yet
+    if (other) { if (other.attempt === attempt) return; other = null; }
+    const key = `${body.challenge.type} ${attempt}`;
+    if (drawn !== key) {
+      shownAt = Date.now();
+      repeatAt = Date.parse(body.attempts[attempt - 1].at) - skew + REPEAT_AFTER;
+      repeatable = true;
+      saidSoon = false;
+      if (body.challenge.type === "call_number") drawCall(key, body);
+      else drawDigits(key, body);
+      tell("pending");
+    }
+    tick();
+  }
+
+  // Drawing
+
+  function element(tag, attributes, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+      else if (value !== false && value != null) made.setAttribute(name, value === true ? "" : value);
+    }
+    made.append(...children.filter((child) => child != null));
+    return made;
+  }
+
+  function icon(name) {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    svg.setAttribute("viewBox", "0 0 24 24");
+    svg.setAttribute("aria-hidden", "true");
+    path.setAttribute("d", ICONS[name]);
+    svg.append(path);
+    return svg;
+  }
+
+  const sign = (name, kind) => element("div", { class: `sign ${kind || ""}` }, icon(name));
+  const heading = (text) => element("h1", { tabindex: "-1" }, text);
+  const fill = (text, values) => text.replace(/{(\w+)}/g, (_, name) => values[name]);
+  const count = (forms, n) => fill(forms[new Intl.PluralRules(locale).select(n)] || forms.other, { n });
+  const clock = (ms) => {
+    const seconds = Math.max(0, Math.ceil(ms / 1000));
+    return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  };
+
+  function pretty(number) {
+    const parts = /^\+7(\d{3})(\d{3})(\d\d)(\d\d)$/.exec(number);
+    return parts ? `+7\u00a0${parts[1]}\u00a0${parts[2]}\u2011${parts[3]}\u2011${parts[4]}` : number;
+  }
+
+  function mask() {
+    const [, country, last] = /^(\+\d*)\*+(\d+)$/.exec(resource.phone) || [null, "", resource.phone];
+    return `${country}\u00a0•••\u00a0•••\u2011${last.slice(0, 2)}\u2011${last.slice(2)}`;
+  }
+
+  function draw(key, content, { quiet, focus } = {}) {
+    drawn = key;
+    card.replaceChildren(...content);
+    const title = card.querySelector("h1");
+    document.title = title && !quiet ? title.textContent : words.title;
+    if (quiet) return;
+    say(title.textContent);
+    const target = focus || title;
+    // A frame does not take the focus from its surroundings.
+    if (!framed || document.hasFocus()) target.focus({ preventScroll: true });
+  }
+
+  function say(text) {
+    news.textContent = "";
+    // Another turn, so that the same words twice are two changes.
+    setTimeout(() => { news.textContent = text; }, 50);
+  }
+
+  const lead = ([before, after]) =>
+    element("p", { class: "lead", id: "lead" }, before, element("span", { class: "phone" }, mask()), after);
+
+  function countdown() {
+    return element("div", {},
+      element("p", { class: "wait" }, element("span", {}, `${words.left} `, element("time", { id: "left", role: "timer" }))),
+    );
+  }
+
+  const bar = () => element("div", { class: "bar", "aria-hidden": "true" }, element("i", { id: "bar" }));
+
+  function drawCall(key, body) {
+    const { number, tel_uri: uri } = body.challenge;
+    const shown = pretty(number);
+    const code = () => element("img", {
+      src: `${api}/page/qr.svg?number=${encodeURIComponent(number)}`, alt: fill(words.qr, { number: shown }), width: 168, height: 168,
+    });
+    draw(key, [
+      heading(words.callTitle),
+      lead(words.callLead),
+      element("a", { class: "number", href: uri, id: "number" }, shown),
+      element("a", { class: "button dial", href: uri, onclick: dialled }, icon("phone"), words.call),
+      element("figure", { class: "qr here" }, code(), element("figcaption", {}, words.qrCaption)),
+      element("p", { class: "wait" }, element("i", { "aria-hidden": "true" }), words.waiting),
+      element("p", { class: "hint", id: "hint", hidden: true }, fill(words.callHint, { phone: mask() })),
+      bar(),
+      countdown(),
+      element("details", { class: "other-phone" },
+        element("summary", {}, words.otherPhone),
+        element("figure", { class: "qr" }, code(), element("figcaption", {}, words.qrCaption))),
+      otherWay(),
+    ]);
+  }
+
+  function dialled() { setTimeout(hurry, 0); }
+
+  function drawDigits(key, body) {
+    const length = body.challenge.length;
+    const boxes = Array.from({ length }, () => element("span", { "aria-hidden": "true" }));
+    const input = element("input", {
+      id: "digits", inputmode: "numeric", autocomplete: "one-time-code", pattern: "[0-9]*", maxlength: 24,
+      "aria-label": words.digits, "aria-describedby": "lead note", enterkeyhint: "done", spellcheck: "false",
+    });
+    const field = element("div", { class: "digits" }, ...boxes, input);
+    const note = element("p", { class: "note", id: "note" }, count(words.tries, body.attempts_remaining));
+    let busy = false;
+
+    function show() {
+      boxes.forEach((box, at) => {
+        box.textContent = input.value[at] || "";
+        box.classList.toggle("next", at === Math.min(input.value.length, length - 1));
+      });
+      input.setSelectionRange(input.value.length, input.value.length);
+    }
+
+    function complain(text) {
+      field.classList.add("wrong");
+      input.setAttribute("aria-invalid", "true");
+      note.className = "note bad";
+      note.textContent = text;
+      say(text);
+    }
+
+    async function submit() {
+      if (busy || input.value.length < length) return;
+      busy = true;
+      field.classList.add("busy");
+      input.readOnly = true;
+      note.className = "note";
+      note.textContent = words.checking;
+      const mine = flow;
+      const answer = await ask("POST", "/check", { code: input.value });
+      if (mine !== flow || drawn !== key) return;
+      busy = false;
+      field.classList.remove("busy");
+      input.readOnly = false;
+      if (answer.status === 200) {
+        take(answer.body);
+        if (ended || drawn !== key) return;
+        input.value = "";
+        complain(count(words.wrong, answer.body.attempts_remaining));
+      } else if (answer.status === 429) {
+        const locked = answer.body.limit === "phone_guesses";
+        complain(locked ? words.locked : fill(words.tooOften, { time: clock(answer.wait * 1000 || 1000) }));
+      } else {
+        complain(words.notSent);
+        hurry();
+      }
+      show();
+      input.focus();
+    }
+
+    input.addEventListener("input", () => {
+      // A pasted or filled-in number counts by its last digits, as the text above it says.
+      input.value = input.value.replace(/\D/g, "").slice(-length);
+      field.classList.remove("wrong");
+      input.removeAttribute("aria-invalid");
+      show();
+      if (input.value.length === length) submit();
+    });
+    input.addEventListener("focus", show);
+    input.addEventListener("keydown", (event) => { if (event.key === "Enter") submit(); });
+    show();
+
+    draw(key, [
+      heading(words.digitsTitle),
+      lead(words.digitsLead),
+      field,
+      note,
+      bar(),
+      countdown(),
+      element("div", { class: "more" },
+        element("button", { class: "button second", id: "again", type: "button", onclick: callAgain, hidden: true }),
+        otherWay()),
+    ], { focus: input });
+  }
+
+  async function callAgain() {
+    const button = document.getElementById("again");
+    if (Date.now() < repeatAt) return;
+    button.disabled = true;
+    const key = drawn, answer = await repeat({});
+    if (drawn !== key) return;
+    if (answer.status === 200) {
+      repeatAt = Date.now() + REPEAT_AFTER;
+      say(words.calling);
+      take(answer.body);
+    } else if (answer.status === 429) {
+      repeatAt = Date.now() + (answer.wait || 5) * 1000;
+    } else if (answer.status === 0) {
+      say(words.notSent);
+    } else {
+      repeatable = false;
+      hurry();
+    }
+    tick();
+    const input = document.getElementById("digits");
+    if (input) input.focus();
+  }
+
+  // The same key until there is an answer: a request that is sent again makes no second call.
+  async function repeat(body) {
+    const wanted = JSON.stringify(body);
+    if (!repeatKey || repeatKey.wanted !== wanted) {
+      const random = crypto.getRandomValues(new Uint8Array(16));
+      repeatKey = { wanted, key: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+    }
+    const answer = await ask("POST", "/repeat", body, { "Idempotency-Key": repeatKey.key });
+    if (answer.status && answer.body.code !== "idempotency_in_progress") repeatKey = null;
+    return answer;
+  }
+
+  // Another way
+
+  function otherMethod() {
+    const age = Date.now() + skew - Date.parse(resource.created_at);
+    if (resource.attempts.length >= MOST_ATTEMPTS || age >= OTHER_WAY_WITHIN) return null;
+    return link.methods.split(",").find((method) => method in words.otherWay && method !== resource.method);
+  }
+
+  function otherWay() {
+    const method = otherMethod();
+    return method
+      ? element("button", { class: "link", id: "other", type: "button", onclick: () => drawOther(method) }, words.otherWay[method])
+      : null;
+  }
+
+  function drawOther(method) {
+    const key = drawn;
+    other = { attempt: resource.attempts.length };
+    const input = element("input", {
+      class: "field", id: "phone", type: "tel", inputmode: "tel", autocomplete: "tel", "aria-describedby": "note", maxlength: 24,
+    });
+    const note = element("p", { class: "note bad", id: "note" });
+    const button = element("button", { class: "button", type: "submit" }, words.go);
+
+    function back() {
+      other = drawn = null;
+      take(resource);
+    }
+
+    async function submit(event) {
+      event.preventDefault();
+      if (button.disabled) return;
+      if (!/\d/.test(input.value)) return complain(words.notAPhone);
+      button.disabled = true;
+      note.textContent = "";
+      const mine = flow, answer = await repeat({ phone: input.value.trim(), method });
+      if (mine !== flow || !other) return;
+      button.disabled = false;
+      const code = answer.body.code;
+      if (answer.status === 200) {
+        other = null;
+        take(answer.body);
+        hurry();
+      } else if (answer.status === 429) {
+        complain(fill(words.tooOften, { time: clock((answer.wait || 1) * 1000) }));
+      } else if (code === "phone_mismatch") {
+        complain(words.mismatch);
+      } else if (["invalid_phone", "country_not_allowed", "invalid_request"].includes(code)) {
+        complain(words.notAPhone);
+      } else {
+        complain(answer.status === 0 || answer.status === 500 ? words.notSent : words.noOtherWay);
+        hurry();
+      }
+    }
+
+    function complain(text) {
+      note.textContent = text;
+      input.setAttribute("aria-invalid", "true");
+      say(text);
+      input.focus();
+    }
+
+    draw(`other ${key}`, [
+      heading(words.otherTitle[method]),
+      element("p", { class: "lead" }, words.otherLead),
+      element("form", { onsubmit: submit, novalidate: true },
+        element("div", {}, element("label", { for: "phone" }, words.yourPhone), input, note),
+        button),
+      element("div", { class: "more" }, element("button", { class: "link", type: "button", onclick: back }, words.back)),
+    ], { focus: input });
+  }
+
+  // Ends
+
+  function end(kind) {
+    ended = true;
+    clearTimeout(timer);
+    connection.hidden = true;
+    const good = kind === "verified";
+    const [title, text] = words.ends[kind];
+    const url = kind === "empty" ? null : returnUrl();
+    const looks = { verified: ["check", "good"], expired: ["clock"], expired_digits: ["clock"], gone: ["clock"], empty: ["clock"], canceled: ["cross"] };
+    const content = [sign(...(looks[kind] || ["cross", "bad"])), heading(title)];
+    content.push(element("p", { class: "lead" }, text, good ? null : " ", good || framed || url || kind === "empty" ? null : words.restartThere));
+    if (framed) {
+      if (!good) content.push(element("button", { class: "button", type: "button", onclick: () => tell("restart") }, words.restart));
+    } else if (url) {
+      content.push(element("a", { class: "button", id: "return", href: url }, good ? words.go : words.restart));
+    } else if (good) {
+      content.push(element("p", { class: "note" }, words.closeThere));
+    }
+    draw(`end ${kind}`, content);
+    tell(resource && resource.status !== "pending" ? resource.status : "expired");
+    if (good && url && !framed) setTimeout(() => location.replace(url), 3000);
+  }
+
+  // Every second
+
+  function tick() {
+    if (!resource || ended || !document.getElementById("left")) return;
+    const left = Date.parse(resource.expires_at) - Date.now() - skew;
+    const whole = Date.parse(resource.expires_at) - Date.parse(resource.attempts[resource.attempts.length - 1].at);
+    document.getElementById("left").textContent = clock(left);
+    document.getElementById("bar").style.transform = `scaleX(${Math.max(0, Math.min(1, left / whole))})`;
+    if (left <= 30000 && left > 0 && !saidSoon) { saidSoon = true; say(words.soon); }
+    if (left <= 0 && waitFor > FIRST_WAIT) hurry();
+    const hint = document.getElementById("hint");
+    if (hint && hint.hidden && Date.now() - shownAt >= HINT_AFTER) { hint.hidden = false; say(hint.textContent); }
+    const again = document.getElementById("again");
+    if (again) {
+      const wait = repeatAt - Date.now();
+      again.hidden = !repeatable || resource.repeats_remaining < 1;
+      again.disabled = wait > 0;
+      again.textContent = wait > 0 ? fill(words.againIn, { time: clock(wait) }) : words.again;
+    }
+  }
+
+  // The surrounding page of another site, if its origin is one of AllowedOrigins
+
+  function tell(type) {
+    if (parentOrigin && link) window.parent.postMessage({ callverify: type, id: link.id }, parentOrigin);
+  }
+
+  if (framed) {
+    root.classList.add("framed");
+    window.addEventListener("message", (event) => {
+      if (event.source !== window.parent || !origins("allowedOrigins").includes(event.origin)) return;
+      if (!event.data || event.data.callverify !== "hello") return;
+      parentOrigin = event.origin;
+      tellHeight();
+      if (resource) tell(resource.status);
+    });
+    const tellHeight = () => {
+      if (parentOrigin) window.parent.postMessage({ callverify: "height", height: root.scrollHeight }, parentOrigin);
+    };
+    new ResizeObserver(tellHeight).observe(card);
+  }
+
+  setInterval(tick, 1000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { hurry(); tick(); } });
+  for (const name of ["online", "pageshow", "focus"]) window.addEventListener(name, hurry);
+  window.addEventListener("offline", () => setOffline(true));
+  window.addEventListener("hashchange", begin);
+  begin();
+})();

@@ -1,0 +1,110 @@
+"""The page for the person being verified, and the files that it consists of.
+
+All of it is static: the browser asks the API itself, and no request here says whose verification it is. Nothing of the
+layer's service is imported, so that the page costs no AWS client at a cold start.
+"""
+
+import hashlib
+import html
+import io
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import segno
+
+HERE = Path(__file__).parent
+CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+NO_SHARED_CACHE = "private, no-cache"
+# For a file under the address of its very content.
+FOREVER = "private, max-age=31536000, immutable"
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    name = (event.get("pathParameters") or {}).get("file")
+    query = event.get("queryStringParameters") or {}
+    if name is None:
+        return PAGE
+    if name == "qr.svg":
+        return qr(query.get("number") or "", event)
+    if name in FILES:
+        text, version = FILES[name]
+        return respond(name, text, cache=FOREVER if query.get("v") == version else NO_SHARED_CACHE)
+    return problem(event, 404, "Not found", "not_found", "No such file.")
+
+
+def qr(number: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A QR code that makes a telephone dial `number` (E.164)."""
+    if not NUMBER.fullmatch(number):
+        return problem(event, 400, "Invalid request", "invalid_request", "`number` must be a number in E.164.")
+    image = io.BytesIO()
+    code = segno.make(f"tel:{number}", error="m", micro=False)
+    code.save(image, kind="svg", light="#fff", border=2, xmldecl=False, svgclass=None, lineclass=None, omitsize=True)
+    return respond("qr.svg", image.getvalue().decode(), cache="private, max-age=600")
+
+
+def respond(name: str, text: str, *, cache: str) -> dict[str, Any]:
+    headers = {
+        "Content-Type": CONTENT_TYPES[Path(name).suffix],
+        "Cache-Control": cache,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+    return {"statusCode": 200, "headers": headers, "body": text}
+
+
+def problem(event: dict[str, Any], status: int, title: str, code: str, detail: str) -> dict[str, Any]:
+    request_id = (event.get("requestContext") or {}).get("requestId", "")
+    body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+    return {"statusCode": status, "headers": headers, "body": json.dumps({**body, "request_id": request_id})}
+
+
+def read_files() -> dict[str, tuple[str, str]]:
+    """Text and version of each file beside the page, by name. The version is in the address that the page asks for."""
+    files = {}
+    for path in HERE.iterdir():
+        if path.suffix in CONTENT_TYPES and path.suffix != ".html":
+            text = path.read_text()
+            files[path.name] = (text, hashlib.sha256(text.encode()).hexdigest()[:16])
+    return files
+
+
+def page() -> dict[str, Any]:
+    """The page itself, with the operator's origins in it."""
+    origins = {name: " ".join(os.environ.get(name, "").split(",")) for name in ("ALLOWED_ORIGINS", "RETURN_ORIGINS")}
+    text = (HERE / "page.html").read_text()
+    for name, value in origins.items():
+        text = text.replace(f"{{{name}}}", html.escape(value))
+    for name, (_, version) in FILES.items():
+        text = text.replace(f"page/{name}", f"page/{name}?v={version}")
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": origins["ALLOWED_ORIGINS"] or "'none'",
+        "require-trusted-types-for": "'script'",
+    }
+    answer = respond("page.html", text, cache=NO_SHARED_CACHE)
+    answer["headers"] |= {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+        "X-Robots-Tag": "noindex",
+    }
+    return answer
+
+
+FILES = read_files()
+PAGE = page()
