@@ -278,6 +278,17 @@ def test_after_an_unknown_outcome_at_ucaller_the_right_code_still_verifies(api: 
     assert api.check(started.id, api.code(PHONE))["status"] == "verified"
 
 
+@pytest.mark.parametrize("second", ["no_money", "bad_credentials", "number_refused"])
+def test_a_refusal_of_the_second_sending_says_nothing_of_the_first(api: Api, second: str) -> None:
+    api.simulators.fault("ucaller", "timeout")
+    api.simulators.fault("ucaller", second)
+    started = api.start(**FLASH)
+
+    assert (started["status"], started["attempts"][0]["outcome"]) == ("pending", "unknown")
+    assert api.requests() == ["initCall", "initCall"]
+    assert api.check(started.id, api.code(PHONE))["status"] == "verified"
+
+
 @pytest.mark.parametrize("fault", ["timeout", "malformed_json", "http_500"])
 def test_after_an_unknown_outcome_of_a_reverse_call_the_next_reverse_provider_is_asked(api: Api, fault: str) -> None:
     api.simulators.fault("telefon_ip", fault)
