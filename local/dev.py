@@ -25,6 +25,11 @@ and let that phone call the number of the reply's challenge:
 
   curl -sS {simulator_url}/phone/+79000001234/dial -H 'Content-Type: application/json' -d '{{"number": "+7…"}}'
 
+Or by hand in two windows of a browser, with nothing to type but that number:
+
+  {simulator_url}/demo    starts a verification and shows the page for the user
+  {simulator_url}/phone   is the user's telephone
+
 Its events arrive signed at a small receiver, which prints them: tail -f {receiver_log}
 Ctrl-C stops everything."""
 

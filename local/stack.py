@@ -145,6 +145,8 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
             **aws.environment,
         }
         _write_api_keys(aws, env)
+        service = {"base_url": env["BASE_URL"], "api_key": env["API_KEY"]}
+        requests.put(f"{simulators}/demo/service", json=service, timeout=5).raise_for_status()
         aws.secrets_manager.put_secret_value(
             SecretId=f"{STACK_NAME}/event-signing", SecretString=json.dumps([signing_secret])
         )

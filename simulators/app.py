@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from simulators import telephone
+from simulators import demo, telephone
 from simulators.faults import PROVIDERS, Fault
 from simulators.smsc import Smsc
 from simulators.telefon_ip import TelefonIp
@@ -37,6 +37,7 @@ def create_app(world: World | None = None) -> Flask:
     for vendor in vendors:
         app.register_blueprint(vendor.blueprint())
     app.register_blueprint(telephone.blueprint(world.telephone, dial))
+    app.register_blueprint(demo.blueprint(demo.Shop()))
     _add_steering(app, world)
     _keep_quiet(app)
 

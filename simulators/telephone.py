@@ -3,13 +3,15 @@
 import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, send_from_directory
 
 from simulators.web import BadInputError, json_body, utc
 
 # Flash calls come from made-up numbers of the test block, ending in the code.
 CALLING_PREFIX = "+7900000"
+PAGES = Path(__file__).parent / "pages"
 
 
 def normalise(number: str) -> str:
@@ -44,6 +46,14 @@ class Telephone:
 def blueprint(telephone: Telephone, dial: Callable[[str, str], dict[str, object]]) -> Blueprint:
     """The routes of the telephone; `dial(caller, dialled)` asks the vendors who answers."""
     routes = Blueprint("telephone", __name__, url_prefix="/phone")
+
+    @routes.get("")
+    def page() -> Response:
+        return send_from_directory(PAGES, "telephone.html")
+
+    @routes.get("/pages/<name>")
+    def file(name: str) -> Response:
+        return send_from_directory(PAGES, name)
 
     @routes.get("/<number>")
     def incoming_calls(number: str) -> Response:
