@@ -10,7 +10,7 @@
       call: "Call",
       qr: "QR code that dials {number}",
       qrCaption: "Point your phone’s camera here to dial",
-      otherPhone: "Call from another phone",
+      showCode: "Show a QR code",
       waiting: "Waiting for your call",
       callHint: "Called already? Check that you called exactly this number, from {phone}, and that your number is not hidden. " +
         "A call to another number, or from another phone, does not count.",
@@ -61,7 +61,7 @@
       call: "Позвонить",
       qr: "QR-код: звонок на {number}",
       qrCaption: "Наведите камеру телефона, чтобы набрать номер",
-      otherPhone: "Звоню с другого телефона",
+      showCode: "Показать QR-код",
       waiting: "Ждём ваш звонок",
       callHint: "Уже позвонили? Проверьте, что набран именно этот номер, с телефона {phone}, и что ваш номер не скрыт. " +
         "Звонок на другой номер или с другого телефона не считается.",
@@ -328,13 +328,9 @@
   const lead = ([before, after]) =>
     element("p", { class: "lead", id: "lead" }, before, element("span", { class: "phone" }, mask()), after);
 
-  function countdown() {
-    return element("div", {},
-      element("p", { class: "wait" }, element("span", {}, `${words.left} `, element("time", { id: "left", role: "timer" }))),
-    );
-  }
-
-  const bar = () => element("div", { class: "bar", "aria-hidden": "true" }, element("i", { id: "bar" }));
+  const countdown = (...before) => element("div", { class: "countdown" },
+    element("p", {}, ...before, element("span", {}, `${words.left} `, element("time", { id: "left", role: "timer" }))),
+    element("div", { class: "bar", "aria-hidden": "true" }, element("i", { id: "bar" })));
 
   function drawCall(key, body) {
     const { number, tel_uri: uri } = body.challenge;
@@ -348,12 +344,10 @@
       element("a", { class: "number", href: uri, id: "number" }, shown),
       element("a", { class: "button dial", href: uri, onclick: dialled }, icon("phone"), words.call),
       element("figure", { class: "qr here" }, code(), element("figcaption", {}, words.qrCaption)),
-      element("p", { class: "wait" }, element("i", { "aria-hidden": "true" }), words.waiting),
+      countdown(element("span", { class: "wait" }, words.waiting)),
       element("p", { class: "hint", id: "hint", hidden: true }, fill(words.callHint, { phone: mask() })),
-      bar(),
-      countdown(),
-      element("details", { class: "other-phone" },
-        element("summary", {}, words.otherPhone),
+      element("details", { class: "elsewhere" },
+        element("summary", {}, words.showCode),
         element("figure", { class: "qr" }, code(), element("figcaption", {}, words.qrCaption))),
       otherWay(),
     ]);
@@ -434,7 +428,6 @@
       lead(words.digitsLead),
       field,
       note,
-      bar(),
       countdown(),
       element("div", { class: "more" },
         element("button", { class: "button second", id: "again", type: "button", onclick: callAgain, hidden: true }),
