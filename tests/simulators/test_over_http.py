@@ -117,3 +117,9 @@ def test_a_dial_answers_at_once_and_the_webhook_follows(serve: Serve, client: re
     assert client.post(f"{url}/phone/+79000000001/dial", json=dial, timeout=5).json()["webhook"] == "sent"
     dial_is_answered.set()
     assert received.wait(5)
+
+
+def test_an_answer_carries_the_vendors_time_alone(serve: Serve, client: requests.Session) -> None:
+    url = serve(create_app(World(clock=lambda: 1_800_000_000.0)))
+    client.post(f"{url}/clock", json={"advance": 60}, timeout=5)
+    assert client.get(url, timeout=5).headers["Date"] == "Fri, 15 Jan 2027 08:01:00 GMT"
