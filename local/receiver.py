@@ -1,7 +1,7 @@
 """`python -m local.receiver`: a customer's backend in small. It checks the signature of events and prints them.
 
 GET /events lists what came, once for each delivery. POST /behaviour {"status": 500, "times": 3} lets the next fail,
-{"hang": true} leaves them without an answer; DELETE /behaviour makes all well again.
+{"hang": true} leaves them without an answer, {"every": 20} spares the others; DELETE /behaviour makes all well again.
 """
 
 import argparse
@@ -31,7 +31,8 @@ class Receiver:
         self._webhook = Webhook(secret)
         self._lock = threading.Lock()
         self._deliveries: list[dict[str, Any]] = []
-        self._status, self._times, self._hang = 200, 0, False
+        self._status, self._times, self._hang, self._every = 200, 0, False, 1
+        self._seen = 0
         self.stopping = threading.Event()
 
     def take(self) -> tuple[dict[str, Any], int]:
@@ -43,8 +44,10 @@ class Receiver:
             print(f"refused: {error}", flush=True)
             return {"error": str(error)}, 401
         with self._lock:
-            status, hang = (self._status, self._hang) if self._times else (200, False)
-            self._times = max(0, self._times - 1)
+            self._seen += 1
+            fails = self._times and self._seen % self._every == 0
+            status, hang = (self._status, self._hang) if fails else (200, False)
+            self._times -= bool(fails)
             self._deliveries.append({"event": event, "at": time.time(), "answer": "none" if hang else status})
         print(f"{event['created_at']} {event['type']} {event['data']['id']} → {'none' if hang else status}", flush=True)
         if hang:
@@ -55,11 +58,11 @@ class Receiver:
         order = request.get_json(silent=True)
         if request.method == "DELETE":
             order = {"times": 0}
-        if not isinstance(order, dict) or not set(order) <= {"status", "times", "hang"}:
+        if not isinstance(order, dict) or not set(order) <= {"status", "times", "hang", "every"}:
             return {"error": 'send {"status": 500, "times": 3} or {"hang": true, "times": 3}'}, 400
         with self._lock:
             self._status, self._hang = int(order.get("status", 500)), bool(order.get("hang", False))
-            self._times = int(order.get("times", 1))
+            self._times, self._every = int(order.get("times", 1)), int(order.get("every", 1))
         return {"status": self._status, "times": self._times, "hang": self._hang}, 200
 
     def deliveries(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -141,7 +142,8 @@ def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
     for name in value:
         if name not in known:
             allowed = f"Known fields: {', '.join(sorted(known))}." if known else "This call takes no fields."
-            shown = name[:40].encode(errors="replace").decode()  # a lone surrogate can't be written in an answer
+            # A lone surrogate can't be written in an answer, and a number may be somebody's.
+            shown = re.sub(r"\d{4,}", "***", name[:40].encode(errors="replace").decode())
             raise InvalidRequest(f"Unknown field `{shown}`. {allowed}")
     return value
 

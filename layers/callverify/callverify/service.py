@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -86,6 +87,7 @@ METHODS = {
 DEFAULT_WINDOWS = {ProviderName.UCALLER: 300, ProviderName.TELEFON_IP: 120, ProviderName.SMSC: 300}
 FLASH_LIMITS = frozenset({"phone_day", "prefix_10m", "key_paid_day", "stack_paid_hour", "phone_guesses"})
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID = re.compile(rf"vrf_(test_)?[{_ID_ALPHABET}]{{26}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -673,6 +675,8 @@ class Service:
             idempotency = replace(idempotency, verification_id=verification.id, step=len(verification.steps) + 1)
         request = inputs.parse_repeat(body)
         self._require_pending(verification)
+        if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
+            raise errors.RepeatExhausted("Too many repeats of this verification named another phone.")
         browser = caller.kind is CallerKind.CLIENT_TOKEN
         address = self._browser_address(caller) if browser else verification.address_hash
         try:
@@ -762,8 +766,6 @@ class Service:
         if request.method is None or request.phone is None:
             raise errors.InvalidRequest("Another way needs both `phone` and `method`.")
         now = self.now()
-        if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
-            raise errors.RepeatExhausted("Too many repeats of this verification named another phone.")
         phone = self._phone_of(verification, request.phone)
         if request.method not in verification.allowed_methods:
             allowed = ", ".join(verification.allowed_methods)
@@ -1037,7 +1039,7 @@ class Service:
             raise errors.Forbidden("This client token is good for its own verification: to read, check and repeat it.")
         elif self.now() >= caller.expires_at:
             raise errors.Unauthorized("The client token has expired.")
-        verification = self._store.get(verification_id, self.now())
+        verification = self._store.get(verification_id, self.now()) if _ID.fullmatch(verification_id) else None
         if verification is None or (caller.kind is CallerKind.API_KEY and verification.mode is not caller.mode):
             raise errors.NotFound("No such verification.")
         return verification

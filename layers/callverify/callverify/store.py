@@ -396,8 +396,14 @@ class Store:
     def count_mismatch(self, verification: Verification, now: int) -> None:
         """Count a repeat that named another phone. Raises NotLive."""
         changed = replace(verification, phone_mismatches=verification.phone_mismatches + 1)
-        changes = difference(verification, changed)
-        self._transact([self._update_verification(verification, now, changes=changes)])
+        write = self._update_verification(
+            verification,
+            now,
+            changes=difference(verification, changed),
+            conditions=("phone_mismatches = :mismatches_before",),
+            values={":mismatches_before": verification.phone_mismatches},
+        )
+        self._transact([write])
 
     def count(self, limits: Sequence[Limit], now: int) -> None:
         """Count limits on their own. Raises LimitReached."""
@@ -846,7 +852,7 @@ class Store:
 
     def _give_back(self, verification: Verification, guess_id: str) -> Iterator[_Write]:
         """The forms of giving a right guess back: when it is the phone's latest its time goes too, else only itself."""
-        for also, condition in ((", ends = ends_before", "last_guess = :guess"), ("", "n >= :one")):
+        for also, condition in ((", ends = ends_before REMOVE last_guess", "last_guess = :guess"), ("", "n >= :one")):
             values = {":one": 1} | ({":guess": guess_id} if ":guess" in condition else {})
             yield _Write(
                 "Update",
