@@ -75,6 +75,7 @@ class Answer:
     body: Any
 
     def __getitem__(self, name: str) -> Any:
+        assert name in self.body, (self.status, self.body)
         return self.body[name]
 
     @property
