@@ -21,12 +21,14 @@ help:
 	@echo 'make dev        the whole service on this machine, in the foreground; Ctrl-C stops it'
 	@echo 'make test       all tests, the journeys through the deployed local stack included'
 	@echo 'make test-unit  the tests that need no stack'
+	@echo 'make browser-test  the hosted page in Chromium; make screens keeps pictures of it in docs/screens'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make check      lint, format, types, import directions, template'
 	@echo 'make format     let ruff rewrite what it can'
 	@echo 'make build      sam build, compiled: cold starts are much shorter'
 	@echo 'make deploy     build, and sam deploy into your AWS account (CONFIG_ENV=dev or prod of samconfig.toml)'
 	@echo 'make api-key NAME=… [MODE=live|test]   make an API key and show it once; make revoke-api-key NAME=…'
+	@echo 'make doctor     look whether all that a stack needs is in place (STACK=…; PHONE=+7…: ask telefon-ip for a call too)'
 	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events or settlements)'
 	@echo 'make lock       make the hashed requirement files again (LOCK_OPTIONS=--upgrade: with newer releases)'
 	@echo 'make clean      remove all that these commands made'
@@ -40,11 +42,28 @@ dev: .venv/.installed .venv-aws/.installed
 
 .PHONY: test
 test: .venv/.installed .venv-aws/.installed
-	$(BIN)/pytest
+	$(BIN)/pytest --ignore=tests/browser
 
 .PHONY: test-unit
 test-unit: .venv/.installed
-	$(BIN)/pytest -m 'not stack'
+	$(BIN)/pytest -m 'not stack' --ignore=tests/browser
+
+AXE := .axe/node_modules/axe-core/axe.min.js
+.PHONY: browser-test
+browser-test: .venv/.installed .venv-aws/.installed $(AXE)
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
+	  { echo 'Chromium is needed: apt-get install chromium, or what your system calls it' >&2; exit 1; }
+	$(BIN)/pytest tests/browser
+
+.PHONY: screens
+screens: .venv/.installed .venv-aws/.installed $(AXE)
+	mkdir -p docs/screens
+	SCREENS_DIR=docs/screens $(BIN)/pytest tests/browser/test_screens.py tests/browser/test_by_hand.py
+
+# The accessibility checks of the browser tests.
+$(AXE):
+	@command -v npm >/dev/null || { echo 'npm is needed for the browser tests: it brings axe-core' >&2; exit 1; }
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix .axe axe-core@4.14.1
 
 .PHONY: attack
 attack: .venv/.installed .venv-aws/.installed
@@ -89,6 +108,11 @@ revoke-api-key: .venv/.installed
 redrive: .venv/.installed
 	@$(BIN)/python -m tools.redrive $(TARGET) --what '$(WHAT)'
 
+PHONE ?=
+.PHONY: doctor
+doctor: .venv/.installed
+	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.doctor $(TARGET) --phone '$(PHONE)'
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
   --python-version 3.13 --custom-compile-command 'make lock'
 .PHONY: lock
@@ -99,7 +123,7 @@ lock: .venv/.installed
 
 .PHONY: clean
 clean:
-	rm -rf .venv .venv-aws .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .axe .venv .venv-aws .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.
