@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 
 from aws_lambda_powertools import Logger
@@ -12,6 +13,11 @@ from callverify.errors import ConfigurationFault
 from callverify.models import Outcome, Result, Verification
 
 logger = Logger()
+
+# Below WARNING they write whole requests and answers, with secrets, items and webhooks' tokens in them, as soon as
+# somebody turns up the root logger or sets POWERTOOLS_DEBUG.
+for _library in ("aws_lambda_powertools", "boto3", "botocore", "requests", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 class Telemetry:
