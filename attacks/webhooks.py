@@ -241,7 +241,7 @@ class _Siege:
         return self._send_smsc(entry, signed(self.smsc[0].phone, end + self.chance.randint(1, 10**6)))
 
     def _smsc_of_another_phone(self, entry: Gateway) -> int:
-        return self._send_smsc(entry, signed(phone_number(self.chance.randrange(10_000, 20_000)), int(self.world.now)))
+        return self._send_smsc(entry, signed(f"+79000009{self.chance.randrange(1_000):03}", int(self.world.now)))
 
     def _smsc_replayed(self, entry: Gateway) -> int:
         return self._send_smsc(entry, self.used)

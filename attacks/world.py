@@ -254,8 +254,8 @@ def browser(verification: Verification, address: str, now: float) -> Caller:
 
 
 def phone_number(number: int) -> str:
-    """One of the 10,000 numbers that are nobody's."""
-    return f"+7900000{number % 10_000:04}"
+    """One of 8,000 numbers that are nobody's. Left out are the test numbers, and 1,000 that no attack starts with."""
+    return f"+7900000{1_000 + number % 8_000:04}"
 
 
 # Through the functions' handlers
