@@ -10,6 +10,8 @@ AWS_PORT ?= 4566
 SIMULATOR_PORT ?= 4600
 RECEIVER_PORT ?= 4650
 DEV_DIR ?= .dev
+# 0.0.0.0 lets containers of this machine in, and everybody who can reach it.
+BIND_HOST ?= 127.0.0.1
 PARAMETERS ?=
 # Empty: the simulator.
 UCALLER_BASE_URL ?=
@@ -36,7 +38,7 @@ help:
 .PHONY: dev
 dev: .venv/.installed .venv-aws/.installed
 	@exec $(BIN)/python -m local.dev --aws-port '$(AWS_PORT)' --simulator-port '$(SIMULATOR_PORT)' \
-	  --receiver-port '$(RECEIVER_PORT)' --dev-dir '$(DEV_DIR)' \
+	  --receiver-port '$(RECEIVER_PORT)' --dev-dir '$(DEV_DIR)' --bind-host '$(BIND_HOST)' \
 	  --ucaller-base-url '$(UCALLER_BASE_URL)' --telefon-ip-base-url '$(TELEFON_IP_BASE_URL)' \
 	  --smsc-base-url '$(SMSC_BASE_URL)' --parameters '$(PARAMETERS)'
 

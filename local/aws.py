@@ -36,8 +36,9 @@ START_SECONDS = 60
 class EmbeddedAws:
     """The embedded AWS on a port of this machine, and the clients to reach it with."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, bind_host: str = HOST) -> None:
         self._process: subprocess.Popen[bytes]
+        self._bind_host = bind_host
         self.port = port
         self.endpoint = f"http://{HOST}:{port}"
         self.base_url = f"{self.endpoint}/_aws/execute-api/{API_ID}/{STAGE}"
@@ -62,7 +63,7 @@ class EmbeddedAws:
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
             "LANG": "C.UTF-8",
-            "BIND_HOST": HOST,
+            "BIND_HOST": self._bind_host,
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_REGION": self.environment["AWS_REGION"],
             "LOG_LEVEL": "WARNING",

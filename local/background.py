@@ -8,23 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.build import ROOT
-from local.processes import LocalStackError, free_port
+from local.processes import HOST, LocalStackError, free_port
 from local.stack import read_env
 
 
 @contextmanager
-def background_stack(directory: Path, parameters: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+def background_stack(
+    directory: Path, parameters: Mapping[str, str] | None = None, *, bind_host: str = HOST
+) -> Iterator[dict[str, str]]:
     """Run what `make dev` runs, on free ports, and yield its env file's content.
 
     A process of its own: it stops when its standard input closes, so it outlives the caller in no case, not even when
-    that is killed. `directory` keeps its logs; `parameters` are the template's, by name. Raises LocalStackError with
-    what it said where it does not come up.
+    that is killed. `directory` keeps its logs; `parameters` are the template's, by name; `bind_host` is as in
+    Options. Raises LocalStackError with what it said where it does not come up.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "dev.log"
     command: list[str | Path] = [sys.executable, "-m", "local.dev", "--until-stdin-closes", "--dev-dir", directory]
     command += ["--aws-port", str(free_port()), "--simulator-port", str(free_port())]
-    command += ["--receiver-port", str(free_port())]
+    command += ["--receiver-port", str(free_port()), "--bind-host", bind_host]
     command += ["--parameters", shlex.join(f"{name}={value}" for name, value in (parameters or {}).items())]
     with (
         log.open("wb") as output,

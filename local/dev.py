@@ -55,6 +55,7 @@ def parse_options() -> Options:
     parser.add_argument("--aws-port", type=int, default=4566)
     parser.add_argument("--simulator-port", type=int, default=4600)
     parser.add_argument("--receiver-port", type=int, default=4650)
+    parser.add_argument("--bind-host", default="127.0.0.1", help="0.0.0.0 to let containers of this machine in")
     parser.add_argument("--ucaller-base-url", default="", help="default: the simulator")
     parser.add_argument("--telefon-ip-base-url", default="", help="default: the simulator")
     parser.add_argument("--smsc-base-url", default="", help="default: the simulator")
@@ -83,6 +84,7 @@ def parse_options() -> Options:
         receiver_port=chosen.receiver_port,
         base_urls={name: url for name, url in base_urls.items() if url},
         parameters=parameters,
+        bind_host=chosen.bind_host,
     )
 
 

@@ -18,6 +18,7 @@ import requests
 
 from local.aws import STACK_NAME, EmbeddedAws
 from local.build import ROOT, build, host_architecture
+from local.containers import VARIABLES_FILE, write_variables
 from local.logs import LogTail
 from local.processes import HOST, LocalStackError, require_free_port, running
 from simulators import accounts
@@ -51,7 +52,8 @@ BACKGROUND_FUNCTIONS = [
 class Options:
     """What can be chosen about a local stack.
 
-    `base_urls` and `parameters` are by template parameter; a provider without a base URL is a simulator.
+    `base_urls` and `parameters` are by template parameter; a provider without a base URL is a simulator. `bind_host`:
+    whose requests the servers take; containers of this machine need 0.0.0.0.
     """
 
     directory: Path
@@ -60,6 +62,7 @@ class Options:
     receiver_port: int
     base_urls: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    bind_host: str = HOST
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,13 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
     require_free_port(options.receiver_port, "the receiver of events", "RECEIVER_PORT")
     with ExitStack() as stack:
         stack.enter_context(_own(directory))
-        aws = EmbeddedAws(options.aws_port)
+        aws = EmbeddedAws(options.aws_port, options.bind_host)
 
         ports = f"{options.aws_port} and {options.simulator_port}"
         say(f"Starting the embedded AWS and the simulators on ports {ports} …")
         stack.enter_context(aws.running(directory))
         simulators = f"http://{HOST}:{options.simulator_port}"
-        simulator_command = [sys.executable, "-m", "simulators", "--host", HOST, "--port", str(options.simulator_port)]
+        simulator_command = [sys.executable, "-m", "simulators", *_listen(options, options.simulator_port)]
         simulator = stack.enter_context(
             running(simulator_command, env={"LANG": "C.UTF-8"}, cwd=ROOT, log=directory / "simulators.log"),
         )
@@ -95,7 +98,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         signing_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         receiver = stack.enter_context(
             running(
-                [sys.executable, "-m", "local.receiver", "--host", HOST, "--port", str(options.receiver_port)],
+                [sys.executable, "-m", "local.receiver", *_listen(options, options.receiver_port)],
                 env={"LANG": "C.UTF-8", "EVENT_SIGNING_SECRET": signing_secret},
                 cwd=ROOT,
                 log=directory / "receiver.log",
@@ -155,6 +158,8 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         _wait_for_routes(aws.base_url, env["API_KEY"])
         aws.warm(BACKGROUND_FUNCTIONS)
         stack.callback(env_file.unlink, missing_ok=True)
+        write_variables(directory / VARIABLES_FILE, aws, parameters, env)
+        stack.callback((directory / VARIABLES_FILE).unlink, missing_ok=True)
         partial = directory / "env.partial"
         partial.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
         partial.chmod(0o600)
@@ -176,6 +181,10 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
 def read_env(file: Path) -> dict[str, str]:
     """What an env file says, by name."""
     return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+
+def _listen(options: Options, port: int) -> list[str]:
+    return ["--host", options.bind_host, "--port", str(port)]
 
 
 @contextmanager
