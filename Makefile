@@ -28,7 +28,9 @@ help:
 	@echo 'make check      lint, format, types, import directions, template'
 	@echo 'make format     let ruff rewrite what it can'
 	@echo 'make build      sam build, compiled: cold starts are much shorter'
-	@echo 'make deploy     build, and sam deploy into your AWS account (CONFIG_ENV=dev or prod of samconfig.toml)'
+	@echo 'make sam-local  every function in a container, by sam local, on a local stack of its own (needs Docker)'
+	@echo 'make deploy     build, and deploy into your AWS account (CONFIG_ENV=dev or prod of samconfig.toml)'
+	@echo 'make destroy    delete a stack in AWS (STACK=…), after saying what stays'
 	@echo 'make api-key NAME=… [MODE=live|test]   make an API key and show it once; make revoke-api-key NAME=…'
 	@echo 'make doctor     look whether all that a stack needs is in place (STACK=…; PHONE=+7…: ask telefon-ip for a call too)'
 	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events or settlements)'
@@ -89,11 +91,16 @@ format: .venv/.installed
 build: .venv/.installed
 	$(BIN)/python -m local.build
 
+.PHONY: sam-local
+sam-local: .venv/.installed .venv-aws/.installed
+	@docker info >/dev/null 2>&1 || { echo 'make sam-local: no Docker engine answers; start one, or set DOCKER_HOST' >&2; exit 1; }
+	SAM_LOCAL=1 $(BIN)/pytest tests/sam_local
+
 # An environment of samconfig.toml.
 CONFIG_ENV ?= default
 .PHONY: deploy
-deploy: build
-	$(BIN)/sam deploy --config-env '$(CONFIG_ENV)'
+deploy: .venv/.installed
+	@$(BIN)/python -m tools.deploy --config-env '$(CONFIG_ENV)'
 
 # Empty: the local stack where one runs, else the stack "callverify" in the AWS account of the environment.
 STACK ?=
@@ -110,6 +117,9 @@ revoke-api-key: .venv/.installed
 redrive: .venv/.installed
 	@$(BIN)/python -m tools.redrive $(TARGET) --what '$(WHAT)'
 
+.PHONY: destroy
+destroy: .venv/.installed
+	@$(BIN)/python -m tools.destroy --stack '$(STACK)'
 PHONE ?=
 .PHONY: doctor
 doctor: .venv/.installed
