@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from callverify.models import Challenge, Method, Status, Verification
+from callverify.models import Cause, Challenge, Method, Result, Status, Verification
 
 
 def resource(verification: Verification, now: float) -> dict[str, Any]:
     """The JSON resource as of `now`: no code, no hash, no vendor id, and the phone masked."""
     status, reason = verification.status_at(now)
     flash = verification.method is Method.FLASH_CALL
+    latest = verification.attempt
     remaining = max(0, verification.guess_limit - verification.guesses)
     return {
         "id": verification.id,
@@ -29,11 +30,13 @@ def resource(verification: Verification, now: float) -> dict[str, Any]:
             {
                 "method": attempt.method,
                 "provider": attempt.provider,
-                "outcome": attempt.outcome,
-                "reason": attempt.reason,
+                "outcome": Result.UNKNOWN if lost else attempt.outcome,
+                "reason": Cause.INTERRUPTED if lost else attempt.reason,
                 "at": timestamp(attempt.at),
             }
             for attempt in verification.attempts
+            # Over, and no answer on record: its process died, or was overtaken. The vendor may have called.
+            for lost in [attempt.outcome is Result.STARTING and (status is not Status.PENDING or attempt is not latest)]
         ],
         "reference": verification.reference,
         "metadata": dict(verification.metadata),
