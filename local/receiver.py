@@ -48,7 +48,10 @@ class Receiver:
             fails = self._times and self._seen % self._every == 0
             status, hang = (self._status, self._hang) if fails else (200, False)
             self._times -= bool(fails)
-            self._deliveries.append({"event": event, "at": time.time(), "answer": "none" if hang else status})
+            delivery = {"event": event, "at": time.time(), "answer": "none" if hang else status}
+            # As it came, for whoever wants to check the signature as well.
+            headers = {name.lower(): value for name, value in request.headers if name.lower().startswith("webhook-")}
+            self._deliveries.append({**delivery, "headers": headers, "body": body})
         print(f"{event['created_at']} {event['type']} {event['data']['id']} → {'none' if hang else status}", flush=True)
         if hang:
             self.stopping.wait(HANG_SECONDS)
