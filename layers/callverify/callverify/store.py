@@ -541,7 +541,7 @@ class Store:
             verification,
             now,
             changes=difference(verification, changed),
-            unexpired=status is not Status.EXPIRED and not failed,
+            unexpired=status is not Status.EXPIRED,
             same_step=failed is not None,
             conditions=("expires_at <= :now",) if status is Status.EXPIRED else (),
         )
@@ -650,14 +650,16 @@ class Store:
     ) -> _Write:
         """A change of a pending verification, tied to the attempt and the provider that it speaks of.
 
-        same_step: and to the latest step as it was read, so that of two processes at one step only one goes on.
+        same_step: and to the latest step and its outcome as they were read, so that of two processes at one step only
+        one goes on.
         """
+        same_step_clauses = [f"{name} = :{name}_now" for name in ("steps_count", "step_claimed_at", "attempt_outcome")]
         clauses = [
             "#status = :pending",
             "attempt_number = :attempt_number_now",
             "provider = :provider_now",
             *(["expires_at > :now"] if unexpired else []),
-            *(["steps_count = :steps_count_now", "step_claimed_at = :step_claimed_at_now"] if same_step else []),
+            *(same_step_clauses if same_step else []),
             *conditions,
         ]
         return self._update(
@@ -670,6 +672,7 @@ class Store:
                 ":provider_now": verification.provider,
                 ":steps_count_now": len(verification.steps),
                 ":step_claimed_at_now": verification.step.claimed_at,
+                ":attempt_outcome_now": verification.attempt.outcome,
                 ":now": now,
                 **(values or {}),
             },
