@@ -60,15 +60,15 @@ class _Attacker:
         return True
 
 
-WAYS = {
-    "reverse calls": ["reverse_call"],
-    "flash calls": ["flash_call"],
-    "smsc": ["smsc"],
-    "guesses": ["flash_call", "guess", "guess", "guess"],
-    "other ways": ["reverse_call", "another way"],
-    "cancels": ["reverse_call", "cancel", "flash_call", "smsc"],
-    "all of it": ["reverse_call", "flash_call", "smsc", "guess", "another way", "cancel"],
-}
+WAYS = [
+    ["flash_call", "guess", "guess", "guess"],
+    ["reverse_call"],
+    ["reverse_call", "flash_call", "smsc", "guess", "another way", "cancel"],
+    ["reverse_call", "cancel", "flash_call", "smsc"],
+    ["reverse_call", "another way"],
+    ["flash_call"],
+    ["smsc"],
+]
 
 
 def run(client: Any, *, sieges: int, minutes: int) -> list[Finding]:
@@ -81,14 +81,14 @@ def _stops(client: Any, sieges: int) -> Finding:
     chance = random.Random(3)
     waits, tries = [], 0
     for siege in range(sieges):
-        ways = list(WAYS.values())[siege % len(WAYS)]
+        ways = WAYS[siege % len(WAYS)]
         attacker = _Attacker(world, phone_number(3000 + siege), chance)
         for _ in range(chance.randrange(20, 90)):
             for way in chance.sample(ways, len(ways)):
                 attacker.act(way)
                 tries += 1
             world.now += chance.choice((1, 5, 9, 30))
-        waits.append(_wait_of_the_victim(world, attacker.phone) + world.now - attacker.last)
+        waits.append(_wait_of_the_victim(world, attacker))
     longest = int(max(waits))
     return Finding(
         "lock-out: starts, guesses, other ways and cancels for a victim's phone, as fast as limits allow, then silence",
@@ -100,17 +100,14 @@ def _stops(client: Any, sieges: int) -> Finding:
     )
 
 
-def _wait_of_the_victim(world: World, phone: str) -> float:
-    """Seconds of trying every few of them until a reverse call can be started, without moving the world's clock on."""
-    before = world.now
-    while world.now <= before + 2 * BOUND:
-        try:
-            world.start(server(), phone, **REVERSE)
-        except CallverifyError:
-            world.now += STEP
-        else:
+def _wait_of_the_victim(world: World, attacker: _Attacker) -> float:
+    """Seconds of trying every few of them until a reverse call can be started, from the attacker's last effect on."""
+    now, world.now = world.now, attacker.last
+    while world.now <= attacker.last + 2 * BOUND:
+        if _succeeds(lambda: world.start(server(), attacker.phone, **REVERSE)):
             break
-    waited, world.now = world.now - before, before
+        world.now += STEP
+    waited, world.now = world.now - attacker.last, now
     return waited
 
 

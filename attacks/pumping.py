@@ -50,6 +50,12 @@ def _parallel(client: Any, rounds: int, met: int) -> Finding:
             faults += 1
 
     with ThreadPoolExecutor(THREADS) as pool:
+        # One subscriber under two spellings of his address, and under two addresses of his network.
+        for number, pair in enumerate((("198.51.100.1", "::ffff:198.51.100.1"), ("2001:db8::1", "2001:db8::ffff:2"))):
+            tries += 2 * POLICY.ip_10m
+            wave = [(200 + 50 * number + n, "a", pair[n % 2], "reverse_call") for n in range(2 * POLICY.ip_10m)]
+            list(pool.map(lambda start: one(*start), wave))
+        world.now += TEN_MINUTES
         for _ in range(rounds):
             size = chance.choice((6, 12, 24))
             wave = [

@@ -28,7 +28,7 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "lockout": {"sieges": 21, "minutes": 60},
     },
     "small": {
-        "guessing": {"phones": 1, "days": 2, "edges": 1, "codes": 20_000},
+        "guessing": {"phones": 1, "days": 2, "edges": 1, "codes": 60_000},
         "webhooks": {"tries": 2_000},
         "pumping": {"rounds": 12, "checks": 25, "met": 3},
         "credentials": {"tokens": 150, "keys": 100},

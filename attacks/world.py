@@ -286,6 +286,7 @@ class Gateway:
     """API Gateway in front of the handlers: authorizer, its policy, the request's context."""
 
     def __init__(self, world: World, api_keys: Sequence[Mapping[str, Any]] = ()) -> None:
+        self._world = world
         self.api_keys = list(api_keys)
         self.access = Access(
             keys=lambda: world.keys, read_api_keys=lambda _force: json.dumps(self.api_keys), clock=world.clock
@@ -305,8 +306,15 @@ class Gateway:
         credential: str | None = None,
         source_ip: str = "192.0.2.1",
         judged_at: tuple[str, str] | None = None,
+        applies_policy: bool = True,
+        cached_for: float = 0,
     ) -> Response:
-        """Send one request. `judged_at`: another (method, path), for which the gateway asked the authorizer before."""
+        """Send one request.
+
+        judged_at: another (method, path), for which the gateway asked the authorizer before. applies_policy: False for
+        a gateway that lets pass whatever the authorizer knows, so that the function is the only one to judge.
+        cached_for: seconds since the authorizer was asked, whose answer the gateway keeps.
+        """
         path = resource.format(**(parameters or {}))
         context: dict[str, Any] = {
             "requestId": "request",
@@ -319,10 +327,12 @@ class Gateway:
             if credential is None:
                 return Response(401, {})
             given["Authorization"] = f"Bearer {credential}"
+            self._world.now -= cached_for
             answer = self.authorize(credential, *(judged_at or (method, path)))
+            self._world.now += cached_for
             if answer is None:
                 return Response(401, {})
-            if not allows(answer["policyDocument"], arn(method, path)):
+            if applies_policy and not allows(answer["policyDocument"], arn(method, path)):
                 return Response(403, {})
             context["authorizer"] = {name: str(value) for name, value in answer["context"].items()}
         several: dict[str, list[str]] = {}
