@@ -23,6 +23,7 @@ help:
 	@echo 'make dev        the whole service on this machine, in the foreground; Ctrl-C stops it'
 	@echo 'make test       all tests, the journeys through the deployed local stack included'
 	@echo 'make test-unit  the tests that need no stack'
+	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (needs Java 17 and npm)'
 	@echo 'make browser-test  the hosted page in Chromium; make screens keeps pictures of it in docs/screens'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make check      lint, format, types, import directions, template'
@@ -51,6 +52,12 @@ test: .venv/.installed .venv-aws/.installed
 .PHONY: test-unit
 test-unit: .venv/.installed
 	$(BIN)/pytest -m 'not stack' --ignore=tests/browser
+
+# Amazon's own engine. `make test` has these tests on the embedded AWS's.
+.PHONY: test-engines
+test-engines: .venv/.installed
+	@$(BIN)/python -m tests.engines.dynamodb_local
+	ENGINES=dynamodb_local $(BIN)/pytest tests/engines
 
 AXE := .axe/node_modules/axe-core/axe.min.js
 .PHONY: browser-test
@@ -135,7 +142,7 @@ lock: .venv/.installed
 
 .PHONY: clean
 clean:
-	rm -rf .axe .venv .venv-aws .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .axe .tools .venv .venv-aws .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.

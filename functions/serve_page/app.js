@@ -76,12 +76,12 @@
       },
       tries: { one: "Осталась {n} попытка", few: "Осталось {n} попытки", many: "Осталось {n} попыток" },
       again: "Позвонить ещё раз",
-      againIn: "Ещё один звонок через {time}",
+      againIn: "Ещё звонок через {time}",
       calling: "Звоним ещё раз.",
       locked: "Слишком много неверных цифр для этого номера. Попробуйте позже или другим способом.",
       tooOften: "Слишком часто. Подождите {time}.",
       notSent: "Не дошло. Попробуйте ещё раз.",
-      otherWay: { flash_call: "Другой способ: мы позвоним вам", reverse_call: "Другой способ: вы позвоните нам" },
+      otherWay: { flash_call: "Другой способ: наш звонок", reverse_call: "Другой способ: ваш звонок" },
       otherTitle: { flash_call: "Мы позвоним вам", reverse_call: "Вы позвоните нам" },
       otherLead: "Введите свой номер ещё раз: мы его не храним.",
       yourPhone: "Ваш номер телефона",
@@ -299,12 +299,12 @@
 
   function pretty(number) {
     const parts = /^\+7(\d{3})(\d{3})(\d\d)(\d\d)$/.exec(number);
-    return parts ? `+7\u00a0${parts[1]}\u00a0${parts[2]}\u2011${parts[3]}\u2011${parts[4]}` : number;
+    return parts ? `+7\u00a0${parts[1]}\u00a0${parts[2]}-${parts[3]}-${parts[4]}` : number;
   }
 
   function mask() {
     const [, country, last] = /^(\+\d*)\*+(\d+)$/.exec(resource.phone) || [null, "", resource.phone];
-    return `${country}\u00a0•••\u00a0•••\u2011${last.slice(0, 2)}\u2011${last.slice(2)}`;
+    return `${country}\u00a0•••\u00a0•••-${last.slice(0, 2)}-${last.slice(2)}`;
   }
 
   function draw(key, content, { quiet, focus } = {}) {
@@ -551,7 +551,7 @@
     const good = kind === "verified";
     const [title, text] = words.ends[kind];
     const url = kind === "empty" ? null : returnUrl();
-    const looks = { verified: ["check", "good"], expired: ["clock"], expired_digits: ["clock"], gone: ["clock"], empty: ["clock"], canceled: ["cross"] };
+    const looks = { verified: ["check", "good"], expired: ["clock"], expired_digits: ["clock"], gone: ["clock"], empty: ["cross"], canceled: ["cross"] };
     const content = [sign(...(looks[kind] || ["cross", "bad"])), heading(title)];
     content.push(element("p", { class: "lead" }, text, good ? null : " ", good || framed || url || kind === "empty" ? null : words.restartThere));
     if (framed) {

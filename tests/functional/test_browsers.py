@@ -1,0 +1,117 @@
+"""What browsers get: the link to the page, and CORS for the operator's origins."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from callverify import wiring
+from functions.check_status import app as check_status
+from functions.receive_webhook import app as receive_webhook
+from functions.start_verification import app as start_verification
+from tests.functional.harness import Api
+
+SHOP = "https://shop.example.com"
+ALLOW = "Access-Control-Allow-Origin"
+
+
+@pytest.fixture
+def allowed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 (its environment comes first)
+    monkeypatch.setenv("ALLOWED_ORIGINS", f"{SHOP},https://app.example.com")
+    wiring.allowed_origins.cache_clear()
+
+
+def preflight(app: Any, path: str, origin: str | None) -> dict[str, str]:
+    event = {
+        "httpMethod": "OPTIONS",
+        "path": path,
+        "headers": {"origin": origin} if origin else {},
+        "requestContext": {"requestId": "request"},
+    }
+    answer = app.handler(event, None)
+    assert (answer["statusCode"], answer["body"]) == (204, "")
+    return {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+
+
+# The link to the page
+
+
+def test_page_url_holds_what_the_page_needs_in_its_fragment(api: Api) -> None:
+    started = api.start(method="reverse_call", locale="ru", allowed_methods=["reverse_call", "flash_call"])
+    url = urlsplit(started["page_url"])
+    assert (url.scheme, url.path.rsplit("/", 1)[1], url.query) == ("https", "page", "")
+    assert parse_qs(url.fragment) == {
+        "id": [started.id],
+        "token": [started["client_token"]],
+        "locale": ["ru"],
+        "methods": ["reverse_call,flash_call"],
+    }
+
+
+def test_page_url_comes_again_with_the_same_start(api: Api) -> None:
+    first = api.start(headers={"Idempotency-Key": "page"})
+    again = api.start(headers={"Idempotency-Key": "page"})
+    assert again.replayed
+    assert again["page_url"] == first["page_url"]
+
+
+def test_nothing_but_the_start_tells_page_url(api: Api) -> None:
+    started = api.start(method="flash_call")
+    assert "page_url" not in api.status(started.id).body
+    assert "page_url" not in api.check(started.id, "0000").body
+
+
+# CORS
+
+
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize("origin", [SHOP, "https://app.example.com"])
+def test_an_allowed_origin_is_echoed(api: Api, origin: str) -> None:
+    started = api.start()
+    for answer in (
+        api.status(started.id, headers={"Origin": origin}),
+        api.status("vrf_unknown", headers={"origin": origin}),
+    ):
+        assert answer.headers[ALLOW] == origin
+        assert answer.headers["Vary"] == "Origin"
+        assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "https://shop.example.com.evil.example", "http://shop.example.com", "null", None]
+)
+def test_no_other_origin_is(api: Api, origin: str | None) -> None:
+    answer = api.status(api.start().id, headers={"Origin": origin} if origin else {})
+    assert ALLOW not in answer.headers
+    assert answer.headers["Vary"] == "Origin"
+
+
+def test_nothing_is_said_of_origins_where_none_is_allowed(api: Api) -> None:
+    wiring.allowed_origins.cache_clear()
+    answer = api.status(api.start().id, headers={"Origin": SHOP})
+    assert not {ALLOW, "Vary"} & answer.headers.keys()
+    assert ALLOW not in preflight(check_status, "/verifications/vrf_x", SHOP)
+
+
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize(
+    ("app", "path"),
+    [
+        (check_status, "/verifications/vrf_x"),
+        (check_status, "/verifications/vrf_x/check"),
+        (start_verification, "/verifications/vrf_x/repeat"),
+    ],
+)
+def test_preflight(app: Any, path: str) -> None:
+    headers = preflight(app, path, SHOP)
+    assert headers[ALLOW] == SHOP
+    assert {"GET", "POST"} <= set(headers["Access-Control-Allow-Methods"].split(", "))
+    assert {"Authorization", "Content-Type"} <= set(headers["Access-Control-Allow-Headers"].split(", "))
+    assert ALLOW not in preflight(app, path, "https://evil.example")
+
+
+@pytest.mark.usefixtures("allowed")
+def test_webhooks_are_not_for_browsers() -> None:
+    assert ALLOW not in preflight(receive_webhook, "/webhooks/smsc/x", SHOP)
