@@ -27,6 +27,7 @@ help:
 	@echo 'make browser-test  the hosted page in Chromium; make screens keeps pictures of it in docs/screens'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make check      lint, format, types, import directions, template'
+	@echo 'make check-cloud  checkov on the templates; what is left out, and why: .checkov.yaml'
 	@echo 'make format     let ruff rewrite what it can'
 	@echo 'make build      sam build, compiled: cold starts are much shorter'
 	@echo 'make sam-local  every function in a container, by sam local, on a local stack of its own (needs Docker)'
@@ -86,8 +87,12 @@ check: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=.:layers/callverify $(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml waf.yaml
 	$(BIN)/sam validate
+
+.PHONY: check-cloud
+check-cloud: .venv-checkov/.installed
+	.venv-checkov/bin/checkov --config-file .checkov.yaml
 
 .PHONY: format
 format: .venv/.installed
@@ -138,6 +143,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit
 lock: .venv/.installed
 	$(COMPILE) $(LOCK_OPTIONS) layers/callverify/requirements.in --output-file layers/callverify/requirements.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/aws.in --output-file requirements/aws.txt
+	$(COMPILE) $(LOCK_OPTIONS) requirements/checkov.in --output-file requirements/checkov.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/dev.in --output-file requirements/dev.txt
 
 .PHONY: clean
@@ -148,7 +154,8 @@ clean:
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.
 .venv/.installed: requirements/dev.txt
 .venv-aws/.installed: requirements/aws.txt
-.venv/.installed .venv-aws/.installed:
+.venv-checkov/.installed: requirements/checkov.txt
+.venv/.installed .venv-aws/.installed .venv-checkov/.installed:
 	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 13)' 2>/dev/null || \
 	  { echo 'Python 3.13 is needed: install it, or name it with PYTHON=/path/to/python3.13' >&2; exit 1; }
 	@echo 'Installing $< into $(@D) (a minute, once) ...'
