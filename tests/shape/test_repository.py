@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = [ROOT / "requirements/dev.txt", ROOT / "requirements/aws.txt", ROOT / "layers/callverify/requirements.txt"]
+LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "layers/callverify/requirements.txt"]
 REGISTRY = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs|(?:extra-)?index-url\s*[ =]\s*\S*//|find-links\s*[ =]\s*\S*/"
 )
