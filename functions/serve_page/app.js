@@ -475,7 +475,7 @@
   function otherMethod() {
     const age = Date.now() + skew - Date.parse(resource.created_at);
     if (resource.attempts.length >= MOST_ATTEMPTS || age >= OTHER_WAY_WITHIN) return null;
-    return link.methods.split(",").find((method) => method in words.otherWay && method !== resource.method);
+    return link.methods.split(",").find((method) => Object.hasOwn(words.otherWay, method) && method !== resource.method);
   }
 
   function otherWay() {

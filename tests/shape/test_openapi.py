@@ -452,7 +452,7 @@ class Client:
         answer = requests.request(method, url, data=data, headers=headers, timeout=30)
         self._judge(f"{name} {answer.status_code}", OPERATIONS[name]["responses"].get(str(answer.status_code)), answer)
         kind = answer.headers.get("Content-Type", "").split(";")[0]
-        return (answer.status_code, answer.json() if kind.endswith("json") else answer.text)
+        return (answer.status_code, answer.json() if answer.content and kind.endswith("json") else answer.text)
 
     @staticmethod
     def _judge(where: str, response: Any, answer: requests.Response) -> None:
