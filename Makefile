@@ -63,7 +63,7 @@ test-engines: .venv/.installed
 AXE := .axe/node_modules/axe-core/axe.min.js
 .PHONY: browser-test
 browser-test: .venv/.installed .venv-aws/.installed $(AXE)
-	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
+	@(command -v chromium || command -v chromium-browser || command -v google-chrome) >/dev/null || \
 	  { echo 'Chromium is needed: apt-get install chromium, or what your system calls it' >&2; exit 1; }
 	$(BIN)/pytest tests/browser
 
