@@ -584,8 +584,17 @@ class Store:
         )
 
     def _take_lock(self, verification: Verification, now: int, dead_lock: str | None) -> _Write:
+        return self._hold(f"phone#{verification.phone_hash}", verification, now, dead_lock, PhoneLocked)
+
+    def _hold_smsc(self, verification: Verification, now: int) -> _Write:
+        return self._hold(f"smsc#{verification.phone_hash}", verification, now, None, SmscBusy)
+
+    def _hold(
+        self, pk: str, verification: Verification, now: int, dead: str | None, lost: Callable[[Item], Lost]
+    ) -> _Write:
+        """Have `pk` name this verification until its window ends, unless it names another one; `dead` is none."""
         item = {
-            "pk": f"phone#{verification.phone_hash}",
+            "pk": pk,
             "verification_id": verification.id,
             "expires_at": verification.expires_at,
             "ttl": verification.expires_at,
@@ -595,9 +604,9 @@ class Store:
             {
                 "Item": serialized(item),
                 "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now OR verification_id = :dead",
-                "ExpressionAttributeValues": serialized({":now": now, ":dead": dead_lock or "-"}),
+                "ExpressionAttributeValues": serialized({":now": now, ":dead": dead or "-"}),
             },
-            PhoneLocked,
+            lost,
         )
 
     def _move_lock(self, verification: Verification, expires_at: int) -> _Write:
@@ -607,23 +616,6 @@ class Store:
             "verification_id = :id",
             {":id": verification.id},
             NotLive,
-        )
-
-    def _hold_smsc(self, verification: Verification, now: int) -> _Write:
-        item = {
-            "pk": f"smsc#{verification.phone_hash}",
-            "verification_id": verification.id,
-            "expires_at": verification.expires_at,
-            "ttl": verification.expires_at,
-        }
-        return _Write(
-            "Put",
-            {
-                "Item": serialized(item),
-                "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
-                "ExpressionAttributeValues": serialized({":now": now}),
-            },
-            SmscBusy,
         )
 
     def _delete_if_of(self, pk: str, verification_id: str, lost: Callable[[Item], Lost]) -> _Write:
