@@ -48,11 +48,12 @@ dev: .venv/.installed .venv-aws/.installed
 
 .PHONY: test
 test: .venv/.installed .venv-aws/.installed
-	$(BIN)/pytest --ignore=tests/browser
+	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser
+	$(BIN)/pytest -m stack --ignore=tests/browser
 
 .PHONY: test-unit
 test-unit: .venv/.installed
-	$(BIN)/pytest -m 'not stack' --ignore=tests/browser
+	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser
 
 # Amazon's own engine. `make test` has these tests on the embedded AWS's.
 .PHONY: test-engines
