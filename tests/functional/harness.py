@@ -385,8 +385,13 @@ def use_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> No
 
 
 def create_secrets() -> None:
+    """Moto is one for all tests of a process: others may have made them already."""
+    client = aws_client("secretsmanager")
     for name, value in SECRETS.items():
-        aws_client("secretsmanager").create_secret(Name=name, SecretString=value)
+        try:
+            client.create_secret(Name=name, SecretString=value)
+        except client.exceptions.ResourceExistsException:
+            client.put_secret_value(SecretId=name, SecretString=value)
 
 
 def put_secret(name: str, value: str) -> None:
