@@ -1,9 +1,12 @@
 """Test keys: no vendor, no limit, and four numbers that behave the same every time."""
 
+import os
+
 import pytest
 
 from tests.e2e.client import Api, Vendors
 
+STARTS = 1000 if os.environ.get("CI") else 50
 FLASH, EXPIRED, REVERSE, REFUSED = (f"+7900000010{digit}" for digit in (1, 2, 3, 4))
 
 
@@ -71,7 +74,7 @@ def test_each_mode_sees_its_own(api: Api, test_key: str, phone: str) -> None:
     assert api.read(test.id, key=test_key)["status"] == "pending"
 
 
-def test_fifty_in_a_row(api: Api, vendors: Vendors, test_key: str) -> None:
-    ids = {api.started(FLASH, method="flash_call", end_user_ip="203.0.113.7", key=test_key).id for _ in range(50)}
-    assert len(ids) == 50
+def test_as_many_in_a_row_as_a_customers_ci_wants(api: Api, vendors: Vendors, test_key: str) -> None:
+    ids = {api.started(FLASH, method="flash_call", end_user_ip="203.0.113.7", key=test_key).id for _ in range(STARTS)}
+    assert len(ids) == STARTS
     assert vendors.requests(FLASH) == []
