@@ -11,7 +11,7 @@ import pytest
 from callverify import errors
 from tests.crashes.points import Crash, crash
 from tests.crashes.scenarios import SCENARIOS, TAKE_OVER, Scenario, settle, to_flash, to_reverse
-from tests.crashes.world import Answer, World, new_world
+from tests.crashes.world import THOROUGH, Answer, World, new_world
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -107,7 +107,10 @@ def the_end(world: World, again: Callable[[], Answer]) -> None:  # noqa: ARG001
         settle(world, {})
 
 
-@pytest.mark.parametrize("other", [the_same, the_user, cancel, another_way, the_end])
+OTHERS = [the_same, the_end, *([the_user, cancel, another_way] if THOROUGH else [])]
+
+
+@pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_meets(scenario: Scenario, other: Callable[[World, Callable[[], Answer]], None]) -> None:
     for number, name in points_of(scenario):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -14,10 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from callverify.models import Method
 from tests.crashes.points import Plan, crash
 from tests.crashes.vendors import Mood
-from tests.crashes.world import OTHER_PHONE, PHONE, World, new_world
+from tests.crashes.world import OTHER_PHONE, PHONE, THOROUGH, World, new_world
 
-# HYPOTHESIS_PROFILE=ci looks at twenty times as many.
-EXAMPLES = 2000 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 100
+EXAMPLES = 2000 if THOROUGH else 100
 SECONDS = [1, 3, 9, 14, 15, 16, 21, 28, 61, 119, 120, 121, 300]
 
 type Happening = tuple[int, str, int]
