@@ -36,9 +36,9 @@ def new_api_key(mode: str = "live") -> str:
     return f"cv_{mode}_{secrets.token_urlsafe(32)}"
 
 
-def until[T](look: Callable[[], T], found: Callable[[T], bool]) -> T:
+def until[T](look: Callable[[], T], found: Callable[[T], bool], seconds: float = UNTIL_SECONDS) -> T:
     """Look again and again until it is found; fail with what was seen last."""
-    deadline = time.monotonic() + UNTIL_SECONDS
+    deadline = time.monotonic() + seconds
     while not found(seen := look()):
         assert time.monotonic() < deadline, f"did not come: {seen}"
         time.sleep(0.2)

@@ -156,6 +156,7 @@ def kept(
     root = logging.getLogger()
     package = logging.getLogger("aws_lambda_powertools")  # does not propagate
     level = root.level
+    levels_around = {name: logging.getLogger(name).level for name in AROUND}
     for name in AROUND:
         logging.getLogger(name).setLevel(logging.WARNING)
     for each in (root, package):
@@ -194,6 +195,8 @@ def kept(
         for each in (root, package):
             each.removeHandler(handler)
         root.setLevel(level)
+        for name, level_around in levels_around.items():
+            logging.getLogger(name).setLevel(level_around)
         telemetry.logger.setLevel(own_level)
         harness.restore_secrets()
         harness.drop_table(TABLE)

@@ -179,7 +179,7 @@ SEEDS = {
     "an entry of `api-keys` is malformed, so that no key works": Seed(
         lambda operator: operator.secret("api-keys", lambda keys: [*keys, {"name": "shop", "sha256": "abc"}]),
         "secret api-keys",
-        "api-keys[2]",
+        "api-keys[",
         "no key works until it is mended",
     ),
     "events are to be sent, and nothing is there to sign them with": Seed(

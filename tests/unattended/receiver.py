@@ -5,7 +5,8 @@ from typing import Any
 
 import requests
 
-UNTIL_SECONDS = 60
+# A message whose worker was killed comes again when the queue's visibility timeout of 90 s is over.
+UNTIL_SECONDS = 150
 
 
 class Receiver:
@@ -30,6 +31,13 @@ class Receiver:
                 if delivery["answer"] == 200 and delivery["event"]["type"] == kind:
                     return dict(delivery["event"])
             assert time.monotonic() < deadline, f"{kind} did not come: {deliveries}"
+            time.sleep(0.2)
+
+    def wait_for_deliveries(self, verification_id: str, count: int) -> None:
+        """Wait until events about this verification have been sent so often."""
+        deadline = time.monotonic() + UNTIL_SECONDS
+        while len(deliveries := self.deliveries(verification_id)) < count:
+            assert time.monotonic() < deadline, f"{count} did not come: {deliveries}"
             time.sleep(0.2)
 
     def misbehave(self, **how: Any) -> None:
