@@ -244,6 +244,8 @@
   // What the API said
 
   function take(body) {
+    // An answer that was on its way while another one brought the end, or another attempt, is out of date.
+    if (ended || (resource && body.attempts.length < resource.attempts.length)) return;
     resource = body;
     const attempt = body.attempts.length;
     if (body.status !== "pending") {
