@@ -138,7 +138,7 @@ PHONE ?=
 doctor: .venv/.installed
 	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.doctor $(TARGET) --phone '$(PHONE)'
 
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes \
   --python-version 3.13 --custom-compile-command 'make lock'
 .PHONY: lock
 lock: .venv/.installed

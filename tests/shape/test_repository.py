@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "layers/callverify/requirements.txt"]
 REGISTRY = re.compile(
-    r"py[p]i\.org|py[t]honhosted\.org|registry\.np[m]js|(?:extra-)?index-url\s*[ =]\s*\S*//|find-links\s*[ =]\s*\S*/"
+    r"py[p]i\.org|py[t]honhosted\.org|registry\.np[m]js|(?:extra-)?index[-]url\s*[ =]\s*\S*//|find-links\s*[ =]\s*\S*/"
 )
 MACHINE_PATH = re.compile(r"(?<![\w./{}-])/(?:home|root|work|Users)/")
 

@@ -65,6 +65,7 @@ def in_node(env: dict[str, str]) -> Call:
     return call
 
 
+# The tests need Python alone, so that where Node is missing its half is left out; CI installs it.
 @pytest.fixture(
     params=["python", pytest.param("node", marks=pytest.mark.skipif(NODE is None, reason="Node is not installed"))]
 )
