@@ -25,6 +25,7 @@ help:
 	@echo 'make test-unit  the tests that need no stack'
 	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (needs Java 17 and npm)'
 	@echo 'make browser-test  the hosted page in Chromium; make screens keeps pictures of it in docs/screens'
+	@echo 'make docs       make what /docs and /openapi.json serve again, of docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make check      lint, format, types, import directions, template'
 	@echo 'make check-cloud  checkov on the templates; what is left out, and why: .checkov.yaml'
@@ -77,6 +78,10 @@ screens: .venv/.installed .venv-aws/.installed $(AXE)
 $(AXE):
 	@command -v npm >/dev/null || { echo 'npm is needed for the browser tests: it brings axe-core' >&2; exit 1; }
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix .axe axe-core@4.14.1
+
+.PHONY: docs
+docs: .venv/.installed
+	@$(BIN)/python -m tools.render_docs
 
 .PHONY: attack
 attack: .venv/.installed .venv-aws/.installed

@@ -38,8 +38,11 @@ ROUTES = [
     ("POST", "/webhooks/smsc/none"),
     ("GET", "/page"),
     ("GET", "/page/style.css"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
 ]
 # Behind the stream and the queues, where no route leads to.
+OPEN_ROUTES = ("/webhooks", "/page", "/openapi.json", "/docs")
 BACKGROUND_FUNCTIONS = [
     "ScheduleSettlementFunction",
     "SettleVerificationFunction",
@@ -260,7 +263,7 @@ def _wait_for_routes(base_url: str, api_key: str) -> None:
                     method,
                     base_url + path,
                     data="{}" if method == "POST" else None,
-                    headers=None if path.startswith(("/webhooks", "/page")) else {"Authorization": f"Bearer {api_key}"},
+                    headers=None if path.startswith(OPEN_ROUTES) else {"Authorization": f"Bearer {api_key}"},
                     timeout=30,
                 )
             except requests.RequestException as error:

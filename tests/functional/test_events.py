@@ -24,7 +24,7 @@ JOURNEYS = {
     "webhook_smsc": (404, "not_found"),
 }
 # No journey of the API: for `sam local invoke` alone.
-OTHERS = {"authorize", "page", "transition", "settlement", "delivery"}
+OTHERS = {"authorize", "page", "openapi", "docs", "transition", "settlement", "delivery"}
 
 
 def as_it_is(name: str) -> Answer:

@@ -115,10 +115,18 @@ def test_what_has_no_route_can_be_invoked(sam: SamLocal, name: str, function: st
     assert sam.invoke(function, EVENTS / f"{name}.json") == OTHERS[name, function]
 
 
-def test_the_page_can_be_invoked(sam: SamLocal) -> None:
-    answer = sam.invoke("ServePageFunction", EVENTS / "page.json")
+@pytest.mark.parametrize(
+    ("name", "function", "text"),
+    [
+        ("page", "ServePageFunction", "<html"),
+        ("docs", "ServeDocsFunction", "<html"),
+        ("openapi", "ServeDocsFunction", '"openapi":'),
+    ],
+)
+def test_pages_and_documents_can_be_invoked(sam: SamLocal, name: str, function: str, text: str) -> None:
+    answer = sam.invoke(function, EVENTS / f"{name}.json")
     body = base64.b64decode(answer["body"]).decode() if answer.get("isBase64Encoded") else answer["body"]
-    assert (answer["statusCode"], "<html" in body) == (200, True)
+    assert (answer["statusCode"], text in body) == (200, True)
 
 
 def test_the_authorizer_can_be_invoked(sam: SamLocal, tmp_path: Path) -> None:
@@ -134,7 +142,8 @@ def test_every_function_is_invoked(sam: SamLocal) -> None:
         name for name, resource in sam.built["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"
     }
     invoked = {sam.function_of(json.loads((EVENTS / f"{name}.json").read_text())) for name in JOURNEYS}
-    assert functions == invoked | {function for _, function in OTHERS} | {"ServePageFunction", "AuthorizeFunction"}
+    static = {"ServePageFunction", "ServeDocsFunction"}
+    assert functions == invoked | {function for _, function in OTHERS} | static | {"AuthorizeFunction"}
 
 
 @pytest.fixture(scope="module")

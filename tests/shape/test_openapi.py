@@ -535,6 +535,9 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     answered.append("get /page")
     for file in SPEC["paths"]["/page/{file}"]["parameters"][0]["schema"]["enum"]:
         assert call("get /page/{file}", None, file=file, query="?number=%2B79000002761")[0] == 200
+    for name in ("get /openapi.json", "get /docs"):
+        assert call(name, None)[0] == 200
+        answered.append(name)
     expect(400, "invalid_request", "get /page/{file}", None, file="qr.svg", query="?number=1")
     expect(404, "not_found", "get /page/{file}", None, file="nothing.js")
     assert set(answered) == OPERATIONS.keys()

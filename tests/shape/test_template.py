@@ -32,6 +32,8 @@ RESOURCES = TEMPLATE["Resources"]
 FUNCTIONS = {name: r["Properties"] for name, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"}
 API = RESOURCES["Api"]["Properties"]
 TABLE = RESOURCES["Table"]["Properties"]
+# Functions that serve their own files alone.
+STATIC = {"ServePageFunction", "ServeDocsFunction"}
 
 DEFAULTS = {
     "ProviderOrder": "telefon_ip,smsc,ucaller",
@@ -145,11 +147,12 @@ def test_function_logs_into_a_group_that_forgets(name: str) -> None:
     assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_the_page_may_do_nothing() -> None:
-    assert "Policies" not in FUNCTIONS["ServePageFunction"]
+@pytest.mark.parametrize("name", STATIC)
+def test_what_serves_files_may_do_nothing(name: str) -> None:
+    assert "Policies" not in FUNCTIONS[name]
 
 
-@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"ServePageFunction"}))
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - STATIC))
 def test_function_may_do_named_things_to_named_things(name: str) -> None:
     assert statements(FUNCTIONS[name])
     for statement in statements(FUNCTIONS[name]):
@@ -190,14 +193,14 @@ def test_access_logs_hold_no_path() -> None:
     assert not {"$context.path", "$context.customDomain.basePathMatched"} & set(log_format.values())
 
 
-def test_only_webhooks_the_page_and_preflights_are_open() -> None:
+def test_only_webhooks_the_page_the_documents_and_preflights_are_open() -> None:
     assert API["Auth"]["DefaultAuthorizer"] == "Bearer"
     assert API["Auth"]["Authorizers"]["Bearer"]["Identity"] == {"Header": "Authorization", "ReauthorizeEvery": 60}
     for function in FUNCTIONS.values():
         for event in function.get("Events", {}).values():
             route = event["Properties"]
             is_open = route.get("Auth", {}).get("Authorizer") == "NONE"
-            open_path = route["Path"].startswith(("/webhooks/", "/page"))
+            open_path = route["Path"].startswith(("/webhooks/", "/page")) or route["Path"] in ("/openapi.json", "/docs")
             assert is_open is (open_path or route["Method"] == "options"), route
 
 
@@ -274,8 +277,8 @@ def test_a_fault_of_configuration_in_any_function_raises_the_alarm() -> None:
     alarm = RESOURCES["ConfigurationFaultsAlarm"]["Properties"]
     filters = [r["Properties"] for r in RESOURCES.values() if r["Type"] == "AWS::Logs::MetricFilter"]
     watched = {metric_filter["LogGroupName"]["Ref"] for metric_filter in filters}
-    # The page's function has no settings that could be at fault.
-    names = FUNCTIONS.keys() - {"ServePageFunction"}
+    # Those have no settings that could be at fault.
+    names = FUNCTIONS.keys() - STATIC
     assert watched == {FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"] for name in names}
     for metric_filter in filters:
         (transformation,) = metric_filter["MetricTransformations"]

@@ -1,0 +1,276 @@
+"""`make docs`: docs/openapi.yaml as JSON, and as a page to read, into functions/serve_docs."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader
+from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+SOURCE = ROOT / "docs/openapi.yaml"
+TARGET = ROOT / "functions/serve_docs"
+# The function puts the address in that a request came to.
+BASE_URL = "{BASE_URL}"
+METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
+CREDENTIALS = {"apiKey": "API_KEY", "clientToken": "CLIENT_TOKEN"}
+RANGES = (
+    ("minLength", "maxLength", " characters"),
+    ("minItems", "maxItems", " items"),
+    ("minProperties", "maxProperties", " members"),
+    ("minimum", "maximum", ""),
+)
+JSON_TOKEN = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")(?P<colon>:)?|(?P<word>\btrue\b|\bfalse\b|\bnull\b|-?\b\d+\b)')
+MARKDOWN = MarkdownIt("commonmark", {"html": False})
+
+
+class Reference:
+    """What the template asks of an OpenAPI document."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+
+    def follow(self, value: Any) -> Any:
+        """What a `$ref` names, with what stands beside the `$ref`; anything else as it is."""
+        while isinstance(value, dict) and "$ref" in value:
+            target: Any = self.document
+            for part in value["$ref"].removeprefix("#/").split("/"):
+                target = target[part]
+            value = {**target, **{name: member for name, member in value.items() if name != "$ref"}}
+        return value
+
+    # Operations
+
+    def tags(self) -> list[dict[str, Any]]:
+        """The document's tags, each with its operations."""
+        operations = list(self.operations())
+        tags = [
+            {**tag, "operations": [each for each in operations if tag["name"] in each["tags"]]}
+            for tag in self.document["tags"]
+        ]
+        return [tag for tag in tags if tag["operations"]]
+
+    def operations(self) -> Iterator[dict[str, Any]]:
+        """Every operation, with the members that its path shares, and what a reader wants to know of it."""
+        for kind in ("paths", "webhooks"):
+            for path, item in self.document[kind].items():
+                for method in [method for method in METHODS if method in item]:
+                    operation = {"security": self.document["security"], **item[method]}
+                    parameters = [
+                        self.follow(each) for each in (*item.get("parameters", []), *operation.get("parameters", []))
+                    ]
+                    responses = {status: self.follow(each) for status, each in operation["responses"].items()}
+                    yield {
+                        **operation,
+                        "kind": kind,
+                        "path": path,
+                        "method": method,
+                        "parameters": parameters,
+                        "responses": responses,
+                        "codes": {status: self.codes(response) for status, response in responses.items()},
+                        "requests": self.requests(path, method, parameters, operation) if kind == "paths" else [],
+                        "answers": self.answers(responses),
+                    }
+
+    def requests(
+        self, path: str, method: str, parameters: list[dict[str, Any]], operation: dict[str, Any]
+    ) -> list[tuple[str, str]]:
+        """A curl command for each example of a body, or one without."""
+        query = []
+        for parameter in parameters:
+            value = sample(self.follow(parameter["schema"]), parameter)
+            if parameter["in"] == "path":
+                path = path.replace(f"{{{parameter['name']}}}", value)
+            elif parameter["in"] == "query" and parameter.get("required"):
+                query.append(f"{parameter['name']}={value}")
+        url = BASE_URL + path + ("?" + "&".join(query) if query else "")
+        command = [
+            "curl -sS "
+            + ("" if method in ("get", "post") else f"-X {method.upper()} ")
+            + (f"'{url}'" if query else url)
+        ]
+        if operation["security"]:
+            command.append(f'-H "Authorization: Bearer ${CREDENTIALS[next(iter(operation["security"][0]))]}"')
+        contents = operation.get("requestBody", {}).get("content", {})
+        examples = contents.get("application/json", {}).get("examples", {})
+        if not examples:
+            return [("", join([*command, "-d ''"] if method == "post" else command))]
+        command.append('-H "Content-Type: application/json"')
+        return [
+            (
+                heading(name, example),
+                join([*command, f"-d {shlex.quote(json.dumps(example['value'], ensure_ascii=False))}"]),
+            )
+            for name, example in ((name, self.follow(example)) for name, example in examples.items())
+        ]
+
+    def answers(self, responses: dict[str, Any]) -> list[tuple[str, str, Any]]:
+        """(status, name, value) for each example of a success."""
+        return [
+            (status, heading(name, self.follow(example)), self.follow(example)["value"])
+            for status, response in responses.items()
+            if status.startswith("2")
+            for content in response.get("content", {}).values()
+            for name, example in content.get("examples", {}).items()
+        ]
+
+    def credentials(self, operation: dict[str, Any]) -> list[tuple[str, list[str]]]:
+        return [pair for requirement in operation["security"] for pair in requirement.items()]
+
+    # Errors
+
+    def problems(self, response: Any) -> Iterator[dict[str, Any]]:
+        """The examples of problems in a response."""
+        content = response.get("content", {}).get("application/problem+json", {})
+        for example in map(self.follow, content.get("examples", {}).values()):
+            yield example["value"]
+
+    def codes(self, response: Any) -> list[str]:
+        return list(dict.fromkeys(problem["code"] for problem in self.problems(response)))
+
+    def errors(self) -> list[dict[str, Any]]:
+        """Each code in the order of its status: its statuses, its examples, and the operations that answer it."""
+        found: dict[str, dict[str, Any]] = {}
+        for operation in self.operations():
+            for status, response in operation["responses"].items():
+                for problem in self.problems(response):
+                    error = found.setdefault(problem["code"], {"statuses": {}, "examples": {}, "operations": {}})
+                    error["statuses"][status] = True
+                    error["examples"][problem["detail"]] = problem
+                    error["operations"][operation["operationId"]] = operation
+        errors = [{"code": code, **error} for code, error in found.items()]
+        return sorted(errors, key=lambda error: min(error["statuses"]))
+
+    # Schemas
+
+    def type(self, schema: dict[str, Any]) -> Markup:
+        """The type of a schema in a few words, with links to the schemas that it names."""
+        if "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            return Markup('<a href="#schema-{0}">{0}</a>').format(name)
+        for word, kind in ((" or ", "oneOf"), (" and ", "allOf")):
+            if kind in schema:
+                return Markup(word).join(map(self.type, schema[kind]))
+        if "const" in schema:
+            return Markup("<code>{}</code>").format(json.dumps(schema["const"]))
+        if schema.get("type") == "array":
+            return Markup("array of {}").format(self.type(schema["items"]))
+        if isinstance(schema.get("additionalProperties"), dict):
+            return Markup("object of {}").format(self.type(schema["additionalProperties"]))
+        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        return escape(" or ".join(types))
+
+    @staticmethod
+    def bounds(schema: dict[str, Any]) -> list[Markup]:
+        """What else a value must be, in words."""
+        formats = [each["format"] for each in (schema, *schema.get("anyOf", [])) if "format" in each]
+        said = [Markup(" or ").join(map(code, formats))] if formats else []
+        if "pattern" in schema:
+            said.append(Markup("matches {}").format(code(schema["pattern"])))
+        said += [escape(words) for each in RANGES if (words := in_range(schema, *each))]
+        if "propertyNames" in schema:
+            said.append(escape("names of " + in_range(schema["propertyNames"], *RANGES[0])))
+        for name, others in schema.get("dependentRequired", {}).items():
+            said.append(Markup("{} only with {}").format(code(name), Markup(", ").join(map(code, others))))
+        if "default" in schema:
+            said.append(Markup("default {}").format(code(schema["default"])))
+        return said
+
+    @staticmethod
+    def members(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any], bool]]:
+        """(name, schema, whether required) for each member of an object, those of `allOf` included."""
+        parts = [schema, *schema.get("allOf", [])]
+        return [
+            (name, member, name in part.get("required", []))
+            for part in parts
+            for name, member in part.get("properties", {}).items()
+        ]
+
+
+def sample(schema: dict[str, Any], parameter: dict[str, Any]) -> str:
+    """A value for a parameter, made up where the document has none."""
+    examples = [parameter.get("example"), *schema.get("examples", []), *schema.get("enum", [])]
+    return next((str(example) for example in examples if example is not None), f"${parameter['name'].upper()}")
+
+
+def in_range(schema: dict[str, Any], low: str, high: str, unit: str) -> str:
+    """`1 to 64 characters`, `at most 10 members`: what the members `low` and `high` of a schema say, empty without them."""
+    ends = [schema[name] for name in (low, high) if name in schema]
+    if len(ends) == 2:
+        return f"{ends[0]} to {ends[1]}{unit}"
+    return (
+        f"at {'least' if low in schema else 'most'} {ends[0]}{unit.rstrip('s') if ends[0] == 1 else unit}"
+        if ends
+        else ""
+    )
+
+
+def join(parts: list[str]) -> str:
+    return " \\\n  ".join(parts)
+
+
+def heading(name: str, example: dict[str, Any]) -> str:
+    return str(example.get("summary") or name.replace("_", " "))
+
+
+def code(value: object) -> Markup:
+    return Markup("<code>{}</code>").format(value if isinstance(value, str) and value else json.dumps(value))
+
+
+def breakable(name: str) -> Markup:
+    """A name that may be broken at its underscores and slashes."""
+    return Markup(re.sub(r"(?<=[_/])(?=\w)", "<wbr>", str(escape(name))))
+
+
+def words(name: str) -> str:
+    """`apiKey` as `API key`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace("api", "API")
+
+
+def markdown(text: str) -> Markup:
+    return Markup(MARKDOWN.render(text))
+
+
+def inline(text: str) -> Markup:
+    """Markdown within a line."""
+    return Markup(MARKDOWN.renderInline(text))
+
+
+def highlighted(value: Any) -> Markup:
+    """JSON in lines; names are <b>, texts <i>, and other values <u>."""
+    text, parts, end = json.dumps(value, indent=2, ensure_ascii=False), [], 0
+    for token in JSON_TOKEN.finditer(text):
+        tag = "u" if token["word"] else "b" if token["colon"] else "i"
+        parts.append(escape(text[end : token.start()]))
+        parts.append(Markup("<{0}>{1}</{0}>{2}").format(tag, token["text"] or token["word"], token["colon"] or ""))
+        end = token.end()
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def rendered() -> dict[str, str]:
+    """The text of each file that is made, by its name."""
+    document = yaml.safe_load(SOURCE.read_text())
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "breakable": breakable,
+        "markdown": markdown,
+        "inline": inline,
+        "highlighted": highlighted,
+        "words": words,
+    }
+    page = environment.get_template("page.html").render(
+        document=document, reference=Reference(document), style=Markup((HERE / "style.css").read_text())
+    )
+    return {"openapi.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n", "docs.html": page + "\n"}
+
+
+if __name__ == "__main__":
+    for name, text in rendered().items():
+        (TARGET / name).write_text(text)
+        print(f"{(TARGET / name).relative_to(ROOT)}: {len(text.encode()) // 1024} KB")
