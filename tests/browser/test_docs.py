@@ -48,8 +48,7 @@ def test_a_link_to_a_schema_opens_it(window: Page, stack: dict[str, str]) -> Non
 
 def test_paper_shows_what_is_closed_on_screen(window: Page, stack: dict[str, str]) -> None:
     visit(window, stack)
-    height = "document.querySelector('#schema-Problem').getBoundingClientRect().height"
-    assert window.evaluate(height) == 0
+    expect(window.locator("#schema-Problem")).to_be_hidden()
     window.emulate_media(media="print")
-    assert window.evaluate(height) > 100
+    expect(window.locator("#schema-Problem")).to_be_visible()
     expect(window.locator("nav")).to_be_hidden()

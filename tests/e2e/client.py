@@ -140,7 +140,7 @@ class Api:
             headers=sent,
             timeout=patience,
         )
-        is_json = "json" in response.headers.get("Content-Type", "")
+        is_json = response.content and "json" in response.headers.get("Content-Type", "")
         return Answer(response.status_code, response.headers, response.json() if is_json else response.text)
 
     def start(

@@ -18,6 +18,7 @@ SOURCE = ROOT / "docs/openapi.yaml"
 TARGET = ROOT / "functions/serve_docs"
 # The function puts the address in that a request came to.
 BASE_URL = "{BASE_URL}"
+FORM = "application/x-www-form-urlencoded"
 METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
 CREDENTIALS = {"apiKey": "API_KEY", "clientToken": "CLIENT_TOKEN"}
 RANGES = (
@@ -90,24 +91,25 @@ class Reference:
             elif parameter["in"] == "query" and parameter.get("required"):
                 query.append(f"{parameter['name']}={value}")
         url = BASE_URL + path + ("?" + "&".join(query) if query else "")
-        command = [
-            "curl -sS "
-            + ("" if method in ("get", "post") else f"-X {method.upper()} ")
-            + (f"'{url}'" if query else url)
-        ]
+        verb = "" if method in ("get", "post") else f"-X {method.upper()} "
+        command = [f'curl -sS {verb}"{url}"' if query else f"curl -sS {verb}{url}"]
         if operation["security"]:
             command.append(f'-H "Authorization: Bearer ${CREDENTIALS[next(iter(operation["security"][0]))]}"')
         contents = operation.get("requestBody", {}).get("content", {})
+        if FORM in contents:
+            fields = self.follow(contents[FORM]["schema"])["properties"].items()
+            form = "&".join(f"{name}={field['examples'][0]}" for name, field in fields)
+            command.append(f"-d {shlex.quote(form)}")
         examples = contents.get("application/json", {}).get("examples", {})
         if not examples:
-            return [("", join([*command, "-d ''"] if method == "post" else command))]
+            return [("", join(command))]
         command.append('-H "Content-Type: application/json"')
         return [
             (
                 heading(name, example),
                 join([*command, f"-d {shlex.quote(json.dumps(example['value'], ensure_ascii=False))}"]),
             )
-            for name, example in ((name, self.follow(example)) for name, example in examples.items())
+            for name, example in examples.items()
         ]
 
     def answers(self, responses: dict[str, Any]) -> list[tuple[str, str, Any]]:
@@ -200,7 +202,7 @@ def sample(schema: dict[str, Any], parameter: dict[str, Any]) -> str:
 
 
 def in_range(schema: dict[str, Any], low: str, high: str, unit: str) -> str:
-    """`1 to 64 characters`, `at most 10 members`: what the members `low` and `high` of a schema say, empty without them."""
+    """What a schema's members `low` and `high` say: `1 to 64 characters`, `at most 10 members`, or nothing."""
     ends = [schema[name] for name in (low, high) if name in schema]
     if len(ends) == 2:
         return f"{ends[0]} to {ends[1]}{unit}"
