@@ -27,6 +27,7 @@ from local.processes import HOST, Command, LocalStackError, run, running
 PYTHON = ROOT / ".venv-aws" / "bin" / "python"
 STACK_NAME = "callverify"
 STAGE = "v1"
+ALIAS = "live"
 # The embedded AWS gives a REST API the id that this tag holds: its address is known before it is deployed.
 API_ID_TAG = "ms-custom-id"
 API_ID = "ca11ab1e"
@@ -151,7 +152,7 @@ class EmbeddedAws:
         def invoke(function: str) -> None:
             described = self.cloud_formation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=function)
             name = described["StackResourceDetail"]["PhysicalResourceId"]
-            answer = self._lambda.invoke(FunctionName=name, Payload=json.dumps({"Records": []}))
+            answer = self._lambda.invoke(FunctionName=name, Qualifier=ALIAS, Payload=json.dumps({"Records": []}))
             if "FunctionError" in answer:
                 raise LocalStackError(f"{function} does not work: {answer['Payload'].read().decode()[:500]}")
 
