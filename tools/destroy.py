@@ -44,10 +44,15 @@ def destroy(client: Any, stack: str, confirm: Callable[[str], str]) -> bool:
         for resource in page["StackResourceSummaries"]
         if resource.get("PhysicalResourceId") and resource["ResourceStatus"] != "DELETE_COMPLETE"
     }
+    (described,) = client.describe_stacks(StackName=stack)["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
     stays, goes = plan(template, physical_ids)
     print(f"This deletes the stack {stack}: its API stops answering.")
     print("\nGone for good:", *goes, sep="\n  ")
     print("\nStays, with its data, and is yours to delete:", *(stays or ["nothing"]), sep="\n  ")
+    if parameters.get("DeletionProtection") == "true":
+        print("\nThe table is protected. To delete it afterwards, first take that off:")
+        print(f"  aws dynamodb update-table --no-deletion-protection-enabled --table-name {physical_ids.get('Table')}")
     if goes:
         print("\nThe pepper goes: what stays of the table can be neither read by phone nor continued by a new stack.")
     if confirm(f"\nType {stack} to delete it: ").strip() != stack:

@@ -94,7 +94,8 @@ def test_the_configuration_holds_every_parameter_of_the_functions() -> None:
 
 def test_at_once_needs_no_codedeploy(plain: dict[str, Any]) -> None:
     assert not [name for name, resource in plain.items() if "CodeDeploy" in resource["Type"]]
-    assert "CodeDeployServiceRole" not in plain
+    assert RESOURCES["DeploymentRole"]["Condition"] == "IsGradual"
+    assert TEMPLATE["Conditions"]["IsGradual"] == {"Not": [{"Equals": [{"Ref": "DeploymentType"}, "AllAtOnce"]}]}
 
 
 def test_a_gradual_deployment_goes_back_by_the_functions_own_alarm(gradual: dict[str, Any]) -> None:
@@ -113,11 +114,21 @@ def test_a_gradual_deployment_goes_back_by_the_functions_own_alarm(gradual: dict
         assert "CodeDeployLambdaAliasUpdate" in alias["UpdatePolicy"]
 
 
-def test_codedeploy_may_do_what_aws_lets_it_and_no_more(gradual: dict[str, Any]) -> None:
-    role = gradual["CodeDeployServiceRole"]["Properties"]
-    assert "Policies" not in role
-    (policy,) = role["ManagedPolicyArns"]
-    assert policy.endswith(":policy/service-role/AWSCodeDeployRoleForLambda")
+def test_codedeploy_may_move_our_aliases_and_read_our_alarms(gradual: dict[str, Any]) -> None:
+    assert "CodeDeployServiceRole" not in gradual
+    groups = of_type(gradual, "AWS::CodeDeploy::DeploymentGroup").values()
+    assert all(group["Properties"]["ServiceRoleArn"] == {"Fn::GetAtt": ["DeploymentRole", "Arn"]} for group in groups)
+    role = gradual["DeploymentRole"]["Properties"]
+    assert "ManagedPolicyArns" not in role
+    (policy,) = role["Policies"]
+    aliases, alarms = policy["PolicyDocument"]["Statement"]
+    assert aliases["Action"] == ["lambda:GetAlias", "lambda:UpdateAlias"]
+    assert [arn["Fn::GetAtt"] for arn in aliases["Resource"]] == [[name, "Arn"] for name in FUNCTIONS]
+    watched = {
+        alarm["Name"]["Ref"] for group in groups for alarm in group["Properties"]["AlarmConfiguration"]["Alarms"]
+    }
+    assert alarms["Action"] == "cloudwatch:DescribeAlarms"
+    assert {arn["Fn::GetAtt"][0] for arn in alarms["Resource"]} == watched
 
 
 def test_every_way_to_deploy_is_gradual_but_one() -> None:

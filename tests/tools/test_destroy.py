@@ -39,6 +39,13 @@ def stubbed() -> tuple[Any, Stubber]:
         for logical_id, physical_id in IDS.items()
     ]
     stub.add_response("list_stack_resources", {"StackResourceSummaries": summaries})
+    stack = {
+        "StackName": "shop",
+        "StackStatus": "CREATE_COMPLETE",
+        "CreationTime": datetime(2026, 11, 22, tzinfo=UTC),
+        "Parameters": [{"ParameterKey": "DeletionProtection", "ParameterValue": "true"}],
+    }
+    stub.add_response("describe_stacks", {"Stacks": [stack]})
     stub.activate()
     return client, stub
 
@@ -51,6 +58,7 @@ def test_nothing_is_deleted_without_the_name(stubbed: tuple[Any, Stubber], capsy
     gone, stays = said.split("Stays")
     assert "secret shop/pepper" in gone
     assert "table shop-Table-1" in stays
+    assert "--no-deletion-protection-enabled --table-name shop-Table-1" in stays
 
 
 def test_the_name_deletes(stubbed: tuple[Any, Stubber]) -> None:

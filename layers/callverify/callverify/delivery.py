@@ -45,7 +45,11 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-def backoff(receive_count: int, *, base: float, jitter: Callable[[float, float], float] = random.uniform) -> int:
+# The operating system's: of the module's own, containers that start from one snapshot have the same.
+_JITTER = random.SystemRandom().uniform
+
+
+def backoff(receive_count: int, *, base: float, jitter: Callable[[float, float], float] = _JITTER) -> int:
     """Seconds until the next try after `receive_count` of them: `base` times 3 for each, half of it by chance."""
     longest = min(base * 3 ** (receive_count - 1), LONGEST_BACKOFF_SECONDS)
     return max(1, round(jitter(longest / 2, longest)))

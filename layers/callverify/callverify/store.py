@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 DAY = 24 * 60 * 60
 CONFLICT_RETRIES = 40
+# The operating system's: of the module's own, containers that start from one snapshot have the same.
+_JITTER = random.SystemRandom().uniform
 EVENTS_AT_ONCE = 25  # two items each, and a transaction takes 100
 
 
@@ -1006,7 +1008,7 @@ class Store:
                 again = any(reason.get("Code") in conflict for reason in reasons)
                 if not again and code not in ("TransactionConflictException", "TransactionInProgressException"):
                     raise
-            self._sleep(random.uniform(0, min(0.4, 0.01 * 2**turn)))  # noqa: S311 (jitter)
+            self._sleep(_JITTER(0, min(0.4, 0.01 * 2**turn)))
         raise TimeoutError("the transaction kept meeting others")
 
 

@@ -1,0 +1,42 @@
+"""What is in memory when a function was imported and has not been called: with SnapStart, that is the snapshot."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+# No setting, no client and no connection: nothing that could grow old in a snapshot, or be shared by what starts from it.
+IMPORT = """
+import socket, sys
+import boto3
+
+def refuse(*_, **__):
+    raise AssertionError("not at import")
+
+boto3.client = boto3.Session.client = socket.socket.connect = refuse
+import callverify.wiring as wiring
+import functions.{name}.app
+assert "requests" not in sys.modules
+for cached in (wiring.service, wiring.access, wiring.keys, wiring.settlement, wiring.publisher, wiring.delivery):
+    assert cached.cache_info().currsize == 0, cached
+"""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_snapshot_holds_imports_alone(name: str) -> None:
+    environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'layers/callverify'}"}
+    command = [sys.executable, "-c", IMPORT.format(name=name)]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_chance_comes_from_the_operating_system() -> None:
+    """The generator of `random` is seeded at import: every container of a snapshot would draw the same."""
+    for path in [*(ROOT / "layers/callverify/callverify").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random":
+                assert node.attr == "SystemRandom", f"{path}:{node.lineno}"
