@@ -94,8 +94,6 @@ def test_the_configuration_holds_every_parameter_of_the_functions() -> None:
 
 def test_at_once_needs_no_codedeploy(plain: dict[str, Any]) -> None:
     assert not [name for name, resource in plain.items() if "CodeDeploy" in resource["Type"]]
-    assert RESOURCES["DeploymentRole"]["Condition"] == "IsGradual"
-    assert TEMPLATE["Conditions"]["IsGradual"] == {"Not": [{"Equals": [{"Ref": "DeploymentType"}, "AllAtOnce"]}]}
 
 
 def test_a_gradual_deployment_goes_back_by_the_functions_own_alarm(gradual: dict[str, Any]) -> None:
