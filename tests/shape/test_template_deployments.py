@@ -8,10 +8,12 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from samcli.yamlhelper import yaml_parse
-from samtranslator.translator.transform import transform
+from samcli.lib.providers.api_provider import ApiProvider  # type: ignore[import-untyped]
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
+from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
-from tests.shape.test_template import FUNCTIONS, PARAMETERS, RESOURCES, ROOT, TEMPLATE
+from tests.shape.test_template import API, FUNCTIONS, PARAMETERS, RESOURCES, ROOT, TEMPLATE
 
 TEXT = (ROOT / "template.yaml").read_text()
 ENVIRONMENT = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
@@ -70,6 +72,15 @@ def test_whatever_calls_a_function_calls_its_alias(plain: dict[str, Any]) -> Non
     uris = re.findall(r"functions/(\$\{\w+\})", str(plain["Api"]["Properties"]["Body"]))
     assert {uri.strip("${}") for uri in uris} <= aliases.keys() | {"__FunctionArn__"}
     assert len(uris) > 10
+    assert API["Auth"]["Authorizers"]["Bearer"]["FunctionArn"] == {"Sub": "${AuthorizeFunction.Arn}:live"}
+
+
+def test_sam_local_finds_the_authorizer() -> None:
+    stacks, _ = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"), parameter_overrides={})
+    with mock.patch.dict(os.environ, AWS_DEFAULT_REGION="eu-central-1"):
+        routes = ApiProvider(stacks, cwd=str(ROOT)).api.routes
+    (route,) = [route for route in routes if route.path == "/verifications"]
+    assert route.authorizer_name == "Bearer"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
-# No setting, no client and no connection: nothing that could grow old in a snapshot, or be shared by what starts from it.
+# No setting, client or connection: nothing that could grow old in a snapshot, or be shared by what starts from it.
 IMPORT = """
 import socket, sys
 import boto3
