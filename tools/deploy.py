@@ -61,7 +61,7 @@ def preflight(session: Any, settings: dict[str, Any]) -> str:
         if not state:
             _check_names(session, stack)
     except NoRegionError:
-        raise Refused("no region is set: AWS_REGION=eu-central-1 make deploy, or `aws configure`") from None
+        raise Refused("no region is set: AWS_DEFAULT_REGION=eu-central-1 make deploy, or `aws configure`") from None
     except NO_CREDENTIALS as error:
         raise Refused(f"no AWS credentials: set AWS_PROFILE, or `aws configure` ({error})") from None
     except EndpointConnectionError as error:
