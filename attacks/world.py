@@ -33,6 +33,7 @@ from callverify.models import (
     Outcome,
     ProviderName,
     Scope,
+    Unit,
     Verification,
 )
 from callverify.providers import PROVIDERS
@@ -166,8 +167,14 @@ class Counts:
     def __init__(self) -> None:
         self.metrics: Counter[str] = Counter()
 
+    def about(self, verification_id: str) -> None:
+        pass
+
     def count(self, metric: str, **_dimensions: str) -> None:
         self.metrics[metric] += 1
+
+    def measure(self, metric: str, value: float, unit: Unit, **_dimensions: str) -> None:
+        pass
 
     def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None:
         pass

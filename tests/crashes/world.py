@@ -35,6 +35,7 @@ from callverify.models import (
     Scope,
     Status,
     StepKind,
+    Unit,
     Verification,
 )
 from callverify.providers.base import Provider
@@ -61,9 +62,16 @@ type Answer = Reply | Verification | errors.CallverifyError | Crash | int | None
 
 
 class _Silence:
+    def about(self, verification_id: str) -> None: ...
+
     def count(self, metric: str, **dimensions: str) -> None: ...
 
+    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None: ...
+
     def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None: ...
+
+
+def _unheard(message: str, **fields: object) -> None: ...
 
 
 class _Bus:
@@ -175,7 +183,9 @@ class World:
     def publish(self, *, at: Plan | None = None) -> Answer:
         """Take the next batch of the table's stream, which comes again where this dies."""
         batch = self.unpublished[:10]
-        publisher = Publisher(store=self.store, bus=_Bus(), bus_name="bus", enqueue=None, clock=self.clock)
+        publisher = Publisher(
+            store=self.store, bus=_Bus(), bus_name="bus", enqueue=None, clock=self.clock, note=_unheard
+        )
         answer = self.run(lambda: publisher.publish(batch), at)
         if not isinstance(answer, Crash):
             del self.unpublished[: len(batch)]

@@ -13,7 +13,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from callverify import errors
 from callverify.keys import Keys
-from callverify.models import Caller, CallerKind, ProviderName, Scope
+from callverify.models import Caller, CallerKind, ProviderName, Scope, Unit
 from callverify.providers.base import Provider
 from callverify.service import Policy, Reply, Service
 from callverify.store import Store
@@ -45,8 +45,12 @@ class Counts:
 
     counted: list[str] = field(default_factory=list)
 
+    def about(self, verification_id: str) -> None: ...
+
     def count(self, metric: str, **dimensions: str) -> None:  # noqa: ARG002
         self.counted.append(metric)
+
+    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None: ...
 
     def provider_answered(self, *_: object) -> None: ...
 

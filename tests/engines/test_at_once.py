@@ -195,7 +195,7 @@ def test_a_limit_trips_exactly_for_a_crowd(bench: Bench) -> None:
 @pytest.mark.parametrize("known_to_two", [0, 9])
 def test_events_of_four_publishers_are_numbered_without_gap_or_double(bench: Bench, known_to_two: int) -> None:
     """Two may know of the same event, as when a batch of the stream comes again while its first taker is still busy."""
-    events = [Event(f"evt_{n}", "verification.started", Mode.LIVE, json.dumps({"n": n})) for n in range(60)]
+    events = [Event(f"evt_{n}", "verification.started", Mode.LIVE, json.dumps({"n": n}), f"vrf_{n}") for n in range(60)]
     shares = [events[start : start + 15 + known_to_two] for start in range(0, 60, 15)]
 
     def publish(share: list[Event]) -> None:

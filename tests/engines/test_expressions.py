@@ -200,7 +200,7 @@ def in_test_mode(bench: Bench) -> None:
 
 def events(bench: Bench) -> None:
     now = int(bench.clock.now)
-    made = [Event(f"evt_{n}", "verification.started", Mode.LIVE, json.dumps({"n": n})) for n in range(30)]
+    made = [Event(f"evt_{n}", "verification.started", Mode.LIVE, json.dumps({"n": n}), f"vrf_{n}") for n in range(30)]
     bench.store.number_events(Mode.LIVE, made[:20], now)
     bench.store.number_events(Mode.LIVE, made, now)
     found, latest = bench.store.events_after(Mode.LIVE, 5, limit=100, now=now)

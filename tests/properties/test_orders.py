@@ -32,6 +32,7 @@ from callverify.models import (
     Result,
     Scope,
     Status,
+    Unit,
     Verification,
 )
 from callverify.service import Policy, Reply, Service
@@ -85,7 +86,11 @@ class FakeReverse:
 
 
 class Silent:
+    def about(self, verification_id: str) -> None: ...
+
     def count(self, metric: str, **dimensions: str) -> None: ...
+
+    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None: ...
 
     def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None: ...
 

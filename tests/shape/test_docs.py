@@ -141,7 +141,7 @@ def counted_metrics() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
                 first = node.args[0]
-                counts = node.func.attr in ("count", "_count_webhook")
+                counts = node.func.attr in ("count", "measure", "_count_webhook", "_count_end")
                 if counts and isinstance(first, ast.Constant) and isinstance(first.value, str):
                     found.add(first.value)
     return {name for name in found if re.fullmatch(r"[A-Z]\w+", name)}

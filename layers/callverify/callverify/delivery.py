@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from callverify.errors import ConfigurationFault
-from callverify.models import Clock
+from callverify.models import Clock, Note
 
 DELIVERY_SECONDS = 10
 LONGEST_BACKOFF_SECONDS = 4 * 60 * 60
@@ -56,7 +56,10 @@ def backoff(receive_count: int, *, base: float, jitter: Callable[[float, float],
 
 
 class Delivery:
-    """Sends events to one URL. `read_secrets` gives the JSON list of `whsec_…` secrets, the first ones newest."""
+    """Sends events to one URL. `read_secrets` gives the JSON list of `whsec_…` secrets, the first ones newest.
+
+    `about` is told whose event it is before it is sent.
+    """
 
     def __init__(
         self,
@@ -65,18 +68,24 @@ class Delivery:
         read_secrets: Callable[[], str],
         allow_private: bool,
         clock: Clock,
+        about: Callable[[str], None],
+        note: Note,
         resolve: Resolve = resolve,
     ) -> None:
         self._url = url
         self._read_secrets = read_secrets
         self._allow_private = allow_private
         self._clock = clock
+        self._about = about
+        self._note = note
         self._resolve = resolve
 
     def send(self, body: str) -> None:
         """Send one event's JSON. Raises Undelivered for anything but a 2xx within 10 s, and ConfigurationFault."""
         import urllib3
 
+        event = json.loads(body)
+        self._about(event["data"]["id"])
         parts = urlsplit(self._url)
         secure = parts.scheme == "https"
         if not parts.hostname or not (secure or (self._allow_private and parts.scheme == "http")):
@@ -85,7 +94,7 @@ class Delivery:
         # The address that is judged is the one that is connected to: a second look-up could answer otherwise.
         address = self._judged_address(parts.hostname, port)
         timeout = urllib3.Timeout(total=DELIVERY_SECONDS)
-        headers = {"Host": parts.netloc.rpartition("@")[2], **self._headers(body)}
+        headers = {"Host": parts.netloc.rpartition("@")[2], **self._headers(event["id"], body)}
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         pool: Any = (
             urllib3.HTTPSConnectionPool(
@@ -110,6 +119,7 @@ class Delivery:
                 raise Undelivered(type(error).__name__) from None
         if not 200 <= answer.status < 300:
             raise Undelivered(f"HTTP {answer.status}")
+        self._note("event delivered", event_id=event["id"])
 
     def _judged_address(self, host: str, port: int) -> str:
         addresses = self._resolve(host, port)
@@ -119,10 +129,9 @@ class Delivery:
             raise ConfigurationFault("EventWebhookUrl", "its host has an address that is not public")
         return addresses[0]
 
-    def _headers(self, body: str) -> dict[str, str]:
+    def _headers(self, event_id: str, body: str) -> dict[str, str]:
         from standardwebhooks import Webhook
 
-        event_id = json.loads(body)["id"]
         at = datetime.fromtimestamp(int(self._clock()), UTC)
         signatures = [Webhook(secret).sign(event_id, at, body) for secret in self._secrets()]
         return {

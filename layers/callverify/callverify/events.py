@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from callverify.models import Clock, Event, Mode, Status, Verification
+from callverify.models import Clock, Event, Mode, Note, Status, Verification
 from callverify.resource import resource, timestamp
 from callverify.store import Store
 
@@ -35,7 +35,8 @@ def transition(before: Verification | None, after: Verification | None) -> Event
         # As of no time at all: an event tells what was written, not what a clock makes of it.
         "data": resource(after, now=0),
     }
-    return Event(event_id, kind, after.mode, json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Event(event_id, kind, after.mode, text, after.id)
 
 
 class Bus(Protocol):
@@ -51,13 +52,14 @@ class Publisher:
     """
 
     def __init__(
-        self, *, store: Store, bus: Bus, bus_name: str, enqueue: Callable[[str], None] | None, clock: Clock
+        self, *, store: Store, bus: Bus, bus_name: str, enqueue: Callable[[str], None] | None, clock: Clock, note: Note
     ) -> None:
         self._store = store
         self._bus = bus
         self._bus_name = bus_name
         self._enqueue = enqueue
         self._clock = clock
+        self._note = note
 
     def publish(self, changes: Iterable[tuple[Verification | None, Verification | None]]) -> None:
         """Publish the transitions among the changes of records, each given as (before, after)."""
@@ -69,6 +71,8 @@ class Publisher:
         if self._enqueue:
             for event in published:
                 self._enqueue(event.body)
+        for event in published:
+            self._note("event published", verification_id=event.verification_id, event_id=event.id)
 
     def _put(self, events: Sequence[Event]) -> None:
         answer = self._bus.put_events(

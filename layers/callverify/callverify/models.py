@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 Clock = Callable[[], float]
+Note = Callable[..., None]  # of a message and its fields, for the log
+Unit = Literal["Count", "Seconds", "Milliseconds"]
 
 
 class Mode(StrEnum):
@@ -139,6 +142,7 @@ class Event:
     type: str
     mode: Mode
     body: str
+    verification_id: str
 
 
 @dataclass(frozen=True, slots=True)

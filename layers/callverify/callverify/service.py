@@ -37,6 +37,7 @@ from callverify.models import (
     Status,
     Step,
     StepKind,
+    Unit,
     Verification,
 )
 from callverify.phone import parse_phone
@@ -114,7 +115,11 @@ class Policy:
 class Observer(Protocol):
     """Where the service tells what happens. Nothing that it is told holds a number, a code or a credential."""
 
+    def about(self, verification_id: str) -> None: ...
+
     def count(self, metric: str, **dimensions: str) -> None: ...
+
+    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None: ...
 
     def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None: ...
 
@@ -169,7 +174,11 @@ class Service:
         request = inputs.parse_start(body, methods=METHODS, return_origins=self._policy.return_origins)
         if caller.mode is Mode.TEST:
             return self._start_test(caller, request, idempotency, base_url)
-        phone = self._parse_phone(request.phone)
+        try:
+            phone = self._parse_phone(request.phone)
+        except (errors.InvalidPhone, errors.CountryNotAllowed) as refused:
+            self._observer.count("NumbersRefused", cause=refused.code)
+            raise
         if phone.e164 in TEST_NUMBERS:
             raise errors.InvalidPhone("This is a test number. Use it with a key of mode `test`.")
         if request.end_user_ip is None:
@@ -200,6 +209,7 @@ class Service:
                     retry_after=max(1, busy.until - self.now()),
                 )
             else:
+                self._observer.about(verification.id)
                 verification = self._ask(verification, phone, [provider, *choices.left], base_url)
                 return self._started(verification, base_url)
         raise refusal or errors.InternalError("No provider was judged.")
@@ -340,10 +350,14 @@ class Service:
 
     def _judge_provider(self, provider: Provider, outcome: Outcome) -> None:
         """Keep count of a provider's failures in a row. A refusal of the number is none: its caller caused it."""
-        if outcome.result in (Result.UNAVAILABLE, Result.UNKNOWN):
+        failed = outcome.result in (Result.UNAVAILABLE, Result.UNKNOWN)
+        # Zeros too: the average is the share of starts that fail.
+        self._observer.measure("ProviderFailures", failed, "Count", provider=provider.name)
+        if failed:
             self._failing.add(provider.name)
-            self._observer.count("ProviderFailures", provider=provider.name)
-            self._store.count_failure(provider.name, rest=PROVIDER_REST_SECONDS, now=self.now())
+            in_a_row = self._store.count_failure(provider.name, rest=PROVIDER_REST_SECONDS, now=self.now())
+            if in_a_row >= Breaker(provider.name).failures:
+                self._observer.count("BreakerOpened", provider=provider.name)
         elif outcome.result is Result.STARTED and provider.name in self._failing:
             # Only who has seen it fail looks: a start that goes well should cost no further write.
             self._failing.discard(provider.name)
@@ -367,13 +381,24 @@ class Service:
             webhook_url=self._webhook_url(provider, verification.id, base_url),
         )
         tries = 2 if provider.resends_safely else 1
-        outcome = provider.start(order, deadline.within(deadline.remaining() / (others + tries)))
+        outcome = self._timed(
+            provider, "start", lambda: provider.start(order, deadline.within(deadline.remaining() / (others + tries)))
+        )
         if outcome.result is Result.UNKNOWN and provider.resends_safely:
-            again = provider.start(order, deadline.within(deadline.remaining() / (others + 1)))
+            again = self._timed(
+                provider, "start", lambda: provider.start(order, deadline.within(deadline.remaining() / (others + 1)))
+            )
             # Anything but a success would speak of the second sending alone: the first may be ringing.
             if again.result is Result.STARTED:
                 return again
         return outcome
+
+    def _timed[T](self, provider: Provider, action: str, ask: Callable[[], T]) -> T:
+        began = self._clock()
+        answer = ask()
+        took = round((self._clock() - began) * 1000)
+        self._observer.measure("VendorLatency", took, "Milliseconds", provider=provider.name, action=action)
+        return answer
 
     def _webhook_url(self, provider: Provider, verification_id: str, base_url: str) -> str:
         base = self._policy.public_base_url or base_url
@@ -384,6 +409,8 @@ class Service:
         started = outcome.result is Result.STARTED
         if started:
             self._observer.count("Started", provider=provider.name, method=provider.method)
+        if provider.method is Method.FLASH_CALL:
+            self._observer.count("PaidCalls", provider=provider.name)
         try:
             return self._store.record_started(
                 verification,
@@ -439,7 +466,6 @@ class Service:
             return changed, [provider, *choices.left]
         rejected = outcome.result is Result.REJECTED
         error = _provider_error("provider_rejected" if rejected else "provider_unavailable", verification.id)
-        self._observer.count("Failed", provider=verification.provider, method=verification.method)
         try:
             self._store.end(
                 verification,
@@ -452,6 +478,7 @@ class Service:
             )
         except NotLive:
             return self._fresh(verification), ()
+        self._observer.count("Failed", provider=verification.provider, method=verification.method)
         raise error
 
     # Idempotency
@@ -492,6 +519,7 @@ class Service:
         verification = self._store.get(known.verification_id, now)
         if verification is None:
             raise errors.NotFound("The verification of this Idempotency-Key is no longer kept.")
+        self._observer.about(verification.id)
         step = verification.steps[known.step - 1]
         if not step.done and step is verification.step and verification.is_live(now):
             wait = step.claimed_at + TAKE_OVER_AFTER_SECONDS - now
@@ -562,14 +590,17 @@ class Service:
         """Ask the provider by the id of our own start reply, and believe it only as far as it can be believed."""
         if verification.call_id is None:
             return verification
-        report = provider.check(verification.call_id, Deadline.after(READ_BACK_SECONDS))
+        call_id = verification.call_id
+        report = self._timed(provider, "check", lambda: provider.check(call_id, Deadline.after(READ_BACK_SECONDS)))
+        if report.verdict is CallVerdict.UNREADABLE:
+            self._observer.count("VendorErrors", provider=provider.name, cause=Cause.UNREADABLE_ANSWER)
         if not self._proves(report, verification):
             return verification
         try:
             verified = self._store.verify(verification, evidence=Evidence.PROVIDER_READ_BACK, now=self.now())
         except NotLive:
             return self._fresh(verification)
-        self._count_verified(verified)
+        self._count_end("Verified", verified)
         return verified
 
     def _proves(self, report: CallReport, verification: Verification) -> bool:
@@ -636,7 +667,7 @@ class Service:
             if fresh.evidence is not Evidence.CODE_MATCHED:
                 raise self._not_pending(fresh) from None
             return fresh
-        self._count_verified(verified)
+        self._count_end("Verified", verified)
         return verified
 
     def _exhaust(self, verification: Verification) -> Verification:
@@ -644,7 +675,7 @@ class Service:
             ended = self._store.end(verification, Status.FAILED, EndReason.ATTEMPTS_EXHAUSTED, now=self.now())
         except NotLive:
             return self._fresh(verification)
-        self._observer.count("Failed", provider=verification.provider, method=verification.method)
+        self._count_end("Failed", ended)
         return ended
 
     def _browser_limits(self, caller: Caller, verification: Verification) -> list[Limit]:
@@ -724,7 +755,9 @@ class Service:
             limits=self._limits(verification, verification.method, address),
             idempotency=idempotency,
         )
-        outcome = provider.repeat(verification.call_id or "", Deadline.after(VENDOR_SECONDS))
+        outcome = self._timed(
+            provider, "repeat", lambda: provider.repeat(verification.call_id or "", Deadline.after(VENDOR_SECONDS))
+        )
         self._observer.provider_answered(verification, "repeat", outcome)
         error = _repeat_error(verification, outcome)
         remaining = begun.repeats_remaining
@@ -743,6 +776,8 @@ class Service:
     def _record_repeat(
         self, verification: Verification, *, error: str | None, repeats_remaining: int, call_id: str | None = None
     ) -> Verification:
+        if error is None and verification.mode is Mode.LIVE:
+            self._observer.count("PaidCalls", provider=verification.provider)
         try:
             return self._store.record_repeat(
                 verification,
@@ -801,6 +836,7 @@ class Service:
             except LimitReached as reached:
                 refusal = reached
                 break
+            self._observer.measure("Conversion", 0, "Count", provider=verification.provider)
             return self._ask(begun, phone, [provider, *choices.left], base_url)
         if refusal:
             raise refusal
@@ -827,7 +863,7 @@ class Service:
             except NotLive:
                 verification = self._fresh(verification)
                 continue
-            self._observer.count("Canceled", provider=verification.provider, method=verification.method)
+            self._count_end("Canceled", canceled)
             return canceled
 
     # Reports of providers
@@ -840,7 +876,13 @@ class Service:
         provider = self._providers().get(name)
         if provider is None:
             raise errors.NotFound("No such webhook.")
-        report = provider.open_webhook(webhook)
+        if webhook.verification_id and _ID.fullmatch(webhook.verification_id):
+            self._observer.about(webhook.verification_id)
+        try:
+            report = provider.open_webhook(webhook)
+        except (errors.NotFound, errors.Forbidden) as refused:
+            self._count_forged(provider, "token" if isinstance(refused, errors.NotFound) else "signature")
+            raise
         if report is None:
             self._observer.count("OtherWebhooks", provider=name, method=provider.method)
         elif report.evidence is None:
@@ -869,8 +911,9 @@ class Service:
         verification = self._store.get(verification_id, now) if verification_id else None
         if verification is None or not verification.is_live(now) or verification.provider is not provider.name:
             return self._count_webhook("LateWebhooks", provider)
+        self._observer.about(verification.id)
         if report.occurred_at is None or not verification.attempt.at <= report.occurred_at <= verification.expires_at:
-            self._count_webhook("ForgedWebhooks", provider)
+            self._count_forged(provider, "time")
             raise errors.Forbidden("The call's time lies outside the verification's window.")
         if report.evidence is None or report.verdict is not CallVerdict.CONFIRMED:
             return None
@@ -880,10 +923,13 @@ class Service:
             )
         except (NotLive, AlreadyUsed):
             return self._count_webhook("DuplicateWebhooks", provider)
-        return self._count_verified(verified)
+        return self._count_end("Verified", verified)
 
     def _count_webhook(self, metric: str, provider: Provider) -> None:
         self._observer.count(metric, provider=provider.name, method=provider.method)
+
+    def _count_forged(self, provider: Provider, cause: str) -> None:
+        self._observer.count("ForgedWebhooks", provider=provider.name, cause=cause)
 
     # The end of the window
 
@@ -893,6 +939,7 @@ class Service:
         Returns the seconds until this has to be called again, or None when nothing is left to do. Safe to call twice,
         early, late, and for an attempt that is no longer the current one.
         """
+        self._observer.about(verification_id)
         now = self.now()
         verification = self._store.get(verification_id, now)
         if verification is None or verification.status is not Status.PENDING or verification.attempt.number != attempt:
@@ -904,10 +951,10 @@ class Service:
                 return None
             return max(1, verification.expires_at - self.now())
         try:
-            self._store.end(verification, Status.EXPIRED, EndReason.WINDOW_ELAPSED, now=now)
+            expired = self._store.end(verification, Status.EXPIRED, EndReason.WINDOW_ELAPSED, now=now)
         except NotLive:
             return None
-        self._observer.count("Expired", provider=verification.provider, method=verification.method)
+        self._count_end("Expired", expired)
         return None
 
     def _ask_once_more(self, verification: Verification, now: int) -> Verification:
@@ -974,6 +1021,7 @@ class Service:
             self._store.begin(verification, idempotency=record, takes_lock=False)
         except KeyTaken:
             return self._replay_now(idempotency, None, base_url)
+        self._observer.about(verification.id)
         if error:
             raise error
         return self._started(verification, base_url)
@@ -1042,6 +1090,7 @@ class Service:
         verification = self._store.get(verification_id, self.now()) if _ID.fullmatch(verification_id) else None
         if verification is None or (caller.kind is CallerKind.API_KEY and verification.mode is not caller.mode):
             raise errors.NotFound("No such verification.")
+        self._observer.about(verification.id)
         return verification
 
     def _require_pending(self, verification: Verification) -> None:
@@ -1072,8 +1121,18 @@ class Service:
         fragment = urlencode({name: value for name, value in told.items() if value}, safe=",")
         return Reply(verification, token, f"{self._policy.public_base_url or base_url}/page#{fragment}")
 
-    def _count_verified(self, verification: Verification) -> None:
-        self._observer.count("Verified", provider=verification.provider, method=verification.method)
+    def _count_end(self, metric: str, verification: Verification) -> None:
+        """Count how a call that was started ended. Those of test mode are nobody's."""
+        if verification.mode is Mode.TEST:
+            return
+        provider, method = verification.provider, verification.method
+        self._observer.count(metric, provider=provider, method=method)
+        if verification.status is not Status.CANCELED:
+            verified = verification.status is Status.VERIFIED
+            self._observer.measure("Conversion", verified, "Count", provider=provider)
+        if verification.verified_at is not None:
+            took = verification.verified_at - verification.attempt.at
+            self._observer.measure("SecondsToVerify", took, "Seconds", provider=provider, method=method)
 
 
 class _Choices:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from callverify.models import Clock, Status, Verification
+from callverify.models import Clock, Note, Status, Verification
 from callverify.service import LAST_QUESTION_SECONDS, Service
 
 LONGEST_DELAY_SECONDS = 900  # SQS's own maximum, and that of every window
@@ -16,10 +16,11 @@ Send = Callable[[str, int], None]
 class Settlement:
     """`send(message, delay)` puts a message on the queue, to be received after `delay` seconds."""
 
-    def __init__(self, *, service: Callable[[], Service], send: Send, clock: Clock) -> None:
+    def __init__(self, *, service: Callable[[], Service], send: Send, clock: Clock, note: Note) -> None:
         self._service = service
         self._send = send
         self._clock = clock
+        self._note = note
 
     def schedule(self, before: Verification | None, after: Verification | None) -> None:
         """Have a new attempt looked at once more before its window ends. Other changes of a record are passed over."""
@@ -27,8 +28,9 @@ class Settlement:
             return
         if before is not None and before.attempt.number == after.attempt.number:
             return
-        message = json.dumps({"verification_id": after.id, "attempt": after.attempt.number})
-        self._later(message, after.expires_at - LAST_QUESTION_SECONDS - int(self._clock()))
+        subject = {"verification_id": after.id, "attempt": after.attempt.number}
+        self._later(json.dumps(subject), after.expires_at - LAST_QUESTION_SECONDS - int(self._clock()))
+        self._note("settlement scheduled", **subject)
 
     def settle(self, message: str) -> None:
         """Act on a message, and put it back for when it has to be acted on again."""
@@ -36,6 +38,7 @@ class Settlement:
         again = self._service().settle(subject["verification_id"], subject["attempt"])
         if again is not None:
             self._later(message, again)
+        self._note("settlement done" if again is None else "settlement put off", **subject)
 
     def _later(self, message: str, delay: int) -> None:
         self._send(message, min(max(0, delay), LONGEST_DELAY_SECONDS))

@@ -864,8 +864,8 @@ class Store:
 
     # Providers that fail
 
-    def count_failure(self, provider: ProviderName, *, rest: int, now: int) -> None:
-        """Count one more failure in a row; the provider rests `rest` seconds from the latest."""
+    def count_failure(self, provider: ProviderName, *, rest: int, now: int) -> int:
+        """Count one more failure in a row, and say which it is; the provider rests `rest` seconds from the latest."""
         for n, condition in (("n + :one", "rests_until > :long_ago"), (":one", "NOT rests_until > :long_ago")):
             write: Any = {
                 "Key": serialized({"pk": f"breaker#{provider}"}),
@@ -877,10 +877,11 @@ class Store:
                 ),
             }
             try:
-                self._client.update_item(TableName=self._table, **write)
+                answer = self._client.update_item(TableName=self._table, ReturnValues="UPDATED_NEW", **write)
             except self._client.exceptions.ConditionalCheckFailedException:
                 continue
-            return
+            return int(deserialized(answer["Attributes"])["n"])
+        return 1
 
     def forget_failures(self, provider: ProviderName) -> None:
         self._client.delete_item(TableName=self._table, Key=serialized({"pk": f"breaker#{provider}"}))

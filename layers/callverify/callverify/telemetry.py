@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from callverify.delivery import Undelivered
 from callverify.errors import ConfigurationFault
-from callverify.models import Outcome, Result, Verification
+from callverify.models import Outcome, Result, Unit, Verification
 
 logger = Logger()
 
@@ -20,14 +20,36 @@ for _library in ("aws_lambda_powertools", "boto3", "botocore", "requests", "urll
     logging.getLogger(_library).setLevel(logging.WARNING)
 
 
+# What a metric's line has beside its dimensions, so that it is found with the log lines of the same verification.
+PROPERTIES = ("service", "request_id", "verification_id")
+
+
 class Telemetry:
-    """Counts to CloudWatch through the log (EMF), and log lines under the request's id."""
+    """Counts to CloudWatch through the log (EMF), and log lines under the ids of request and verification."""
+
+    def about(self, verification_id: str) -> None:
+        """Have all lines from now on, until the next request or message, name this verification."""
+        logger.append_keys(verification_id=verification_id)
+
+    def note(self, message: str, **fields: str | int) -> None:
+        """Log a step that went well."""
+        logger.info(message, extra=fields)
 
     def count(self, metric: str, **dimensions: str) -> None:
-        """Count one `metric`. Dimensions are few and fixed: provider, method, limit."""
-        with single_metric(name=metric, unit=MetricUnit.Count, value=1) as emf:
-            for name, value in dimensions.items():
-                emf.add_dimension(name=name, value=value)
+        """Count one `metric`. Dimensions are few and fixed: provider, method, action, cause, limit."""
+        self.measure(metric, 1, "Count", **dimensions)
+
+    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None:
+        """Give one value of `metric`, for CloudWatch to add up, average or sort."""
+        with single_metric(name=metric, unit=MetricUnit(unit), value=value) as emf:
+            # No dimension of functions: an alarm can't add them up.
+            emf.service = ""
+            for name, text in dimensions.items():
+                emf.add_dimension(name=name, value=text)
+            keys = logger.get_current_keys()
+            for name in PROPERTIES:
+                if keys.get(name):
+                    emf.add_metadata(key=name, value=keys[name])
 
     def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None:
         """Log what a provider answered; a fault of configuration as an error that says what to look at."""
@@ -39,10 +61,12 @@ class Telemetry:
             "cause": str(outcome.cause) if outcome.cause else None,
             "vendor_words": outcome.vendor_words,
         }
+        if outcome.cause:
+            self.count("VendorErrors", provider=verification.provider, cause=outcome.cause)
         if outcome.is_configuration_fault:
             setting = f"provider-credentials: {verification.provider}"
             logger.error("configuration fault: the provider refuses our account", extra=fields | {"setting": setting})
-            self.count("ConfigurationFaults", provider=verification.provider)
+            self.count("ConfigurationFaults")
         elif outcome.result is Result.STARTED:
             logger.info("provider answered", extra=fields)
         else:

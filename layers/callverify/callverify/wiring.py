@@ -74,6 +74,7 @@ def settlement() -> Settlement:
         service=service,
         send=lambda message, delay: _sqs().send_message(QueueUrl=url, MessageBody=message, DelaySeconds=delay),
         clock=time.time,
+        note=telemetry().note,
     )
 
 
@@ -89,6 +90,7 @@ def publisher() -> Publisher:
         if os.environ.get("EVENT_WEBHOOK_URL")
         else None,
         clock=time.time,
+        note=telemetry().note,
     )
 
 
@@ -100,6 +102,8 @@ def delivery() -> Delivery:
         read_secrets=lambda: _secret("EVENT_SIGNING_SECRET"),
         allow_private=os.environ.get("ALLOW_PRIVATE_EVENT_URL", "false").lower() == "true",
         clock=time.time,
+        about=telemetry().about,
+        note=telemetry().note,
     )
 
 
