@@ -56,7 +56,8 @@ class Secrets:
     def found_in(self, log: str) -> list[str]:
         """The secrets that the log holds, however a phone is written."""
         # Ids and times have digits enough to hold any code by chance.
-        digits_of_ours = r'\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bvrf_\w+|"timestamp":"[^"]*"'
+        ids = r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bvrf_\w+"
+        digits_of_ours = rf'{ids}|"timestamp":"[^"]*"|"VendorLatency":\[[^]]*\]'
         words = set(re.findall(r"\w+", re.sub(digits_of_ours, " ", log)))
         run_together = re.sub(r"(?<=\d)[\s().\-]+(?=\d)", "", log)
         return [

@@ -7,7 +7,7 @@ from tests.e2e.client import Api, Operator, Secrets
 
 def test_a_journey_can_be_followed_by_its_id(api: Api, operator: Operator, phone: str) -> None:
     started = api.started(phone, provider="smsc")
-    (line,) = operator.log_lines(started.id)
+    (line,) = operator.log_lines(f'"message":"provider answered","verification_id":"{started.id}"')
     assert (line["service"], line["provider"], line["result"]) == ("start-verification", "smsc", "started")
     assert line["request_id"]
 

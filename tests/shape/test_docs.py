@@ -1,6 +1,5 @@
 """What the documents say of the repository is so: links, paths, commands, parameters, metrics, alarms."""
 
-import ast
 import json
 import re
 import subprocess
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callverify.test_numbers import TEST_NUMBERS
-from tests.shape.test_template import PARAMETERS, RESOURCES
+from tests.shape.test_template import PARAMETERS, RESOURCES, counted_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -132,19 +131,6 @@ def test_defaults_are_those_of_the_template(text: str) -> None:
     said = {cells[0].strip("`"): cells[1].strip("` ") for cells in rows(text)}
     assert said
     assert said == {name: str(PARAMETERS[name]["Default"]) for name in said}
-
-
-def counted_metrics() -> set[str]:
-    """The first argument of every call that counts: `….count("Started")`, `_count_webhook("LateWebhooks")`."""
-    found = set()
-    for path in (ROOT / "layers/callverify/callverify").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                first = node.args[0]
-                counts = node.func.attr in ("count", "measure", "_count_webhook", "_count_end")
-                if counts and isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found.add(first.value)
-    return {name for name in found if re.fullmatch(r"[A-Z]\w+", name)}
 
 
 def test_every_metric_is_explained() -> None:

@@ -1,5 +1,6 @@
 """What template.yaml promises to callers and operators, and what it lets each function do."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from callverify.access import CLIENT_TOKEN_ROUTES
+from callverify.models import ProviderName
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,6 +75,19 @@ MAXIMA = {
 }
 
 
+def counted_metrics() -> set[str]:
+    """The first argument of every call that counts: `….count("Started")`, `_count_webhook("LateWebhooks")`."""
+    found = set()
+    for path in (ROOT / "layers/callverify/callverify").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                first = node.args[0]
+                counts = node.func.attr in ("count", "measure", "_count_webhook", "_count_end")
+                if counts and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    found.add(first.value)
+    return {name for name in found if re.fullmatch(r"[A-Z]\w+", name)}
+
+
 def statements(function: dict[str, Any]) -> list[dict[str, Any]]:
     return [statement for policy in function["Policies"] for statement in policy["Statement"]]
 
@@ -93,7 +108,7 @@ def test_every_parameter_is_described_and_used() -> None:
     text = (ROOT / "template.yaml").read_text()
     for name, parameter in PARAMETERS.items():
         assert parameter.get("Description"), name
-        assert re.search(rf"!Ref {name}\b", text), name
+        assert re.search(rf"!Ref {name}\b|\$\{{{name}\}}", text), name
 
 
 @pytest.mark.parametrize("name", ["UcallerBaseUrl", "TelefonIpBaseUrl", "SmscBaseUrl", "PublicBaseUrl"])
@@ -273,18 +288,33 @@ def test_data_outlives_a_mistake() -> None:
     assert RESOURCES["Table"]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_a_fault_of_configuration_in_any_function_raises_the_alarm() -> None:
-    alarm = RESOURCES["ConfigurationFaultsAlarm"]["Properties"]
-    filters = [r["Properties"] for r in RESOURCES.values() if r["Type"] == "AWS::Logs::MetricFilter"]
-    watched = {metric_filter["LogGroupName"]["Ref"] for metric_filter in filters}
-    # Those have no settings that could be at fault.
-    names = FUNCTIONS.keys() - STATIC
-    assert watched == {FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"] for name in names}
-    for metric_filter in filters:
-        (transformation,) = metric_filter["MetricTransformations"]
-        assert (transformation["MetricNamespace"], transformation["MetricName"]) == (
-            alarm["Namespace"],
-            alarm["MetricName"],
-        )
-    # The name of the metric that the functions count, in the embedded metric format.
-    assert '"ConfigurationFaults"' in (ROOT / "layers/callverify/callverify/telemetry.py").read_text()
+NAMESPACE = "callverify/${AWS::StackName}"
+ALARMS = {name: r["Properties"] for name, r in RESOURCES.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+def test_alarms_watch_what_is_counted() -> None:
+    watched = {alarm["MetricName"] for alarm in ALARMS.values() if alarm["Namespace"] == {"Sub": NAMESPACE}}
+    assert "ConfigurationFaults" in watched
+    assert watched <= counted_metrics()
+
+
+@pytest.mark.parametrize("kind", ["Down", "NoMoney", "Conversion"])
+def test_each_provider_has_its_alarms(kind: str) -> None:
+    watched = [alarm for name, alarm in ALARMS.items() if name.endswith(f"{kind}Alarm")]
+    providers = [d["Value"] for alarm in watched for d in alarm["Dimensions"] if d["Name"] == "provider"]
+    assert sorted(providers) == sorted(ProviderName)
+
+
+def test_the_dashboard_shows_every_metric_and_every_alarm() -> None:
+    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+    shown: set[str] = set()
+    alarms: set[str] = set()
+    for widget in json.loads(body)["widgets"]:
+        alarms |= {arn.removeprefix("${").removesuffix(".Arn}") for arn in widget["properties"].get("alarms", ())}
+        for metric in widget["properties"].get("metrics", ()):
+            if metric[0] == NAMESPACE:
+                shown.add(metric[1])
+            elif isinstance(metric[0], dict):
+                shown |= set(re.findall(r'MetricName="(\w+)"', metric[0]["expression"]))
+    assert shown == counted_metrics()
+    assert alarms == ALARMS.keys()
