@@ -259,8 +259,17 @@ class Api:
 
     def metrics(self) -> Counter[str]:
         """How often each metric was counted."""
-        lines = [json.loads(line) for line in self.logged().splitlines() if line.startswith('{"_aws"')]
-        return Counter(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for line in lines)
+        return Counter(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for line in self._metric_lines())
+
+    def measured(self, metric: str) -> list[tuple[Any, ...]]:
+        """Each value of a metric, oldest first, and after it the values of its dimensions."""
+        lines = [line for line in self._metric_lines() if metric in line]
+        return [
+            (*line[metric], *map(line.get, line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0])) for line in lines
+        ]
+
+    def _metric_lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.logged().splitlines() if line.startswith('{"_aws"')]
 
     # Inside
 

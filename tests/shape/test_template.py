@@ -305,7 +305,7 @@ def test_each_provider_has_its_alarms(kind: str) -> None:
     assert sorted(providers) == sorted(ProviderName)
 
 
-def test_the_dashboard_shows_every_metric_and_every_alarm() -> None:
+def test_the_dashboard_shows_every_metric_alarm_and_function() -> None:
     body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
     shown: set[str] = set()
     alarms: set[str] = set()
@@ -318,3 +318,8 @@ def test_the_dashboard_shows_every_metric_and_every_alarm() -> None:
                 shown |= set(re.findall(r'MetricName="(\w+)"', metric[0]["expression"]))
     assert shown == counted_metrics()
     assert alarms == ALARMS.keys()
+    assert set(re.findall(r'"\$\{(\w+Function)\}"', body)) == FUNCTIONS.keys()
+    groups = {f["LoggingConfig"]["LogGroup"]["Ref"] for f in FUNCTIONS.values()}
+    assert {RESOURCES[group]["Properties"]["LogGroupName"]["Sub"] for group in groups} == set(
+        re.findall(r"SOURCE '([^']+)'", body)
+    )

@@ -66,13 +66,30 @@ def test_a_fault_of_configuration_names_its_setting(log: io.StringIO) -> None:
     assert line(log)["setting"] == "SMSC_BASE_URL"
 
 
-def test_a_metric_has_the_dimensions_that_it_is_given(
+def test_a_metric_has_the_dimensions_that_it_is_given_and_no_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "callverify")
-    Telemetry().count("Started", provider="ucaller", method="flash_call")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "start-verification")
+    Telemetry().measure("VendorLatency", 412, "Milliseconds", provider="ucaller", action="start")
     emf = json.loads(capsys.readouterr().out)
-    assert (emf["Started"], emf["provider"], emf["method"]) == ([1.0], "ucaller", "flash_call")
+    assert (emf["VendorLatency"], emf["provider"], emf["action"]) == ([412.0], "ucaller", "start")
+    (directive,) = emf["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["provider", "action"]]
+    assert directive["Metrics"] == [{"Name": "VendorLatency", "Unit": "Milliseconds"}]
+
+
+def test_metrics_and_lines_name_the_verification_that_they_are_about(
+    log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Telemetry().about("vrf_1")
+    Telemetry().count("Started")
+    Telemetry().note("event published", event_id="evt_1")
+    telemetry.logger.clear_state()
+    Telemetry().count("Started")
+    about, about_nothing = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert about["verification_id"] == line(log)["verification_id"] == "vrf_1"
+    assert "verification_id" not in about_nothing
 
 
 def test_a_phone_does_not_show_its_number_by_accident() -> None:
