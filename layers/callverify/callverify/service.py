@@ -396,7 +396,8 @@ class Service:
     def _timed[T](self, provider: Provider, action: str, ask: Callable[[], T]) -> T:
         began = self._clock()
         answer = ask()
-        took = round((self._clock() - began) * 1000)
+        # CloudWatch sorts no negative values, which a clock that is set back would give.
+        took = max(0, round((self._clock() - began) * 1000))
         self._observer.measure("VendorLatency", took, "Milliseconds", provider=provider.name, action=action)
         return answer
 
