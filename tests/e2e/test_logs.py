@@ -2,12 +2,14 @@
 
 import pytest
 
-from tests.e2e.client import Api, Operator, Secrets
+from tests.e2e.client import Api, Operator, Secrets, until
 
 
 def test_a_journey_can_be_followed_by_its_id(api: Api, operator: Operator, phone: str) -> None:
     started = api.started(phone, provider="smsc")
-    (line,) = operator.log_lines(f'"message":"provider answered","verification_id":"{started.id}"')
+    (line,) = until(
+        lambda: [line for line in operator.log_lines(started.id) if line.get("message") == "provider answered"], bool
+    )
     assert (line["service"], line["provider"], line["result"]) == ("start-verification", "smsc", "started")
     assert line["request_id"]
 
