@@ -31,6 +31,8 @@ NOT_FOR_FUNCTIONS = {
     "LogRetentionDays",
     "DeletionProtection",
     "DeploymentType",
+    "UnverifiedAlarmPercent",
+    "UnverifiedAlarmSeconds",
     "AlarmTopicArn",
 }
 
