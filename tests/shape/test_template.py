@@ -162,7 +162,7 @@ def test_function_logs_into_a_group_that_forgets(name: str) -> None:
     assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-@pytest.mark.parametrize("name", STATIC)
+@pytest.mark.parametrize("name", sorted(STATIC))
 def test_what_serves_files_may_do_nothing(name: str) -> None:
     assert "Policies" not in FUNCTIONS[name]
 
