@@ -27,8 +27,8 @@ class Seen:
     """What was found when all was over.
 
     resources: verifications as they are read, by id. events: the list's, in order. deliveries: the receiver's.
-    requests: what the vendors were asked. locked: ids that hold a phone. faults_left: faults that no request has met, of
-    those whose record names no phone.
+    requests: what the vendors were asked. locked: ids that hold a phone. faults_left: those that no request has met,
+    of the kind that leaves a request on record without its phone.
     """
 
     resources: Mapping[str, Mapping[str, Any]]
