@@ -283,9 +283,9 @@ class Field:
     def _flash_call(self, entry: Gateway) -> None:
         _, verification, token = self._start(entry, method="flash_call")
         code = json.dumps({"code": self.world.keys.code(verification.id, 1)})
-        send = partial(entry.send, "POST", "/verifications/{id}/check", parameters={"id": verification.id})
-        browser = {"credential": token, "source_ip": next(self._addresses)}
-        assert self._take("check", "check_status", lambda: send(body=code, **browser)).body["valid"]
+        send = partial(entry.send, "POST", "/verifications/{id}/check", parameters={"id": verification.id}, body=code)
+        browser = partial(send, credential=token, source_ip=next(self._addresses))
+        assert self._take("check", "check_status", browser).body["valid"]
         self._end(verification, "verified")
 
     def _telefon_ip(self, entry: Gateway) -> None:
