@@ -1,1 +1,1 @@
-"""Measurements: what the service costs, how fast it is, and whether it stays right under load."""
+"""What the service costs: cold and warm time, memory, size and requests, each beside a floor and two peers."""

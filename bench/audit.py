@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bench.journeys import Outcome
+from bench.scripts import Outcome
 from tests.e2e.client import STARTS
 
 

@@ -26,7 +26,7 @@ import requests
 
 from bench import marked
 from bench.audit import Seen, audit, redelivered
-from bench.journeys import SCRIPTS, UNNAMED, Journey, Measured, World, plan
+from bench.scripts import SCRIPTS, UNNAMED, Journey, Measured, World, plan
 from local.background import background_stack
 from local.stack import read_env
 from tests.e2e.client import Api, Secrets, Vendors

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.audit import Seen, audit, redelivered
-from bench.journeys import SMSC, TELEFON_IP, UCALLER, Outcome, expired, verified
+from bench.scripts import SMSC, TELEFON_IP, UCALLER, Outcome, expired, verified
 
 
 @dataclass
