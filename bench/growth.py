@@ -116,6 +116,10 @@ class Step:
         }
 
 
+Kinds = dict[str, dict[str, Step]]
+"""Steps by their names, by kinds of journeys."""
+
+
 class CachingGateway(Gateway):
     """API Gateway keeps the authorizer's answer for a minute."""
 
@@ -153,7 +157,6 @@ class Field:
         self._publisher = Publisher(
             store=self.world.store, bus=_Bus(), bus_name="bus", enqueue=lambda _: None, clock=self.world.clock
         )
-        self.steps: dict[str, dict[str, Step]] = {}
         self._journey: dict[str, Step] = {}
         self._log = io.StringIO()
         self._vendor = 0
@@ -187,9 +190,9 @@ class Field:
 
     # Measuring
 
-    def measure(self, journeys: int) -> dict[str, dict[str, Step]]:
-        """So many journeys of each kind, one after the other: their steps, by kind."""
-        self.steps = {}
+    def measure(self, journeys: int, steps: Kinds | None = None) -> Kinds:
+        """So many journeys of each kind, one after the other: their steps, beside those in `steps`."""
+        steps = {} if steps is None else steps
         kinds: dict[str, Callable[[Gateway], None]] = {
             "flash_call": self._flash_call,
             "reverse_call_telefon_ip": self._telefon_ip,
@@ -204,12 +207,12 @@ class Field:
             entry = CachingGateway(self.world, keys)
             for _ in range(journeys):
                 for name, journey in kinds.items():
-                    self._journey = self.steps.setdefault(name, {})
+                    self._journey = steps.setdefault(name, {})
                     began = self.world.now
                     journey(entry)
                     self.world.now = began  # so that the others stay live
             logger.setLevel("CRITICAL")
-        return self.steps
+        return steps
 
     def _take(self, step: str, function: str, act: Callable[[], Any]) -> Any:
         taken = self._journey.setdefault(step, Step(function))
@@ -343,23 +346,23 @@ def fast(step: Step) -> float:
     return statistics.quantiles(step.seconds, n=5)[0]
 
 
-def growth(measured: Mapping[int, Mapping[str, Mapping[str, Step]]]) -> str:
-    """Each step at each number of live verifications: its time, and how many times the one beside the fewest."""
-    least = min(measured)
-    rows = []
-    for kind, steps in measured[least].items():
-        for name, step in steps.items():
-            row: list[object] = [f"{kind}: {name}"]
-            for live in sorted(measured):
-                now = measured[live][kind][name]
-                ratio = fast(now) / fast(step)
-                requests = statistics.fmean(each.requests.total() for each in now.asked)
-                units = statistics.fmean(each.reads + each.writes for each in now.asked)
-                row += [f"{fast(now) * 1000:.1f} (×{ratio:.2f})", f"{requests:.2f} / {units:.2f}"]
-            rows.append(row)
-    head = ["step"]
-    for live in sorted(measured):
+def growth(measured: Mapping[int, tuple[Kinds, Kinds]]) -> str:
+    """Each step beside each number of live verifications, against the same step on a table that is nearly empty."""
+    head, rows = ["step"], []
+    for live in measured:
         head += [f"ms at {live:,}", "requests / units"]
+    for kind, steps in measured[min(measured)][0].items():
+        for name, first in steps.items():
+            if not first.asked[0].requests:
+                continue
+            row: list[object] = [f"{kind}: {name}"]
+            for beside, alone in measured.values():
+                step = beside[kind][name]
+                requests = statistics.fmean(each.requests.total() for each in step.asked)
+                units = statistics.fmean(each.reads + each.writes for each in step.asked)
+                row.append(f"{fast(step) * 1000:.1f} (×{fast(step) / fast(alone[kind][name]):.2f})")
+                row.append(f"{requests:.2f} / {units:.2f}")
+            rows.append(row)
     return marked.table(head, rows)
 
 
@@ -386,29 +389,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--journeys", type=int, default=30, help="of each kind, at each size (default: %(default)s)")
     parser.add_argument("--dry-run", action="store_true", help=f"leave {DOCUMENT.name} and {REQUESTS.name} as they are")
     options = parser.parse_args(arguments)
-    measured: dict[int, dict[str, dict[str, Step]]] = {}
+    measured: dict[int, tuple[Kinds, Kinds]] = {}
     with engine() as client:
-        there = Field(client)
-        there.measure(10)  # until everything is warm
+        there, empty = Field(client), Field(client)
         live = 0
+        for field in (there, empty):
+            field.measure(10)  # until everything is warm
         for count in sorted(options.live):
             there.fill(count - live)
             live = count
-            measured[live] = there.measure(options.journeys)
+            measured[live] = ({}, {})
+            for _ in range(options.journeys):
+                # By turns, so that others at work on the machine slow down both.
+                for field, steps in zip((there, empty), measured[live], strict=True):
+                    field.measure(1, steps)
             print(f"{live:,} live: measured", file=sys.stderr, flush=True)
         stored = sizes(client, there.world.table)
     table = growth(measured)
     print(table)
     print(stored)
     if not options.dry_run:
-        when = f"{datetime.now(UTC):%Y-%m-%d}; {machine()}; {options.journeys} journeys of each kind at each size."
+        when = (
+            f"{datetime.now(UTC):%Y-%m-%d}; {machine()}; {options.journeys} journeys of each kind at each size. "
+            "In brackets, how many times what the same step takes on a nearly empty table, by turns."
+        )
         marked.write(DOCUMENT, "growth", f"{when}\n\n{table}")
-        steps = {
-            kind: {name: step.summary(options.journeys) for name, step in steps.items()}
-            for kind, steps in measured[live].items()
+        summaries = {
+            kind: {name: step.summary(options.journeys) for name, step in taken.items()}
+            for kind, taken in measured[live][0].items()
         }
         known = {"measured": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), "live": live, **stored}
-        REQUESTS.write_text(json.dumps({**known, "journeys": steps}, indent=2) + "\n")
+        REQUESTS.write_text(json.dumps({**known, "journeys": summaries}, indent=2) + "\n")
     return 0
 
 
