@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{datetime.now(UTC):%Y-%m-%d}; {machine()}; {len(journeys)} journeys by seed {options.seed}, "
         f"{options.concurrency} requests at once.",
         f"Sent in {took:.0f} s: {count / took:.1f} requests and {len(journeys) / took:.2f} journeys a second. "
-        "The embedded AWS runs all of it on this machine, so that this says little about AWS: what counts is the audit.",
+        "The embedded AWS runs all of it on this machine, which says little about AWS: what counts is the audit.",
         latencies(world.measured),
         marked.table(["journey", "count"], [(name, scripts[name]) for name in SCRIPTS]),
         f"Audit: {len(seen.resources)} verifications, {len(seen.events)} events in the list, "
