@@ -27,6 +27,9 @@ help:
 	@echo 'make browser-test  the hosted page in Chromium; make screens keeps pictures of it in docs/screens'
 	@echo 'make docs       make what /docs and /openapi.json serve again, of docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
+	@echo 'make load       hundreds of verifications at once through the local stack, audited (LOAD_OPTIONS=--journeys=3000)'
+	@echo 'make growth     what a verification costs beside 100, 1,000 and 10,000 others (needs Java 17 and npm)'
+	@echo 'make scale      the tables of docs/scale.md, from what make growth has measured'
 	@echo 'make check      lint, format, types, import directions, template'
 	@echo 'make check-cloud  checkov on the templates; what is left out, and why: .checkov.yaml'
 	@echo 'make format     let ruff rewrite what it can'
@@ -86,6 +89,17 @@ docs: .venv/.installed
 .PHONY: attack
 attack: .venv/.installed .venv-aws/.installed
 	@PYTHONPATH=.:layers/callverify $(BIN)/python -m attacks
+
+LOAD_OPTIONS ?=
+.PHONY: load
+load: .venv/.installed .venv-aws/.installed
+	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench.load $(LOAD_OPTIONS)
+
+.PHONY: growth scale
+growth: .venv/.installed
+	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench.growth
+scale: .venv/.installed
+	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench.scale
 
 .PHONY: check
 check: .venv/.installed

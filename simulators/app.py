@@ -30,7 +30,7 @@ def create_app(world: World | None = None) -> Flask:
         for vendor in vendors:
             answered, webhook = vendor.take_call(caller, dialled)
             if answered:
-                outcome = world.webhooks.report(webhook) if webhook else "none"
+                outcome = world.webhooks.report(webhook, caller) if webhook else "none"
                 return {"answered": True, "provider": vendor.name, "webhook": outcome}
         return {"answered": False, "provider": None, "webhook": "none"}
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
-from simulators.web import BadInputError
+from simulators.web import BadInputError, normalise
 
 PROVIDERS = ("ucaller", "telefon_ip", "smsc")
 
@@ -45,7 +45,8 @@ class Fault:
     """One fault.
 
     `times_left` is None for a fault that stays until it is cleared; `calls` are the kinds of call that use it up;
-    `delay` (seconds after the call) steers webhook_late; `status` makes pending_echoes_phone name a status.
+    `delay` (seconds after the call) steers webhook_late; `status` makes pending_echoes_phone name a status; `phone`
+    (digits, 7…) keeps it for calls about that number, whatever else is going on.
     """
 
     provider: str
@@ -54,15 +55,16 @@ class Fault:
     calls: tuple[str, ...]
     delay: float | None = None
     status: bool = False
+    phone: str | None = None
 
     @classmethod
     def parse(cls, body: dict[str, object]) -> Self:
         """Read the body of `POST /faults`; raises BadInputError."""
-        unknown = sorted(set(body) - {"provider", "mode", "times", "on", "delay", "status"})
+        unknown = sorted(set(body) - {"provider", "mode", "times", "on", "delay", "status", "phone"})
         if unknown:
             raise BadInputError(f"unknown field: {', '.join(unknown)}")
         provider, mode, times, aim = body.get("provider"), body.get("mode"), body.get("times", 1), body.get("on")
-        delay, status = body.get("delay"), body.get("status", False)
+        delay, status, phone = body.get("delay"), body.get("status", False), body.get("phone")
         if provider not in PROVIDERS:
             raise BadInputError(f"provider must be one of {', '.join(PROVIDERS)}")
         if not isinstance(mode, str) or mode not in MODES:
@@ -80,10 +82,19 @@ class Fault:
             raise BadInputError("delay must be a number of seconds")
         if not isinstance(status, bool):
             raise BadInputError("status must be true or false")
-        return cls(str(provider), mode, times or None, calls, delay, status)
+        if phone is not None:
+            phone = normalise(str(phone))
+        return cls(str(provider), mode, times or None, calls, delay, status, phone)
 
     def describe(self) -> dict[str, object]:
-        return {"provider": self.provider, "mode": self.mode, "times_left": self.times_left, "calls": list(self.calls)}
+        aim = {"phone": f"+{self.phone}"} if self.phone else {}
+        return {
+            "provider": self.provider,
+            "mode": self.mode,
+            "times_left": self.times_left,
+            "calls": [*self.calls],
+            **aim,
+        }
 
 
 class Faults:
@@ -103,11 +114,12 @@ class Faults:
         with self._lock:
             return [fault.describe() for fault in self._faults]
 
-    def take(self, provider: str, call: str, modes: Collection[str]) -> Fault | None:
-        """Use up the oldest fault of one of `modes` that this kind of call ("start", "dial", …) meets."""
+    def take(self, provider: str, call: str, modes: Collection[str], phone: str | None) -> Fault | None:
+        """Use up the oldest fault of one of `modes` that this kind of call ("start", "dial", …) about `phone` meets."""
         with self._lock:
             for fault in self._faults:
-                if fault.provider == provider and call in fault.calls and fault.mode in modes:
+                aimed = fault.phone in (None, phone)
+                if fault.provider == provider and call in fault.calls and fault.mode in modes and aimed:
                     if fault.times_left is not None:
                         fault.times_left -= 1
                         if fault.times_left == 0:

@@ -11,9 +11,8 @@ from flask import Blueprint, Response, jsonify, request
 
 from simulators.accounts import SMSC_APIKEY, SMSC_LOGIN, SMSC_PASSWORD
 from simulators.journal import Record
-from simulators.telephone import normalise
 from simulators.vendor import RefusalError, Vendor, World
-from simulators.web import BadInputError, json_body
+from simulators.web import BadInputError, json_body, normalise
 from simulators.webhooks import Webhook
 
 WAITING_SECONDS = 300  # the vendor publishes no time
@@ -92,6 +91,9 @@ class Smsc(Vendor):
 
     def refusal(self, mode: str) -> RefusalError:
         return RefusalError(encode({"no_money": 3, "bad_credentials": 2, "number_refused": 5}[mode]))
+
+    def asked_about(self) -> str | None:
+        return request.values.get("phone")
 
     def take_call(self, caller: str, dialled: str) -> tuple[bool, Webhook | None]:
         now = self.world.clock()

@@ -86,6 +86,14 @@ class TelefonIp(Vendor):
         }[mode]
         return refuse(status, text)
 
+    def asked_about(self) -> str | None:
+        id_ = (request.view_args or {}).get("id_", "")
+        known = self.authorizations.get(int(id_)) if id_.isdecimal() else None
+        if known:
+            return known.phone
+        body = request.get_json(force=True, silent=True)
+        return str((body if isinstance(body, dict) else request.args).get("phone", ""))
+
     def take_call(self, caller: str, dialled: str) -> tuple[bool, Webhook | None]:
         with self.lock:
             for authorization in self.authorizations.values():
@@ -142,7 +150,7 @@ class TelefonIp(Vendor):
         data: dict[str, object] = {"phone": national(caller) if caller else "", "id": authorization.id}
         if status == "expired":
             return succeed(data | {"status": status})
-        echo = self.world.faults.take(self.name, "check", ("pending_echoes_phone",))
+        echo = self.world.faults.take(self.name, "check", ("pending_echoes_phone",), self.phone())
         if echo:
             data["phone"] = national(caller or authorization.phone)
         # `status` is not in the vendor's sample but in the replies that integrations act upon.

@@ -1,27 +1,16 @@
 """The telephone: which calls reached a number, and calling a number oneself."""
 
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, send_from_directory
 
-from simulators.web import BadInputError, json_body, utc
+from simulators.web import BadInputError, json_body, normalise, utc
 
 # Flash calls come from made-up numbers of the test block, ending in the code.
 CALLING_PREFIX = "+7900000"
 PAGES = Path(__file__).parent / "pages"
-
-
-def normalise(number: str) -> str:
-    """Digits with the country code and no plus (7…) from +7…, 7… or the national 8… form; raises BadInputError."""
-    digits = re.sub(r"[\s()-]", "", number)
-    if re.fullmatch(r"8\d{10}", digits):
-        digits = "7" + digits[1:]
-    if not re.fullmatch(r"\+?[1-9]\d{7,14}", digits):
-        raise BadInputError("a phone number is +7…, 7… or 8…")
-    return digits.removeprefix("+")
 
 
 class Telephone:

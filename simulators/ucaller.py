@@ -98,13 +98,17 @@ class Ucaller(Vendor):
     def refusal(self, mode: str) -> RefusalError:
         return refuse({"no_money": 1002, "bad_credentials": 401, "number_refused": 3}[mode])
 
+    def asked_about(self) -> str | None:
+        parameters = self._parameters()
+        known = self.authorizations.get(int(uid)) if (uid := str(parameters.get("uid", ""))).isdecimal() else None
+        return known.phone if known else str(parameters.get("phone", ""))
+
     def take_call(self, caller: str, dialled: str) -> tuple[bool, Webhook | None]:  # noqa: ARG002
         return False, None  # nobody calls uCaller: its reverse calls are not simulated
 
     def authenticated(self, handle: Callable[[Parameters, Record], Response], record: Record) -> Response:
         """One pair of key and service id, in any of three places: a bearer header, the query, the JSON body."""
-        body = request.args.to_dict() if request.method == "GET" else request.get_json(force=True, silent=True)
-        parameters: Parameters = dict(body) if isinstance(body, dict) else {}
+        parameters = self._parameters()
         credential = f"{parameters.get('key')}.{parameters.get('service_id')}"
         if request.authorization and request.authorization.type == "bearer":
             credential = request.authorization.token or ""
@@ -133,7 +137,7 @@ class Ucaller(Vendor):
 
     def init_repeat(self, parameters: Parameters, record: Record) -> Response:
         # Documented as unsupported, and answered so live (2026-09-22) on GET and POST alike; that is repeat_405.
-        if self.world.faults.take(self.name, "repeat", ("repeat_405",)):
+        if self.world.faults.take(self.name, "repeat", ("repeat_405",), self.phone()):
             raise refuse(405)
         asked = self._known(parameters, record)
         first = asked.first or asked
@@ -207,6 +211,11 @@ class Ucaller(Vendor):
             raise refuse(10)
         record.phone = f"+{authorization.phone}"
         return authorization
+
+    @staticmethod
+    def _parameters() -> Parameters:
+        body = request.args.to_dict() if request.method == "GET" else request.get_json(force=True, silent=True)
+        return dict(body) if isinstance(body, dict) else {}
 
     @staticmethod
     def _phone(parameters: Parameters) -> str:

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request
 from simulators.faults import ANSWER_MODES, Faults
 from simulators.journal import Journal, Record
 from simulators.telephone import Telephone
-from simulators.web import utc
+from simulators.web import BadInputError, normalise, utc
 from simulators.webhooks import Job, Webhook, Webhooks, run_in_background, send_by_http
 
 TIMEOUT_SECONDS = 12  # longer than any caller of these vendors should wait
@@ -69,6 +69,17 @@ class Vendor:
         """The vendor's routes."""
         raise NotImplementedError
 
+    def asked_about(self) -> str | None:
+        """The number, in any form, that the present request is about."""
+        raise NotImplementedError
+
+    def phone(self) -> str | None:
+        """The number (digits, 7…) that the present request is about, or None where it names none."""
+        try:
+            return normalise(self.asked_about() or "")
+        except BadInputError:
+            return None
+
     def refusal(self, mode: str) -> RefusalError:
         """How this vendor says no_money, bad_credentials or number_refused."""
         raise NotImplementedError
@@ -85,7 +96,7 @@ class Vendor:
         # The path's template, since telefon-ip's path holds the token.
         record = Record(self.name, request.method, str(request.url_rule), action, utc(self.world.clock()))
         self.world.journal.add(record)
-        fault = self.world.faults.take(self.name, call, ANSWER_MODES)
+        fault = self.world.faults.take(self.name, call, ANSWER_MODES, self.phone())
         mode = fault.mode if fault else None
         if mode == "http_500":  # takes no effect: nothing is called, nothing billed
             reply = Response("<html><body><h1>500 Internal Server Error</h1></body></html>", 500, mimetype="text/html")
@@ -107,11 +118,11 @@ class Vendor:
 
     def money_left(self, balance: float) -> float:
         """What the vendor says is left, out of `balance`."""
-        return 0.0 if self.world.faults.take(self.name, "balance", ("no_money",)) else balance
+        return 0.0 if self.world.faults.take(self.name, "balance", ("no_money",), None) else balance
 
     def call_before_reply(self, caller: str, dialled: str) -> None:
         """With webhook_before_reply: the user dials at once, and the report is answered before the start is."""
-        if self.world.faults.take(self.name, "start", ("webhook_before_reply",)):
+        if self.world.faults.take(self.name, "start", ("webhook_before_reply",), caller):
             _, webhook = self.take_call(caller, dialled)
             if webhook:
                 self.world.webhooks.report_now(webhook)

@@ -1,5 +1,6 @@
 """Small helpers of the calls that are not the vendors'."""
 
+import re
 from datetime import UTC, datetime
 
 from flask import request
@@ -20,3 +21,13 @@ def json_body() -> dict[str, object]:
     if not isinstance(body, dict):
         raise BadInputError("the body must be a JSON object")
     return body
+
+
+def normalise(number: str) -> str:
+    """Digits with the country code and no plus (7…) from +7…, 7… or the national 8… form; raises BadInputError."""
+    digits = re.sub(r"[\s()-]", "", number)
+    if re.fullmatch(r"8\d{10}", digits):
+        digits = "7" + digits[1:]
+    if not re.fullmatch(r"\+?[1-9]\d{7,14}", digits):
+        raise BadInputError("a phone number is +7…, 7… or 8…")
+    return digits.removeprefix("+")

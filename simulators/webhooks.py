@@ -65,9 +65,9 @@ class Webhooks:
         with self._lock:
             return [dict(entry) for entry in self._log]
 
-    def report(self, webhook: Webhook) -> str:
+    def report(self, webhook: Webhook, caller: str) -> str:
         """Report a call in the background, as the faults will have it; returns sent, twice, late or lost."""
-        fault = self._faults.take(webhook.provider, "dial", WEBHOOK_MODES)
+        fault = self._faults.take(webhook.provider, "dial", WEBHOOK_MODES, caller)
         match fault.mode if fault else None:
             case "webhook_lost":
                 self._note(webhook, "lost")

@@ -28,6 +28,7 @@ from tests.simulators.harness import BEARER, HOOK, TELEFON_IP, Simulators
         ({"provider": "smsc", "mode": "timeout", "on": "dial"}, "on must be"),
         ({"provider": "smsc", "mode": "webhook_late", "delay": "1"}, "delay must be"),
         ({"provider": "telefon_ip", "mode": "pending_echoes_phone", "status": 1}, "status must be"),
+        ({"provider": "smsc", "mode": "timeout", "phone": "me"}, "a phone number is"),
         ({"provider": "smsc", "mode": "timeout", "time": 1}, "unknown field: time"),
         ([], "JSON object"),
     ],
@@ -47,6 +48,28 @@ def test_a_body_that_is_no_json(simulators: Simulators) -> None:
 def test_every_mode_can_be_set(simulators: Simulators, mode: str) -> None:
     for provider in MODES[mode][0]:
         simulators.fault(provider, mode)
+
+
+def test_a_fault_can_be_kept_for_one_phone(simulators: Simulators) -> None:
+    phone, other = "79000000011", "79000000012"
+    for provider in ("ucaller", "telefon_ip", "smsc"):
+        simulators.fault(provider, "http_500", phone=f"+{phone}", on="start")
+    simulators.fault("telefon_ip", "http_500", phone=f"+{phone}", on="check")
+    simulators.fault("telefon_ip", "webhook_lost", phone=f"+{phone}")
+    assert simulators.get("/faults")["faults"][0]["phone"] == f"+{phone}"
+
+    simulators.ucaller("initCall", phone=int(other))
+    asked = {"phone": int(phone), "code": "1234"}
+    assert simulators.client.post("/ucaller/v1.0/initCall", json=asked, headers=BEARER).status_code == 500
+    for start in (simulators.start_telefon_ip, simulators.start_smsc):
+        first = "8" if start == simulators.start_telefon_ip else "7"
+        assert [start(first + each[1:]).status_code for each in (other, phone, phone)] == [200, 500, 200]
+
+    issued = simulators.start_telefon_ip("8" + phone[1:]).get_json()["data"]
+    assert simulators.client.get(f"{TELEFON_IP}/reverse_auth_phone_check/{issued['id']}").status_code == 500
+    assert simulators.dial(other, issued["auth_phone"])["webhook"] == "sent"
+    assert simulators.dial(phone, issued["auth_phone"])["webhook"] == "lost"
+    assert simulators.get("/faults") == {"faults": []}
 
 
 def test_faults_last_as_often_as_said_or_until_cleared(simulators: Simulators) -> None:

@@ -1,0 +1,131 @@
+"""What must be so when all journeys are over: each came to the end that its script implies, and was told of once."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bench.scripts import Outcome
+from tests.e2e.client import STARTS
+
+
+class Traveled(Protocol):
+    """What the audit knows of a journey."""
+
+    name: str
+    phone: str
+    id: str | None
+    outcomes: tuple[Outcome, ...]
+    unnamed: int
+    wrong: list[str]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found when all was over.
+
+    resources: verifications as they are read, by id. events: the list's, in order. deliveries: the receiver's.
+    requests: what the vendors were asked. locked: ids that hold a phone. faults_left: those that no request has met,
+    of the kind that leaves a request on record without its phone.
+    """
+
+    resources: Mapping[str, Mapping[str, Any]]
+    events: Sequence[Mapping[str, Any]]
+    deliveries: Sequence[Mapping[str, Any]]
+    requests: Sequence[Mapping[str, Any]]
+    locked: Sequence[str]
+    faults_left: int
+    dead_letters: int
+
+
+def audit(journeys: Sequence[Traveled], seen: Seen) -> list[str]:
+    """Everything that is not as it must be, a line each; nothing where all is well."""
+    return [
+        *_answers(journeys),
+        *_ends(journeys, seen),
+        *_calls(journeys, seen),
+        *_events(journeys, seen),
+        *[f"the phone of {id_} is still locked" for id_ in seen.locked],
+        *([f"{seen.dead_letters} dead letters"] if seen.dead_letters else []),
+    ]
+
+
+def _answers(journeys: Sequence[Traveled]) -> Iterator[str]:
+    for journey in journeys:
+        for wrong in journey.wrong:
+            yield f"{journey.name}: answered otherwise than expected: {wrong}"
+        if journey.id is None:
+            yield f"{journey.name}: its start was lost"
+
+
+def _ends(journeys: Sequence[Traveled], seen: Seen) -> Iterator[str]:
+    for journey in journeys:
+        found = seen.resources.get(journey.id or "")
+        if found is None:
+            yield f"{journey.name}: verification {journey.id} is lost"
+        elif _outcome(journey, found) is None:
+            attempts = [(each["provider"], each["outcome"]) for each in found["attempts"]]
+            got = (found["status"], found["reason"], found["evidence"], attempts)
+            yield f"{journey.name}: ended as {got}, expected one of {journey.outcomes}"
+
+
+def _outcome(journey: Traveled, resource: Mapping[str, Any]) -> Outcome | None:
+    """Which of its outcomes a journey came to."""
+    end = (resource["status"], resource["reason"], resource["evidence"])
+    attempts = [(each["provider"], each["outcome"]) for each in resource["attempts"]]
+    for outcome in journey.outcomes:
+        known = [(provider, result) for provider, result, _ in outcome.attempts]
+        if (outcome.status, outcome.reason, outcome.evidence) == end and known == attempts:
+            return outcome
+    return None
+
+
+def _calls(journeys: Sequence[Traveled], seen: Seen) -> Iterator[str]:
+    """Nothing is paid twice, and no vendor is asked more often than a step allows: uCaller twice, the others once."""
+    asked: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
+    for request in seen.requests:
+        if request["action"] in STARTS:
+            asked[request["phone"]].append(request)
+    for journey in journeys:
+        outcome = _outcome(
+            journey, seen.resources.get(journey.id or "", {"status": "", "reason": "", "evidence": "", "attempts": []})
+        )
+        of_phone = asked.pop(journey.phone, [])
+        if outcome is None:
+            continue
+        paid = Counter(request["provider"] for request in of_phone if request["paid"])
+        expected = Counter({provider: calls for provider, _, calls in outcome.attempts if calls})
+        if paid != expected:
+            yield f"{journey.name}: the vendors bill {dict(paid)}, expected {dict(expected)}"
+        for (provider, _), times in Counter((each["provider"], each.get("unique")) for each in of_phone).items():
+            if times > (2 if provider == "ucaller" else 1):
+                yield f"{journey.name}: {provider} was asked {times} times for one call"
+    unnamed, expected_unnamed = len(asked.pop(None, [])), sum(each.unnamed for each in journeys) - seen.faults_left
+    if unnamed != expected_unnamed:
+        yield f"{unnamed} requests of no phone were answered with errors, expected {expected_unnamed}"
+    if asked:
+        yield f"vendors were asked about {len(asked)} phones of nobody"
+
+
+def _events(journeys: Sequence[Traveled], seen: Seen) -> Iterator[str]:
+    """Each transition is in the list once, in order, and was delivered as it stands there."""
+    transitions: dict[str, list[str]] = defaultdict(list)
+    for event in seen.events:
+        transitions[event["data"]["id"]].append(event["type"].removeprefix("verification."))
+    delivered = {each["event"]["id"]: each["event"] for each in seen.deliveries if each["answer"] == 200}
+    for journey in journeys:
+        expected = ["started", *{outcome.status for outcome in journey.outcomes}]
+        if (found := transitions.pop(journey.id or "", [])) != expected:
+            yield f"{journey.name}: the list of events tells {found}, expected {expected}"
+    if transitions:
+        yield f"events tell of {len(transitions)} verifications of nobody"
+    undelivered = [event["id"] for event in seen.events if delivered.get(event["id"]) != event]
+    yield from (f"{id_} was not delivered as the list has it" for id_ in undelivered)
+
+
+def redelivered(deliveries: Iterable[Mapping[str, Any]]) -> int:
+    """How often an event was taken again: allowed, since events are delivered at least once."""
+    taken = [each["event"]["id"] for each in deliveries if each["answer"] == 200]
+    return len(taken) - len(set(taken))

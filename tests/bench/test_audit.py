@@ -1,0 +1,157 @@
+"""The audit of `make load` finds whatever is doctored in a record that it has no complaint about."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from bench.audit import Seen, audit, redelivered
+from bench.scripts import SMSC, TELEFON_IP, UCALLER, Outcome, expired, verified
+
+
+@dataclass
+class Traveler:
+    name: str
+    phone: str
+    id: str | None
+    outcomes: tuple[Outcome, ...]
+    unnamed: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def resource(outcome: Outcome) -> dict[str, Any]:
+    attempts = [{"provider": provider, "outcome": result} for provider, result, _ in outcome.attempts]
+    return {"status": outcome.status, "reason": outcome.reason, "evidence": outcome.evidence, "attempts": attempts}
+
+
+def event(id_: str, kind: str) -> dict[str, Any]:
+    return {"id": f"evt_{id_}_{kind}", "type": f"verification.{kind}", "data": {"id": id_}}
+
+
+def request(provider: str, phone: str | None, *, paid: bool = True, unique: str | None = None) -> dict[str, Any]:
+    action = {"ucaller": "initCall", "telefon_ip": "reverse_auth_phone_post", "smsc": "wait_call"}[provider]
+    return {"provider": provider, "action": action, "phone": phone, "paid": paid, "unique": unique}
+
+
+FLASH = Traveler("flash 0", "+79000000010", "vrf_a", (verified(UCALLER),))
+# It met an error at telefon-ip first, or found it resting.
+REVERSE = Traveler(
+    "reverse 1", "+79000000011", "vrf_b", (verified(("telefon_ip", "unknown", 0), SMSC), verified(SMSC)), unnamed=1
+)
+SILENT = Traveler("silent 2", "+79000000012", "vrf_c", (expired(TELEFON_IP),))
+JOURNEYS = [FLASH, REVERSE, SILENT]
+EVENTS = [
+    event("vrf_a", "started"),
+    event("vrf_b", "started"),
+    event("vrf_a", "verified"),
+    event("vrf_c", "started"),
+    event("vrf_b", "verified"),
+    event("vrf_c", "expired"),
+]
+SEEN = Seen(
+    resources={each.id or "": resource(each.outcomes[0]) for each in JOURNEYS},
+    events=EVENTS,
+    deliveries=[{"event": each, "answer": 200} for each in EVENTS],
+    requests=[
+        request("ucaller", FLASH.phone, unique="vrf_a-1"),
+        request("ucaller", FLASH.phone, unique="vrf_a-1", paid=False),
+        request("telefon_ip", None, paid=False),
+        request("smsc", REVERSE.phone),
+        request("telefon_ip", SILENT.phone),
+    ],
+    locked=[],
+    faults_left=0,
+    dead_letters=0,
+)
+
+
+def test_a_record_without_fault_passes() -> None:
+    assert audit(JOURNEYS, SEEN) == []
+    # At least once is what is promised of deliveries.
+    again = replace(SEEN, deliveries=[*SEEN.deliveries, {"event": EVENTS[0], "answer": 200}])
+    assert audit(JOURNEYS, again) == []
+    assert redelivered(again.deliveries) == 1
+
+
+def resources(**changes: Any) -> dict[str, Any]:
+    """The flash call's resource, changed."""
+    found: dict[str, Any] = deepcopy(dict(SEEN.resources))
+    found["vrf_a"] |= changes
+    return found
+
+
+DOCTORED: dict[str, tuple[Callable[[], Seen], str]] = {
+    "another status": (lambda: replace(SEEN, resources=resources(status="failed")), "flash 0: ended as"),
+    "another reason": (lambda: replace(SEEN, resources=resources(reason="window_elapsed")), "flash 0: ended as"),
+    "other evidence": (lambda: replace(SEEN, resources=resources(evidence=None)), "flash 0: ended as"),
+    "one attempt more": (
+        lambda: replace(SEEN, resources=resources(attempts=[*SEEN.resources["vrf_a"]["attempts"]] * 2)),
+        "flash 0: ended as",
+    ),
+    "a lost record": (
+        lambda: replace(SEEN, resources={id_: each for id_, each in SEEN.resources.items() if id_ != "vrf_a"}),
+        "flash 0: verification vrf_a is lost",
+    ),
+    "paid twice": (
+        lambda: replace(SEEN, requests=[*SEEN.requests, request("telefon_ip", SILENT.phone)]),
+        "silent 2: the vendors bill {'telefon_ip': 2}",
+    ),
+    "paid at another vendor too": (
+        lambda: replace(SEEN, requests=[*SEEN.requests, request("smsc", FLASH.phone)]),
+        "flash 0: the vendors bill",
+    ),
+    "never asked for": (lambda: replace(SEEN, requests=SEEN.requests[2:]), "flash 0: the vendors bill {}"),
+    "asked a third time, unpaid": (
+        lambda: replace(SEEN, requests=[*SEEN.requests, request("ucaller", FLASH.phone, unique="vrf_a-1", paid=False)]),
+        "flash 0: ucaller was asked 3 times",
+    ),
+    "asked again after an error": (
+        lambda: replace(SEEN, requests=[*SEEN.requests, request("telefon_ip", None, paid=False)]),
+        "2 requests of no phone",
+    ),
+    "a call for nobody": (
+        lambda: replace(SEEN, requests=[*SEEN.requests, request("smsc", "+79000000099")]),
+        "phones of nobody",
+    ),
+    "an event lost": (lambda: replace(SEEN, events=EVENTS[1:]), "flash 0: the list of events tells ['verified']"),
+    "an event told twice": (lambda: replace(SEEN, events=[*EVENTS, EVENTS[2]]), "flash 0: the list of events tells"),
+    "events in another order": (lambda: replace(SEEN, events=EVENTS[::-1]), "flash 0: the list of events tells"),
+    "two ends": (
+        lambda: replace(SEEN, events=[*EVENTS, event("vrf_c", "verified")]),
+        "silent 2: the list of events tells",
+    ),
+    "an event of nobody": (
+        lambda: replace(SEEN, events=[*EVENTS, event("vrf_z", "started")]),
+        "1 verifications of nobody",
+    ),
+    "a delivery lost": (
+        lambda: replace(SEEN, deliveries=SEEN.deliveries[1:]),
+        "evt_vrf_a_started was not delivered",
+    ),
+    "a delivery never taken": (
+        lambda: replace(SEEN, deliveries=[{"event": each, "answer": 500} for each in EVENTS]),
+        "evt_vrf_c_expired was not delivered",
+    ),
+    "another event delivered under its id": (
+        lambda: replace(
+            SEEN, deliveries=[*SEEN.deliveries, {"event": EVENTS[0] | {"data": {"id": "vrf_z"}}, "answer": 200}]
+        ),
+        "evt_vrf_a_started was not delivered as",
+    ),
+    "a phone left locked": (lambda: replace(SEEN, locked=["vrf_b"]), "the phone of vrf_b is still locked"),
+    "a dead letter": (lambda: replace(SEEN, dead_letters=1), "1 dead letters"),
+}
+
+
+@pytest.mark.parametrize("name", DOCTORED)
+def test_a_doctored_record_is_found(name: str) -> None:
+    doctor, finding = DOCTORED[name]
+    assert any(finding in found for found in audit(JOURNEYS, doctor())), audit(JOURNEYS, doctor())
+
+
+def test_a_journey_that_met_something_else_is_found() -> None:
+    assert "flash 0: answered otherwise" in audit([replace(FLASH, wrong=["500"]), REVERSE, SILENT], SEEN)[0]
+    lost = audit([replace(FLASH, id=None), REVERSE, SILENT], SEEN)
+    assert "flash 0: its start was lost" in lost

@@ -1,0 +1,26 @@
+"""What a journey asks of DynamoDB does not grow with the table: `make growth` shows it up to 10,000."""
+
+import pytest
+
+from attacks.world import dynamodb
+from bench.growth import Field
+
+pytestmark = pytest.mark.stack
+
+
+def test_requests_and_units_are_the_same_beside_ten_and_a_hundred_others() -> None:
+    asked = []
+    with dynamodb() as client:
+        there = Field(client)
+        for count in (10, 90):
+            there.fill(count)
+            kinds = there.measure(2)
+            asked.append(
+                {
+                    (kind, name): [(dict(each.requests), each.reads, each.writes) for each in step.asked]
+                    for kind, steps in kinds.items()
+                    for name, step in steps.items()
+                }
+            )
+    assert asked[0] == asked[1]
+    assert sum(writes for _, _, writes in asked[0]["flash_call", "start"]) > 0

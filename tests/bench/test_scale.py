@@ -1,0 +1,36 @@
+"""docs/scale.md is what `make scale` makes of what was measured."""
+
+import json
+from copy import deepcopy
+
+import pytest
+
+from bench import marked, scale
+
+MEASURED = json.loads(scale.REQUESTS.read_text())
+
+
+def test_the_tables_are_those_of_the_measured_requests() -> None:
+    text = scale.DOCUMENT.read_text()
+    assert scale.document(text, MEASURED) == text
+    doctored = deepcopy(MEASURED)
+    doctored["journeys"]["flash_call"]["start"]["write_units"] += 10
+    assert scale.document(text, doctored) != text
+
+
+def test_polls_cost_a_request_each() -> None:
+    ten, thirty = (scale.mixed(MEASURED["journeys"], scale.Client("", reads=reads)) for reads in (10, 30))
+    assert thirty["gateway"] - ten["gateway"] == pytest.approx(20)
+    # A vendor is asked no more often for that.
+    assert thirty["vendor_request"] == pytest.approx(ten["vendor_request"])
+
+
+def test_a_line_of_the_bill_by_hand() -> None:
+    used = scale.usage(MEASURED["journeys"], "flash_call", scale.Client("", reads=10))
+    assert used["gateway"] == pytest.approx(1 + 10 + 1)
+    assert scale.costs(used, 0)["API Gateway"] == pytest.approx(12 * 3.50)
+
+
+def test_a_document_without_its_markers_is_refused() -> None:
+    with pytest.raises(ValueError, match="<!-- costs: begin -->"):
+        marked.put("nothing", "costs", "part")
