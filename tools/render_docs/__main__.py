@@ -165,7 +165,8 @@ class Reference:
             return Markup("array of {}").format(self.type(schema["items"]))
         if isinstance(schema.get("additionalProperties"), dict):
             return Markup("object of {}").format(self.type(schema["additionalProperties"]))
-        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        types = schema.get("type", "anything")
+        types = types if isinstance(types, list) else [types]
         return escape(" or ".join(types))
 
     @staticmethod
