@@ -24,6 +24,7 @@ help:
 	@echo 'make test       all tests, the journeys through the deployed local stack included'
 	@echo 'make test-unit  the tests that need no stack'
 	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (needs Java 17 and npm)'
+	@echo 'make contract-test  some thousand requests made up from docs/openapi.yaml, and whether each answer is in it (minutes)'
 	@echo 'make browser-test  the hosted page in Chromium; make screens keeps pictures of it in docs/screens'
 	@echo 'make docs       make what /docs and /openapi.json serve again, of docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
@@ -53,7 +54,7 @@ dev: .venv/.installed .venv-aws/.installed
 .PHONY: test
 test: .venv/.installed .venv-aws/.installed
 	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser
-	$(BIN)/pytest -m stack --ignore=tests/browser
+	$(BIN)/pytest -m stack --ignore=tests/browser --ignore=tests/contract
 
 .PHONY: test-unit
 test-unit: .venv/.installed
@@ -64,6 +65,10 @@ test-unit: .venv/.installed
 test-engines: .venv/.installed
 	@$(BIN)/python -m tests.engines.dynamodb_local
 	ENGINES=dynamodb_local $(BIN)/pytest tests/engines
+
+.PHONY: contract-test
+contract-test: .venv/.installed .venv-aws/.installed
+	$(BIN)/pytest tests/contract
 
 AXE := .axe/node_modules/axe-core/axe.min.js
 .PHONY: browser-test

@@ -33,18 +33,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     query = event.get("queryStringParameters") or {}
     if name is None:
         return PAGE
+    if (name == "qr.svg" or "number" in query) and not NUMBER.fullmatch(query.get("number") or ""):
+        return problem(event, 400, "Invalid request", "invalid_request", "`number` must be a number in E.164.")
     if name == "qr.svg":
-        return qr(query.get("number") or "", event)
+        return qr(query["number"])
     if name in FILES:
         text, version = FILES[name]
         return respond(name, text, cache=FOREVER if query.get("v") == version else NO_SHARED_CACHE)
     return problem(event, 404, "Not found", "not_found", "No such file.")
 
 
-def qr(number: str, event: dict[str, Any]) -> dict[str, Any]:
+def qr(number: str) -> dict[str, Any]:
     """A QR code that makes a telephone dial `number` (E.164)."""
-    if not NUMBER.fullmatch(number):
-        return problem(event, 400, "Invalid request", "invalid_request", "`number` must be a number in E.164.")
     image = io.BytesIO()
     code = segno.make(f"tel:{number}", error="m", micro=False)
     code.save(image, kind="svg", light="#fff", border=2, xmldecl=False, svgclass=None, lineclass=None, omitsize=True)

@@ -256,7 +256,7 @@ def test_request_fields_are_those_that_are_parsed() -> None:
     assert SCHEMAS["RepeatRequest"]["properties"].keys() == {field.name for field in fields(inputs.RepeatRequest)}
     start = SCHEMAS["StartRequest"]["properties"]
     assert start["reference"]["maxLength"] == inputs.MAX_REFERENCE
-    assert start["locale"]["enum"] == list(inputs.LOCALES)
+    assert start["locale"]["enum"] == [*inputs.LOCALES, None]
     metadata = SCHEMAS["Metadata"]
     assert metadata["maxProperties"] == inputs.MAX_METADATA_PAIRS
     assert metadata["propertyNames"]["maxLength"] == inputs.MAX_METADATA_NAME
@@ -299,6 +299,23 @@ def test_requests_in_examples_are_accepted() -> None:
         ("StartRequest", "startVerification", {"phone": "+79000001234", "metadata": {"n": 1}}),
         ("StartRequest", "startVerification", {"phone": "+79000001234", "end_user_ip": "203.0.113"}),
         ("StartRequest", "startVerification", {"phone": "+79000001234", "locale": "de"}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "provider": "smsc", "method": "flash_call"}),
+        (
+            "StartRequest",
+            "startVerification",
+            {"phone": "+79000001234", "provider": "ucaller", "method": "reverse_call"},
+        ),
+        (
+            "StartRequest",
+            "startVerification",
+            {"phone": "+79000001234", "method": "flash_call", "allowed_methods": ["reverse_call"]},
+        ),
+        (
+            "StartRequest",
+            "startVerification",
+            {"phone": "+79000001234", "provider": "smsc", "allowed_methods": ["flash_call"]},
+        ),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "return_url": "http://shop.example"}),
         ("CheckRequest", "checkCode", {}),
         ("CheckRequest", "checkCode", {"code": 1234}),
         ("CheckRequest", "checkCode", {"code": "12345"}),
@@ -311,6 +328,22 @@ def test_document_and_service_refuse_the_same(schema: str, operation: str, body:
     assert violations_of(body, schema)
     with pytest.raises(errors.InvalidRequest):
         PARSERS[operation](json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        dict.fromkeys(SCHEMAS["StartRequest"]["properties"].keys() - {"phone"}),
+        {"provider": "smsc", "method": None, "allowed_methods": ["flash_call", "reverse_call"]},
+        {"provider": "ucaller", "method": "flash_call", "allowed_methods": None},
+        {"provider": None, "method": "reverse_call", "allowed_methods": ["reverse_call"]},
+    ],
+    ids=str,
+)
+def test_document_and_service_take_the_same(more: dict[str, Any]) -> None:
+    body = {"phone": "+79000001234", **more}
+    assert violations_of(body, "StartRequest") == []
+    PARSERS["startVerification"](json.dumps(body))
 
 
 # The resource
@@ -491,8 +524,6 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     phone = {"phone": number, "method": "reverse_call", "allowed_methods": ["reverse_call", "flash_call"]}
     begun = expect(201, "pending", start, "API_KEY", phone, key=key)
     token, of_it = begun["client_token"], {"id": begun["id"]}
-    # At once: the phone rests for 20 s only.
-    expect(429, "rate_limited", repeat, token, {"phone": number, "method": "flash_call"}, **of_it)
     expect(200, "pending", start, "API_KEY", phone, key=key)
     expect(422, "idempotency_key_reused", start, "API_KEY", {"phone": other}, key=key)
     expect(409, "verification_in_progress", start, "API_KEY", phone)
@@ -509,6 +540,7 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     expect(409, "method_has_no_code", check, token, {"code": "1234"}, **of_it)
     expect(409, "repeat_not_supported", repeat, token, {}, **of_it)
     expect(422, "phone_mismatch", repeat, token, {"phone": other, "method": "flash_call"}, **of_it)
+    expect(429, "rate_limited", repeat, token, {"phone": number, "method": "flash_call"}, **of_it)
     expect(403, "forbidden", cancel, token, **of_it)
     expect(200, "canceled", cancel, "API_KEY", **of_it)
     expect(409, "verification_not_pending", cancel, "API_KEY", **of_it)

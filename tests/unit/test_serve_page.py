@@ -92,3 +92,8 @@ def test_the_qr_code_dials_numbers_alone(number: str | None) -> None:
     answer = get("qr.svg", number=number) if number is not None else get("qr.svg")
     assert answer["statusCode"] == 400
     assert json.loads(answer["body"])["code"] == "invalid_request"
+
+
+def test_a_number_is_judged_whichever_file_it_comes_with() -> None:
+    assert get("app.js", number="nobody")["statusCode"] == 400
+    assert get("app.js", number="+79000002761")["statusCode"] == 200

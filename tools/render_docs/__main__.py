@@ -63,9 +63,9 @@ class Reference:
             for path, item in self.document[kind].items():
                 for method in [method for method in METHODS if method in item]:
                     operation = {"security": self.document["security"], **item[method]}
-                    parameters = [
-                        self.follow(each) for each in (*item.get("parameters", []), *operation.get("parameters", []))
-                    ]
+                    given = map(self.follow, (*item.get("parameters", []), *operation.get("parameters", [])))
+                    # An operation's own parameter stands for the path's.
+                    parameters = list({(each["in"], each["name"]): each for each in given}.values())
                     responses = {status: self.follow(each) for status, each in operation["responses"].items()}
                     yield {
                         **operation,
@@ -161,12 +161,13 @@ class Reference:
                 return Markup(word).join(map(self.type, schema[kind]))
         if "const" in schema:
             return Markup("<code>{}</code>").format(json.dumps(schema["const"]))
-        if schema.get("type") == "array":
-            return Markup("array of {}").format(self.type(schema["items"]))
         if isinstance(schema.get("additionalProperties"), dict):
             return Markup("object of {}").format(self.type(schema["additionalProperties"]))
+        if "type" not in schema:
+            return escape("anything")
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        return escape(" or ".join(types))
+        array = Markup("array of {}").format(self.type(schema["items"])) if "items" in schema else escape("array")
+        return Markup(" or ").join(array if each == "array" else escape(each) for each in types)
 
     @staticmethod
     def bounds(schema: dict[str, Any]) -> list[Markup]:
