@@ -1,4 +1,4 @@
-"""`python -m local.build`: sam build, with the Python compiled beforehand.
+"""`python -m local.build`: sam build, with the layer trimmed and the Python compiled beforehand.
 
 The zips that the SAM CLI uploads hold no compiled Python, and Lambda's file system is read-only: without this, every
 cold start compiles every module that it imports. The compiled files are told to trust their source, because a zip's
@@ -16,6 +16,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from local.processes import LocalStackError, run
+from local.trim import trim
 
 ROOT = Path(__file__).resolve().parent.parent
 SAM = Path(sys.executable).parent / "sam"
@@ -43,6 +44,7 @@ def build(options: Sequence[str] = (), *, copy_to: Path | None = None) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         log = artifacts.parent / "build.log"
         run([SAM, "build", "--cached", "--parallel", *options], env=sam_environment(), cwd=ROOT, log=log)
+        trim(artifacts / "CallverifyLayer" / "python")
         if not compileall.compile_dir(artifacts, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH):
             raise LocalStackError("the build holds Python that does not compile")
         if copy_to:

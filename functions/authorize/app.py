@@ -3,3 +3,5 @@
 from callverify import edge, wiring
 
 handler = edge.authorizer(wiring.access, wiring.telemetry)
+
+wiring.ready(wiring.credentials)

@@ -1,7 +1,5 @@
 """Status, code check and the list of events: what clients ask again and again."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from callverify import edge, wiring
 
 api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wiring.allowed_origins)
@@ -9,15 +7,18 @@ handler = api.handler
 
 
 @api.get("/verifications/<verification_id>")
-def status(verification_id: str) -> Response[str]:
+def status(verification_id: str) -> edge.Response[str]:
     return api.reply(wiring.service().status(api.caller, verification_id))
 
 
 @api.post("/verifications/<verification_id>/check")
-def check(verification_id: str) -> Response[str]:
+def check(verification_id: str) -> edge.Response[str]:
     return api.reply(wiring.service().check(api.caller, verification_id, api.body))
 
 
 @api.get("/events")
-def events() -> Response[str]:
+def events() -> edge.Response[str]:
     return api.answer(wiring.service().events(api.caller, api.query("after"), api.query("limit")))
+
+
+wiring.ready(wiring.secrets, wiring.table, imported=[wiring.vendors])

@@ -7,3 +7,6 @@ from callverify import wiring
 
 def handler(event: dict[str, Any], _context: Any) -> None:
     wiring.publisher().publish(wiring.changes(event))
+
+
+wiring.ready(wiring.table)

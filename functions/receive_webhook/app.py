@@ -1,7 +1,5 @@
 """Providers' callbacks. What they prove, and whether they prove anything, is for the provider's module to say."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from callverify import edge, wiring
 
 api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now())
@@ -9,12 +7,15 @@ handler = api.handler
 
 
 @api.route("/webhooks/telefon-ip/<verification_id>/<token>", method=["GET", "POST"])
-def telefon_ip(verification_id: str, token: str) -> Response[str]:
+def telefon_ip(verification_id: str, token: str) -> edge.Response[str]:
     wiring.service().report(edge.ProviderName.TELEFON_IP, api.webhook(token, verification_id))
     return api.acknowledge()
 
 
 @api.route("/webhooks/smsc/<token>", method=["GET", "POST"])
-def smsc(token: str) -> Response[str]:
+def smsc(token: str) -> edge.Response[str]:
     wiring.service().report(edge.ProviderName.SMSC, api.webhook(token))
     return api.acknowledge()
+
+
+wiring.ready(wiring.secrets, wiring.table, imported=[wiring.vendors])

@@ -7,3 +7,6 @@ from callverify import wiring
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return wiring.each_message(event, wiring.settlement().settle)
+
+
+wiring.ready(wiring.secrets, wiring.table, imported=[wiring.vendors])

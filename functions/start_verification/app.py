@@ -1,7 +1,5 @@
 """Start, repeat and cancel: whatever asks a provider for a call, or ends a verification."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from callverify import edge, wiring
 
 api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wiring.allowed_origins)
@@ -9,13 +7,13 @@ handler = api.handler
 
 
 @api.post("/verifications")
-def start() -> Response[str]:
+def start() -> edge.Response[str]:
     reply = wiring.service().start(api.caller, api.body, idempotency_key=api.idempotency_key, base_url=api.base_url)
     return api.reply(reply, created=True)
 
 
 @api.post("/verifications/<verification_id>/repeat")
-def repeat(verification_id: str) -> Response[str]:
+def repeat(verification_id: str) -> edge.Response[str]:
     reply = wiring.service().repeat(
         api.caller, verification_id, api.body, idempotency_key=api.idempotency_key, base_url=api.base_url
     )
@@ -23,5 +21,8 @@ def repeat(verification_id: str) -> Response[str]:
 
 
 @api.post("/verifications/<verification_id>/cancel")
-def cancel(verification_id: str) -> Response[str]:
+def cancel(verification_id: str) -> edge.Response[str]:
     return api.reply(wiring.service().cancel(api.caller, verification_id, api.body))
+
+
+wiring.ready(wiring.secrets, wiring.table, imported=[wiring.vendors, wiring.phones])

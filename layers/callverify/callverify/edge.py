@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
+from aws_lambda_powertools.utilities.data_classes.api_gateway_proxy_event import APIGatewayProxyEvent
 
 from callverify.access import Access, policy
 from callverify.errors import (
@@ -36,7 +36,7 @@ PREFLIGHT_HEADERS = {
 }
 ANSWER_HEADERS = {"Access-Control-Expose-Headers": "Retry-After, Idempotent-Replayed"}
 
-__all__ = ["Api", "ProviderName", "authorizer"]
+__all__ = ["Api", "ProviderName", "Response", "authorizer"]
 
 
 def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry]) -> Handler:

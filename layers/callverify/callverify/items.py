@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
 from callverify.models import (
     Attempt,
     Cause,
@@ -27,16 +25,45 @@ from callverify.models import (
 Item = dict[str, Any]
 
 
-_serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
-
-
 def serialized(item: Item) -> dict[str, Any]:
-    return {name: _serializer.serialize(value) for name, value in item.items()}
+    """An item as DynamoDB writes it. Of its types, those that are used here: no floats, no bytes, no sets."""
+    return {name: _typed(value) for name, value in item.items()}
+
+
+def _typed(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    if isinstance(value, Mapping):
+        return {"M": serialized(dict(value))}
+    if isinstance(value, list | tuple):
+        return {"L": [_typed(member) for member in value]}
+    if value is None:
+        return {"NULL": True}
+    raise TypeError(f"no type of DynamoDB's for a {type(value).__name__}")
 
 
 def deserialized(item: Mapping[str, Any]) -> Item:
-    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+    return {name: _untyped(value) for name, value in item.items()}
+
+
+def _untyped(typed: Mapping[str, Any]) -> Any:
+    ((kind, value),) = typed.items()
+    match kind:
+        case "S" | "BOOL":
+            return value
+        case "N":
+            return int(value)
+        case "M":
+            return deserialized(value)
+        case "L":
+            return [_untyped(member) for member in value]
+        case "NULL":
+            return None
+    raise TypeError(f"no use here for DynamoDB's type {kind}")
 
 
 def _plain(value: Any) -> Any:

@@ -17,9 +17,9 @@ def parse_phone(text: str, *, default_country: str, allowed_countries: Collectio
     Raises InvalidPhone for anything that is not a possible mobile number, and CountryNotAllowed for a region that is
     not in `allowed_countries`. The region is that of the number's own range: +7 7xx is Kazakhstan.
     """
-    # Imported here: the functions that never parse a caller's number should not wait for it (about 60 ms).
-    import phonenumbers
-    from phonenumbers import PhoneNumberType
+    # Imported here: the functions that never parse a caller's number should not wait for it.
+    from phonenumbers import phonenumberutil as phonenumbers
+    from phonenumbers.phonenumberutil import PhoneNumberType
 
     if not _ALLOWED_CHARACTERS.fullmatch(text.strip()):
         raise InvalidPhone(
@@ -44,6 +44,13 @@ def parse_phone(text: str, *, default_country: str, allowed_countries: Collectio
         )
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return Phone(e164=e164, region=region, mask=_mask(e164, len(str(number.country_code))))
+
+
+def load_numbers_of(country: str) -> None:
+    """Import what `parse_phone` imports, with the numbering plan of one country."""
+    from phonenumbers.phonemetadata import PhoneMetadata
+
+    PhoneMetadata.metadata_for_region(country)
 
 
 def _mask(e164: str, country_code_length: int) -> str:

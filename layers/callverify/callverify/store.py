@@ -203,6 +203,10 @@ class Store:
 
     # Reading
 
+    def connect(self) -> None:
+        """Open the connection that the first request will use, by reading an item that there never is."""
+        self._read("-")
+
     def get(self, verification_id: str, now: int) -> Verification | None:
         """The verification, unless its retention is over. One consistent read."""
         item = self._read(f"verification#{verification_id}")

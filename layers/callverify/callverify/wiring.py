@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from botocore.config import Config
+from aws_lambda_powertools.utilities.parameters.base import BaseProvider
 
+from callverify import aws
 from callverify.access import Access
 from callverify.delivery import Delivery, backoff
 from callverify.errors import ConfigurationFault
@@ -21,9 +23,10 @@ from callverify.events import Publisher
 from callverify.items import verification_of_image
 from callverify.keys import Keys
 from callverify.models import ProviderName, Verification
+from callverify.phone import load_numbers_of
 from callverify.providers import PROVIDERS
 from callverify.providers.base import Provider, ProviderSettings
-from callverify.providers.http import VendorHttp
+from callverify.providers.http import VendorHttp, load_requests
 from callverify.service import Policy, Service
 from callverify.settlement import Settlement
 from callverify.store import Store
@@ -31,20 +34,20 @@ from callverify.telemetry import Telemetry
 
 HOUR = 60 * 60
 NEVER_CHANGES = 365 * 24 * HOUR
+# Lambda gives a start-up 10 seconds.
+READY_SECONDS = 5.0
 # Plain http is for vendors' stand-ins beside the stack: this machine, or the one that hosts a container.
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "172.17.0.1", "host.docker.internal"})
-_AWS = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 @cache
 def service() -> Service:
     """The verification service, as the environment describes it."""
-    policy = _policy()
     return Service(
         store=_store(),
         keys=keys(),
-        policy=policy,
-        providers=Providers(policy),
+        policy=_policy(),
+        providers=_providers(),
         observer=telemetry(),
         clock=time.time,
     )
@@ -53,7 +56,7 @@ def service() -> Service:
 @cache
 def access() -> Access:
     """API keys and client tokens."""
-    return Access(keys=keys, read_api_keys=lambda force: _secret("API_KEYS_SECRET", force=force), clock=time.time)
+    return Access(keys=keys, read_api_keys=_api_keys, clock=time.time)
 
 
 @cache
@@ -72,7 +75,9 @@ def settlement() -> Settlement:
     url = os.environ["SETTLEMENT_QUEUE_URL"]
     return Settlement(
         service=service,
-        send=lambda message, delay: _sqs().send_message(QueueUrl=url, MessageBody=message, DelaySeconds=delay),
+        send=lambda message, delay: aws.client("sqs").send_message(
+            QueueUrl=url, MessageBody=message, DelaySeconds=delay
+        ),
         clock=time.time,
         note=telemetry().note,
     )
@@ -84,9 +89,9 @@ def publisher() -> Publisher:
     url = os.environ.get("DELIVERY_QUEUE_URL", "")
     return Publisher(
         store=_store(),
-        bus=boto3.client("events", config=_AWS),
+        bus=aws.client("events"),
         bus_name=os.environ["EVENT_BUS_NAME"],
-        enqueue=(lambda body: _sqs().send_message(QueueUrl=url, MessageBody=body))
+        enqueue=(lambda body: aws.client("sqs").send_message(QueueUrl=url, MessageBody=body))
         if os.environ.get("EVENT_WEBHOOK_URL")
         else None,
         clock=time.time,
@@ -111,6 +116,58 @@ def delivery() -> Delivery:
 def allowed_origins() -> Collection[str]:
     """Origins whose pages may call the API."""
     return _words("ALLOWED_ORIGINS")
+
+
+# What a request needs besides, to be had at the end of a start-up: see `ready`.
+
+
+def credentials() -> None:
+    """The secrets behind `access`."""
+    keys()
+    _api_keys()
+
+
+def secrets() -> None:
+    """The secrets behind `service`."""
+    keys()
+    _providers()()
+
+
+def table() -> None:
+    """A connection to the table."""
+    _store().connect()
+
+
+def vendors() -> None:
+    """What vendors are asked with."""
+    load_requests()
+
+
+def phones() -> None:
+    """The numbering plan of the default country."""
+    load_numbers_of(_policy().default_country)
+
+
+def ready(*fetched: Callable[[], None], imported: Collection[Callable[[], None]] = ()) -> None:
+    """The end of a function's start-up: has now what its first request would wait for.
+
+    What fails, or takes too long, is left to that request, which says what is wrong. Garbage is collected from now on
+    (see `callverify`), and never looked for again among what the start-up made: that stays.
+    """
+    thread = Thread(target=lambda: [_try(part) for part in fetched], daemon=True)
+    thread.start()
+    for part in imported:
+        _try(part)
+    thread.join(READY_SECONDS)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        aws.disconnect()  # a connection in a snapshot is dead when it is restored
+    gc.freeze()
+    gc.enable()
+
+
+def _try(part: Callable[[], None]) -> None:
+    with contextlib.suppress(Exception):
+        part()
 
 
 def changes(event: Mapping[str, Any]) -> Iterator[tuple[Verification | None, Verification | None]]:
@@ -140,7 +197,7 @@ def each_message(
 def try_later(record: Mapping[str, Any]) -> None:
     """Hide a message that failed from the queue for longer each time."""
     wait = backoff(int(record["attributes"]["ApproximateReceiveCount"]), base=_number("EVENT_RETRY_BASE_SECONDS", 10))
-    _sqs().change_message_visibility(
+    aws.client("sqs").change_message_visibility(
         QueueUrl=os.environ["DELIVERY_QUEUE_URL"], ReceiptHandle=record["receiptHandle"], VisibilityTimeout=wait
     )
 
@@ -189,6 +246,11 @@ class Providers:
         )
 
 
+@cache
+def _providers() -> Providers:
+    return Providers(_policy())
+
+
 def _policy() -> Policy:
     standard = Policy()
     return Policy(
@@ -235,18 +297,26 @@ def _base_url(name: ProviderName) -> str:
 
 @cache
 def _store() -> Store:
-    client: Any = boto3.client("dynamodb", config=_AWS)
-    return Store(client, os.environ["TABLE_NAME"], retention=_number("RETENTION_HOURS", 24) * HOUR)
+    return Store(aws.client("dynamodb"), os.environ["TABLE_NAME"], retention=_number("RETENTION_HOURS", 24) * HOUR)
+
+
+class _Secrets(BaseProvider):
+    """Powertools' cache of parameters, over Secrets Manager."""
+
+    def _get(self, name: str, **_: Any) -> str:
+        return str(aws.client("secretsmanager").get_secret_value(SecretId=name).get("SecretString", ""))
+
+    def _get_multiple(self, path: str, **_: Any) -> dict[str, str]:
+        raise NotImplementedError
 
 
 @cache
-def _sqs() -> Any:
-    return boto3.client("sqs", config=_AWS)
+def _secrets() -> _Secrets:
+    return _Secrets()
 
 
-@cache
-def _secrets() -> SecretsProvider:
-    return SecretsProvider(boto3_client=boto3.client("secretsmanager", config=_AWS))
+def _api_keys(force: bool = False) -> str:
+    return _secret("API_KEYS_SECRET", force=force)
 
 
 def _secret(setting: str, *, max_age: int | None = None, force: bool = False) -> str:

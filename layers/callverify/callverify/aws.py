@@ -1,0 +1,67 @@
+"""AWS clients, made by botocore: boto3 would make the same ones, and import for as long again as this service itself."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from botocore.config import Config
+from botocore.loaders import Loader
+from botocore.session import Session, get_session
+
+# What `make build` leaves of botocore's data for these services and their operations. Without it, botocore's own is read.
+TRIMMED_DATA = Path(__file__).with_name("aws_data")
+SERVICES = ("dynamodb", "events", "secretsmanager", "sqs")
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=4,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    # Their requests are ours, and AWS judges them anyway.
+    parameter_validation=False,
+    tcp_keepalive=True,
+)
+_clients: dict[str, Any] = {}
+_making_one = Lock()
+
+
+class _Loader(Loader):
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
+        """What is used here: looking for all that botocore has reads four hundred directories."""
+        return list(SERVICES)
+
+
+@cache
+def _session() -> Session:
+    session = get_session()
+    trimmed = [str(TRIMMED_DATA)] if TRIMMED_DATA.is_dir() else []
+    session.register_component("data_loader", _Loader(extra_search_paths=trimmed))
+    return session
+
+
+def client(service: str) -> Any:
+    """The one client for one of SERVICES."""
+    with _making_one:
+        if service not in _clients:
+            _clients[service] = _session().create_client(service, config=_CONFIG, verify=_authorities())
+        return _clients[service]
+
+
+def disconnect() -> None:
+    """Close every connection; the next request opens one."""
+    for made in _clients.values():
+        made.close()
+
+
+def _authorities() -> str | None:
+    """The roots of AWS's certificates: OpenSSL takes 46 ms to read all the world's, for each connection.
+
+    Where others may be needed, what botocore takes: beside a bundle or an endpoint of the environment's, and in
+    partitions apart.
+    """
+    roots = TRIMMED_DATA / "roots.pem"
+    apart = os.environ.get("AWS_REGION", "").startswith(("cn-", "us-iso", "eu-iso", "eusc-"))
+    told = any(name.startswith(("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL")) for name in os.environ)
+    return None if apart or told or not roots.is_file() else str(roots)
