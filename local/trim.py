@@ -1,4 +1,4 @@
-"""What a build leaves out of the layer, and what it lays beside the package: data read at every cold start, cut to size.
+"""What a build leaves out of the layer, and the data of every cold start that it lays beside the package, cut to size.
 
 All of it is for speed and size alone: a layer that was made by `sam build` works too.
 """
@@ -46,7 +46,7 @@ AMAZON_ROOTS = re.compile(r"Amazon Root CA [1-4]|Starfield Services Root Certifi
 
 
 def trim(libraries: Path) -> None:
-    """Trim a built layer; `libraries` is its folder `python`. Raises FileNotFoundError for an UNUSED that is not there."""
+    """Trim a built layer; `libraries` is its folder `python`. Raises FileNotFoundError when an UNUSED is not there."""
     for name in UNUSED:
         shutil.rmtree(libraries / name)
     package = libraries / "callverify"
@@ -86,7 +86,7 @@ def _model_of(operations: Sequence[str], model: Mapping[str, Any]) -> Any:
         if name not in shapes:
             shapes[name] = model["shapes"][name]
             wanted += _shapes_in(shapes[name])
-    return _undocumented({**model, "operations": kept, "shapes": shapes})
+    return _without_unread({**model, "operations": kept, "shapes": shapes})
 
 
 def _shapes_in(value: Any) -> Iterator[str]:
@@ -100,14 +100,15 @@ def _shapes_in(value: Any) -> Iterator[str]:
             yield from _shapes_in(member)
 
 
-def _undocumented(value: Any) -> Any:
+def _without_unread(value: Any) -> Any:
+    """Without documentation, and without what endpoints that name an account would be found by, at every request."""
     if isinstance(value, dict):
         return {
-            name: _undocumented(member)
+            name: _without_unread(member)
             for name, member in value.items()
-            if name != "documentation" or not isinstance(member, str)
+            if name != "operationContextParams" and (name != "documentation" or not isinstance(member, str))
         }
-    return [_undocumented(member) for member in value] if isinstance(value, list) else value
+    return [_without_unread(member) for member in value] if isinstance(value, list) else value
 
 
 def _write(path: Path, value: Any) -> None:

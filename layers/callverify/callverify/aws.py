@@ -1,4 +1,4 @@
-"""AWS clients, made by botocore: boto3 would make the same ones, and import for as long again as this service itself."""
+"""AWS clients, made by botocore: boto3 would make the same ones, and takes as long to import as all of this package."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import botocore
 from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
-# What `make build` leaves of botocore's data for these services and their operations. Without it, botocore's own is read.
+# What `make build` leaves of botocore's data for these services. Without it, botocore's own is read.
 TRIMMED_DATA = Path(__file__).with_name("aws_data")
 SERVICES = ("dynamodb", "events", "secretsmanager", "sqs")
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=4,
     retries={"mode": "standard", "total_max_attempts": 3},
-    # Their requests are ours, and AWS judges them anyway.
+    # The requests are ours, and AWS judges them anyway.
     parameter_validation=False,
+    # Put together anew for each request otherwise, out of a dozen parts.
+    user_agent=f"callverify Botocore/{botocore.__version__}",
+    account_id_endpoint_mode="disabled",
     tcp_keepalive=True,
 )
 _clients: dict[str, Any] = {}

@@ -75,9 +75,7 @@ def settlement() -> Settlement:
     url = os.environ["SETTLEMENT_QUEUE_URL"]
     return Settlement(
         service=service,
-        send=lambda message, delay: aws.client("sqs").send_message(
-            QueueUrl=url, MessageBody=message, DelaySeconds=delay
-        ),
+        send=lambda message, delay: _sqs().send_message(QueueUrl=url, MessageBody=message, DelaySeconds=delay),
         clock=time.time,
         note=telemetry().note,
     )
@@ -91,7 +89,7 @@ def publisher() -> Publisher:
         store=_store(),
         bus=aws.client("events"),
         bus_name=os.environ["EVENT_BUS_NAME"],
-        enqueue=(lambda body: aws.client("sqs").send_message(QueueUrl=url, MessageBody=body))
+        enqueue=(lambda body: _sqs().send_message(QueueUrl=url, MessageBody=body))
         if os.environ.get("EVENT_WEBHOOK_URL")
         else None,
         clock=time.time,
@@ -154,10 +152,9 @@ def ready(*fetched: Callable[[], None], imported: Collection[Callable[[], None]]
     What fails, or takes too long, is left to that request, which says what is wrong. Garbage is collected from now on
     (see `callverify`), and never looked for again among what the start-up made: that stays.
     """
-    thread = Thread(target=lambda: [_try(part) for part in fetched], daemon=True)
+    thread = Thread(target=_try, args=fetched, daemon=True)
     thread.start()
-    for part in imported:
-        _try(part)
+    _try(*imported)
     thread.join(READY_SECONDS)
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         aws.disconnect()  # a connection in a snapshot is dead when it is restored
@@ -165,9 +162,10 @@ def ready(*fetched: Callable[[], None], imported: Collection[Callable[[], None]]
     gc.enable()
 
 
-def _try(part: Callable[[], None]) -> None:
-    with contextlib.suppress(Exception):
-        part()
+def _try(*parts: Callable[[], None]) -> None:
+    for part in parts:
+        with contextlib.suppress(Exception):
+            part()
 
 
 def changes(event: Mapping[str, Any]) -> Iterator[tuple[Verification | None, Verification | None]]:
@@ -197,7 +195,7 @@ def each_message(
 def try_later(record: Mapping[str, Any]) -> None:
     """Hide a message that failed from the queue for longer each time."""
     wait = backoff(int(record["attributes"]["ApproximateReceiveCount"]), base=_number("EVENT_RETRY_BASE_SECONDS", 10))
-    aws.client("sqs").change_message_visibility(
+    _sqs().change_message_visibility(
         QueueUrl=os.environ["DELIVERY_QUEUE_URL"], ReceiptHandle=record["receiptHandle"], VisibilityTimeout=wait
     )
 
@@ -300,6 +298,10 @@ def _store() -> Store:
     return Store(aws.client("dynamodb"), os.environ["TABLE_NAME"], retention=_number("RETENTION_HOURS", 24) * HOUR)
 
 
+def _sqs() -> Any:
+    return aws.client("sqs")
+
+
 class _Secrets(BaseProvider):
     """Powertools' cache of parameters, over Secrets Manager."""
 
@@ -312,7 +314,7 @@ class _Secrets(BaseProvider):
 
 @cache
 def _secrets() -> _Secrets:
-    return _Secrets()
+    return _Secrets()  # type: ignore[no-untyped-call]
 
 
 def _api_keys(force: bool = False) -> str:

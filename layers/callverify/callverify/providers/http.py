@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -95,6 +95,7 @@ class VendorHttp:
         Raises NotSent or NoAnswer, without the URL in them or chained to them: URLs hold credentials.
         """
         import requests
+        from urllib3.exceptions import HTTPError, ReadTimeoutError
 
         remaining = deadline.remaining()
         if remaining <= 0:
@@ -115,10 +116,11 @@ class VendorHttp:
                 stream=True,
             ) as response:
                 body = bytearray()
-                # Byte by byte, for a longer read would wait until it is full: a trickling answer could outlast any
-                # deadline. Answers are a few hundred bytes.
-                for byte in response.iter_content(1):
-                    body += byte
+                # As much as is there, or byte by byte where it has to be unpacked: a read that waits until it is full
+                # could let a trickling answer outlast any deadline.
+                packed = "Content-Encoding" in response.headers
+                for chunk in response.iter_content(1) if packed else iter(partial(response.raw.read1, 4096), b""):
+                    body += chunk
                     if len(body) > MAX_ANSWER_BYTES or deadline.remaining() <= 0:
                         raise NoAnswer(timed_out=deadline.remaining() <= 0)
                 return Answer(response.status_code, bytes(body))
@@ -130,7 +132,9 @@ class VendorHttp:
             failure = NoAnswer(timed_out=True)
         except requests.ConnectionError as error:
             failure = _connection_failure(error)
-        except requests.RequestException:
+        except ReadTimeoutError:
+            failure = NoAnswer(timed_out=True)
+        except (requests.RequestException, HTTPError):
             failure = NoAnswer(timed_out=False)
         finally:
             self._used_at = self._clock()
