@@ -22,7 +22,7 @@ def vendor_server() -> Iterator[VendorServer]:
 def aws() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched, mock_aws():
         patched.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        patched.setattr("callverify.wiring.boto3.client", harness.aws_client)
+        patched.setattr("callverify.aws.client", harness.aws_client)
         harness.create_secrets()
         yield
 

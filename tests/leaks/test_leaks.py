@@ -283,9 +283,7 @@ def test_events_and_their_failures_leak_nothing(kept: Kept, monkeypatch: pytest.
     queue = mock.Mock()
     queue.send_message.side_effect = lambda **message: kept.events.append(json.dumps(message))
     clients = {"events": bus, "sqs": queue}
-    monkeypatch.setattr(
-        "callverify.wiring.boto3.client", lambda name, **_: clients.get(name) or harness.aws_client(name)
-    )
+    monkeypatch.setattr("callverify.aws.client", lambda name: clients.get(name) or harness.aws_client(name))
     kept.lambda_runs(publish_event.handler, records)
     bus.put_events.side_effect = None
     bus.put_events.return_value = {"FailedEntryCount": 1}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import ssl
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from callverify.models import Deadline
+from callverify.providers import http
 from callverify.providers.http import (
     MAX_ANSWER_BYTES,
     MAX_IDLE_SECONDS,
@@ -24,6 +26,7 @@ from callverify.providers.http import (
     text_of,
     whole_number,
 )
+from local.trim import write_authorities
 from tests.providers.fake_vendor import FakeVendor
 
 
@@ -41,12 +44,12 @@ class Clock:
 
 def test_connections_are_kept_and_left_after_a_pause(vendor: FakeVendor) -> None:
     clock = Clock()
-    http = VendorHttp(clock)
+    vendor_http = VendorHttp(clock)
     ports = []
     for pause in (0.0, MAX_IDLE_SECONDS - 1, MAX_IDLE_SECONDS + 1, 0.0):
         clock.now += pause
         vendor.answer(b"{}")
-        http.send("GET", vendor.base_url, deadline=soon())
+        vendor_http.send("GET", vendor.base_url, deadline=soon())
         ports.append(vendor.requests[-1].port)
     assert ports[0] == ports[1]
     assert ports[1] != ports[2]
@@ -85,25 +88,51 @@ def test_a_server_that_speaks_no_tls_may_have_seen_the_request_or_not(vendor: Fa
         VendorHttp().send("GET", vendor.base_url.replace("http:", "https:"), deadline=soon())
 
 
-def test_a_server_whose_certificate_we_refuse_saw_nothing(tmp_path: Path) -> None:
+def self_signed(folder: Path) -> tuple[ssl.SSLContext, x509.Certificate]:
+    """A server's certificate for 127.0.0.1 that it signed itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=36_500))
-    chain = tmp_path / "chain.pem"
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    certificate = builder.add_extension(address, critical=False).sign(key, SHA256())
+    chain = folder / "chain.pem"
     chain.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        + builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
-    server = FakeVendor(context)
+    return context, certificate
+
+
+@pytest.mark.parametrize("trimmed", [False, True])
+def test_a_server_whose_certificate_we_refuse_saw_nothing(
+    trimmed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if trimmed:
+        write_authorities(tmp_path / "authorities")
+        monkeypatch.setattr(http, "AUTHORITIES", tmp_path / "authorities")
+    server = FakeVendor(self_signed(tmp_path)[0])
     try:
         with pytest.raises(NotSent):
             VendorHttp().send("GET", server.base_url, deadline=soon())
     finally:
         server.close()
     assert server.requests == []
+
+
+def test_a_server_of_one_of_the_authorities_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, certificate = self_signed(tmp_path)
+    bundle = f'# Label: "ours"\n{certificate.public_bytes(Encoding.PEM).decode()}'
+    monkeypatch.setattr("local.trim.certifi.contents", lambda: bundle)
+    write_authorities(tmp_path / "authorities")
+    monkeypatch.setattr(http, "AUTHORITIES", tmp_path / "authorities")
+    server = FakeVendor(context)
+    server.answer(b"{}")
+    try:
+        assert VendorHttp().send("GET", server.base_url, deadline=soon()).body == b"{}"
+    finally:
+        server.close()
 
 
 def test_an_unknown_host_saw_nothing() -> None:

@@ -6,10 +6,10 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from callverify.errors import ConfigurationFault, Unauthorized
+from callverify.frozen import dataclass
 from callverify.keys import Keys
 from callverify.models import Caller, CallerKind, Clock, Mode, Scope
 

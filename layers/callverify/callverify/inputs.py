@@ -6,11 +6,12 @@ import ipaddress
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
 from callverify.errors import InvalidRequest
+from callverify.frozen import dataclass
 from callverify.models import Method, ProviderName
 
 MAX_BODY_BYTES = 16 * 1024

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -28,6 +27,8 @@ PACKAGES: dict[str, dict[str, str]] = {
     },
     # boto3, for providers of other services.
     "aws_lambda_powertools.utilities.parameters": {},
+    # What writes botocore's web pages.
+    "botocore.docs": {},
     # Tables of encodings: requests asks for the version, and guesses an encoding for a `text` alone.
     "charset_normalizer": {"__version__": "version", "detect": "legacy"},
     # Short numbers, numbers in a text, numbers while they are typed.
@@ -37,7 +38,7 @@ PACKAGES: dict[str, dict[str, str]] = {
 }
 
 
-class _Nothing(Loader):
+class _Nothing:
     """Runs no code of the package."""
 
     def __init__(self, homes: dict[str, str]) -> None:
@@ -55,13 +56,13 @@ class _Nothing(Loader):
         module.__getattr__ = look_up  # type: ignore[method-assign]
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname not in PACKAGES:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec:
-            spec.loader = _Nothing(PACKAGES[fullname])
+            spec.loader = _Nothing(PACKAGES[fullname])  # type: ignore[assignment]
         return spec
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Literal
+
+from callverify.frozen import dataclass
 
 Clock = Callable[[], float]
 Note = Callable[..., None]  # of a message and its fields, for the log

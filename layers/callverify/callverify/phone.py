@@ -47,10 +47,12 @@ def parse_phone(text: str, *, default_country: str, allowed_countries: Collectio
 
 
 def load_numbers_of(country: str) -> None:
-    """Import what `parse_phone` imports, with the numbering plan of one country."""
-    from phonenumbers.phonemetadata import PhoneMetadata
+    """Import what `parse_phone` imports, and have it read the numbering plan of one country."""
+    from phonenumbers import phonenumberutil as phonenumbers
 
-    PhoneMetadata.metadata_for_region(country)
+    example = phonenumbers.example_number_for_type(country, phonenumbers.PhoneNumberType.MOBILE)
+    if example and phonenumbers.is_valid_number(example):
+        phonenumbers.number_type(example)
 
 
 def _mask(e164: str, country_code_length: int) -> str:

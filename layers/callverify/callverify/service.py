@@ -7,11 +7,12 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from callverify import errors, inputs
+from callverify.frozen import dataclass
 from callverify.keys import Keys
 from callverify.models import (
     Attempt,

@@ -27,11 +27,12 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from callverify.frozen import dataclass
 from callverify.items import Item, attributes, deserialized, difference, serialized, verification_of
 from callverify.models import (
     Attempt,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from callverify.frozen import dataclass
 from callverify.models import Method
 
 TEST_CODE = "0000"

@@ -156,8 +156,7 @@ def ready(*fetched: Callable[[], None], imported: Collection[Callable[[], None]]
     thread.start()
     _try(*imported)
     thread.join(READY_SECONDS)
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-        aws.disconnect()  # a connection in a snapshot is dead when it is restored
+    aws.before_snapshot()
     gc.freeze()
     gc.enable()
 

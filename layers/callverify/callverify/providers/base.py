@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
+from callverify.frozen import dataclass
 from callverify.models import CallOrder, CallReport, Deadline, InboundWebhook, Method, Outcome, ProviderName
 from callverify.providers.http import VendorHttp
 

@@ -10,12 +10,12 @@ import logging
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
+from callverify.frozen import dataclass
 from callverify.models import Cause, Clock, Deadline, Outcome, Result
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from callverify.errors import Forbidden, InvalidRequest, NotFound
+from callverify.frozen import dataclass
 from callverify.models import (
     CallOrder,
     CallReport,
