@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -47,17 +46,6 @@ def test_a_part_that_takes_too_long_is_left_to_the_first_request(monkeypatch: py
     over.set()
     assert took < 5
     assert gc.isenabled()
-
-
-@pytest.mark.parametrize(("kind", "closed"), [("snap-start", 1), ("on-demand", 0)])
-def test_no_connection_is_left_in_a_snapshot(kind: str, closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[str] = []
-    monkeypatch.setitem(aws._clients, "dynamodb", SimpleNamespace(close=lambda: calls.append("closed")))
-    for service in aws._clients.keys() - {"dynamodb"}:
-        monkeypatch.delitem(aws._clients, service)
-    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", kind)
-    wiring.ready()
-    assert len(calls) == closed
 
 
 @pytest.mark.parametrize(

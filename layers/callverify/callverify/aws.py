@@ -53,11 +53,9 @@ def client(service: str) -> Any:
         return _clients[service]
 
 
-def before_snapshot() -> None:
-    """Close every connection if a snapshot is to be taken now (SnapStart): when it is restored, they are dead."""
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-        for made in _clients.values():
-            made.close()
+def before_a_snapshot() -> bool:
+    """Whether this start-up is for a snapshot that containers will be restored from (SnapStart)."""
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
 
 
 def _authorities() -> str | None:

@@ -27,8 +27,6 @@ PACKAGES: dict[str, dict[str, str]] = {
     },
     # boto3, for providers of other services.
     "aws_lambda_powertools.utilities.parameters": {},
-    # What writes botocore's web pages.
-    "botocore.docs": {},
     # Tables of encodings: requests asks for the version, and guesses an encoding for a `text` alone.
     "charset_normalizer": {"__version__": "version", "detect": "legacy"},
     # Short numbers, numbers in a text, numbers while they are typed.

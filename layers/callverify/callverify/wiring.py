@@ -1,4 +1,4 @@
-"""The only reader of the environment and of secrets. Builds the service once per container."""
+"""The only reader of settings and of secrets. Builds the service once per container."""
 
 from __future__ import annotations
 
@@ -149,14 +149,14 @@ def phones() -> None:
 def ready(*fetched: Callable[[], None], imported: Collection[Callable[[], None]] = ()) -> None:
     """The end of a function's start-up: has now what its first request would wait for.
 
-    What fails, or takes too long, is left to that request, which says what is wrong. Garbage is collected from now on
-    (see `callverify`), and never looked for again among what the start-up made: that stays.
+    What fails, or takes too long, is left to that request, which says what is wrong; so is all that is fetched where it
+    would grow old in a snapshot. Garbage is collected from now on (see `callverify`), and never looked for again among
+    what the start-up made: that stays.
     """
-    thread = Thread(target=_try, args=fetched, daemon=True)
+    thread = Thread(target=_try, args=() if aws.before_a_snapshot() else fetched, daemon=True)
     thread.start()
     _try(*imported)
     thread.join(READY_SECONDS)
-    aws.before_snapshot()
     gc.freeze()
     gc.enable()
 
