@@ -1,64 +1,103 @@
-"""Cold starts: fresh processes of a function, in turn with fresh processes of the two floors."""
+"""Cold starts: fresh processes of each function, in turn with fresh processes of the floors and the peers."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.artifacts import HERE, LAYER, folder, runtime, service
-from bench.environment import variables
+from bench import peers
+from bench.artifacts import HERE, LAYER, Artifact, folder, runtime
 from bench.figures import Figure, figure
-from bench.lambda_runtime import running_function
+from bench.journeys import Journey, load
+from bench.lambda_runtime import Function, running_function
+from bench.world import World
 
 EMPTY, CLIENT, EMPTY_AGAIN = "empty handler", "boto3 client", "empty handler, again"
+WARM_INVOCATIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is started. `path`: what it imports from besides its own folder."""
+    """What is started. `path`: what it imports from besides its own folder; `event` makes the next one."""
 
-    task: Path
+    artifact: Artifact
     path: Sequence[Path]
     environment: Mapping[str, str]
-    event: Any
+    event: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Cold:
-    """Times in ms, memory in MiB. cpu: of the start and the first invocation together."""
+    """Times in ms, memory in MiB. cpu: of the start and the first invocation together. warm: invocations after it."""
 
     init: Figure
     first: Figure
     cpu: Figure
+    warm: Figure
     memory: Figure
 
 
-def subjects(functions: Sequence[str], *, rebuild: bool) -> dict[str, Subject]:
-    """The floors and the service's functions. All have the same things to import from."""
-    artifacts = service(rebuild=rebuild)
-    path = [artifacts[LAYER].directory / "python", runtime()]
-    floors = {
-        EMPTY: HERE / "floors" / "empty",
-        CLIENT: HERE / "floors" / "client",
-        EMPTY_AGAIN: HERE / "floors" / "empty",
+@contextmanager
+def subjects(world: World, functions: Sequence[str]) -> Iterator[dict[str, Subject]]:
+    """The floors, the service's functions and the peers. Floors and functions have the same things to import from."""
+    path = [world.artifacts[LAYER].directory / "python", runtime()]
+    empty, client = folder(HERE / "floors" / "empty"), folder(HERE / "floors" / "client")
+    found = {
+        EMPTY: Subject(empty, path, {}, dict),
+        CLIENT: Subject(client, path, {}, dict),
+        EMPTY_AGAIN: Subject(empty, path, {}, dict),
     }
-    found = {name: Subject(folder(source).directory, path, {}, {}) for name, source in floors.items()}
-    for name in functions:
-        found[name] = Subject(artifacts[name].directory, path, variables(name), {})
-    return found
+    with ExitStack() as stack:
+        events = Events(world, stack)
+        for name in functions:
+            found[name] = Subject(world.artifacts[name], path, world.environment(name), events.of(name))
+        for name, event in peers.events().items():
+            found[name] = Subject(folder(HERE / "peers" / name), [runtime()], world.environment(None), event)
+        yield found
+
+
+class Events:
+    """Events that a function does its ordinary work on, each of them new. What has to come before is done elsewhere."""
+
+    def __init__(self, world: World, stack: ExitStack) -> None:
+        self._world = world
+        self._start: Function = stack.enter_context(world.function("start_verification"))
+        # A flash call: no vendor is asked, however long ago it was started.
+        self._flash = self._begun("ucaller")
+        self._reverse = self._begun("telefon_ip")
+
+    def of(self, function: str) -> Callable[[], Any]:
+        return {
+            "authorize": self._flash.authorize,
+            "check_status": self._flash.read,
+            "deliver_event": lambda: load("delivery"),
+            "publish_event": lambda: self._begun("telefon_ip").transition(),
+            "receive_webhook": lambda: self._begun("telefon_ip").webhook(),
+            "schedule_settlement": self._reverse.transition,
+            "serve_page": lambda: load("page"),
+            "settle_verification": self._flash.settlement,
+            "start_verification": lambda: Journey(self._world, "telefon_ip").start(),
+        }[function]
+
+    def _begun(self, provider: str) -> Journey:
+        journey = Journey(self._world, provider)
+        journey.begin(self._start)
+        return journey
 
 
 def measure(subjects: Mapping[str, Subject], rounds: int) -> dict[str, Cold]:
     """Start each subject once in each round."""
-    values: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
+    values: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     for turn in range(rounds + 1):
         for name, subject in subjects.items():
-            with running_function(subject.task, subject.path, subject.environment) as function:
-                function.must_succeed = False
-                first = function.invoke(subject.event)
-                if turn:  # the first round brings the files into the page cache
-                    values[name].append((function.init_ms, first.wall, first.cpu, function.peak_bytes() / 2**20))
+            with running_function(subject.artifact.directory, subject.path, subject.environment) as function:
+                first = function.invoke(subject.event())
+                warm = figure([function.invoke(subject.event()).wall for _ in range(WARM_INVOCATIONS)])
+                row = (function.init_ms, first.wall, first.cpu, warm.median, function.peak_bytes() / 2**20)
+            if turn:  # the first round brings the files into the page cache
+                values[name].append(row)
     return {name: Cold(*(figure(column) for column in zip(*rows, strict=True))) for name, rows in values.items()}

@@ -31,6 +31,7 @@ from local.processes import HOST, free_port, running
 INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 INVOKE = re.compile(r"INVOKE RTDONE\(status: (\w+), .*duration: ([\d.]+)ms\)")
 CPU_CLOCK_OF_A_PROCESS = 2
+TRACE = {"X-Amzn-Trace-Id": "Root=1-6a217f20-000000000000000000000001;Parent=53995c3f42cd8ad8;Sampled=1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +57,17 @@ class Function:
         self._runtime: psutil.Process | None = None
         self._read = 0
         self.init_ms = 0.0
-        self.must_succeed = True
 
     def invoke(self, event: Any) -> Invocation:
         before = self._cpu_ms() if self._runtime else 0.0
-        response = self._http.request("POST", self._url, body=json.dumps(event), timeout=60)
+        response = self._http.request("POST", self._url, body=json.dumps(event), headers=TRACE, timeout=60)
         if self._runtime is None:
             self._runtime = self._emulator.children()[0]
         new = self._wait_for_report()
         if init := INIT.search(new):
             self.init_ms = float(init[1])
         done = INVOKE.search(new)
-        if self.must_succeed and (done is None or done[1] != "success"):
+        if done is None or done[1] != "success" or '"errorType"' in response.data.decode()[:2000]:
             raise RuntimeError(f"the invocation failed: {response.data[:500]!r}\n{new}")
         return Invocation(response.json(), float(done[2]), self._cpu_ms() - before)
 

@@ -1,0 +1,119 @@
+"""The events of each step of a verification, from the files of events/, and what happens at the telephone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+
+from bench.lambda_runtime import Function, Invocation
+from bench.world import API_KEY, TABLE, World
+from local.build import ROOT
+
+
+def load(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return event
+
+
+class Person:
+    """One of many: each has a phone, an address and a block of numbers of their own, so that no limit is met."""
+
+    _count = 0
+
+    def __init__(self) -> None:
+        Person._count += 1
+        self.number = Person._count
+        self.phone = f"+7900{100 + self.number % 800}{self.number:04}"
+        self.address = f"198.18.{self.number // 250}.{self.number % 250 + 1}"
+
+
+class Journey:
+    """One verification, step by step: each method gives the event of a step."""
+
+    def __init__(self, world: World, provider: str) -> None:
+        self.world = world
+        self.provider = provider
+        self.person = Person()
+        self.id = ""
+        self._challenge: Mapping[str, Any] = {}
+
+    def authorize(self) -> dict[str, Any]:
+        return load("authorize") | {"authorizationToken": f"Bearer {API_KEY}"}
+
+    def start(self) -> dict[str, Any]:
+        body = {"phone": self.person.phone, "provider": self.provider, "end_user_ip": self.person.address}
+        more = {"reference": f"order-{self.person.number}", "metadata": {"cart": "7"}, "locale": "ru"}
+        event = load(f"start_{self.provider}") | {"body": json.dumps(body | more)}
+        key = f"order-{self.person.number}"
+        event["headers"]["idempotency-key"], event["multiValueHeaders"]["idempotency-key"] = key, [key]
+        return event
+
+    def started(self, start: Invocation) -> None:
+        """Take what the start answered."""
+        answer = json.loads(answered(start, 201)["body"])
+        self.id, self._challenge = answer["id"], answer["challenge"]
+
+    def begin(self, function: Function) -> None:
+        self.started(function.invoke(self.start()))
+
+    def read(self) -> dict[str, Any]:
+        return self._about("status")
+
+    def check(self, *, right: bool) -> dict[str, Any]:
+        calls = requests.get(f"{self.world.wire.simulators}/phone/{self.person.phone}", timeout=5).json()
+        code = calls["incoming_calls"][-1]["from"][-4:]
+        wrong = "1111" if code != "1111" else "2222"
+        return self._about("check_right") | {"body": json.dumps({"code": code if right else wrong})}
+
+    def cancel(self) -> dict[str, Any]:
+        return self._about("cancel") | {"body": "{}"}
+
+    def webhook(self) -> dict[str, Any]:
+        """The person calls, and the vendor reports it."""
+        number = {"number": self._challenge["number"]}
+        url = f"{self.world.wire.simulators}/phone/{self.person.phone}/dial"
+        requests.post(url, json=number, timeout=5).raise_for_status()
+        path, body = self.world.wire.webhooks.get(timeout=5)
+        parts = urlsplit(path)
+        event = load(f"webhook_{self.provider}")
+        query = dict(parse_qsl(parts.query))
+        event["path"] = parts.path.removeprefix("/v1")
+        event["pathParameters"] = dict(zip(("token", "id"), reversed(parts.path.split("/")[4:]), strict=False))
+        event["body"] = body or None
+        event["queryStringParameters"] = query or None
+        event["multiValueQueryStringParameters"] = {name: [value] for name, value in query.items()} or None
+        return event
+
+    def settlement(self) -> dict[str, Any]:
+        """The message of the end of the window."""
+        event = load("settlement")
+        event["Records"][0]["body"] = json.dumps({"verification_id": self.id, "attempt": 1})
+        return event
+
+    def transition(self) -> dict[str, Any]:
+        """The record as it is now, new in the table's stream."""
+        key = {"pk": {"S": f"verification#{self.id}"}}
+        item = self.world.table.get_item(TableName=TABLE, Key=key)["Item"]
+        event = load("transition")
+        event["Records"] = event["Records"][:1]
+        event["Records"][0]["dynamodb"] |= {"Keys": key, "NewImage": item}
+        event["Records"][0]["dynamodb"].pop("OldImage", None)
+        return event
+
+    def _about(self, name: str) -> dict[str, Any]:
+        event = load(name)
+        event["path"] = event["path"].replace(event["pathParameters"]["id"], self.id)
+        event["pathParameters"]["id"] = self.id
+        return event
+
+
+def answered(invocation: Invocation, status: int = 200) -> dict[str, Any]:
+    """The answer to API Gateway. Raises RuntimeError where it is another than expected: it would measure nothing."""
+    answer: dict[str, Any] = invocation.answer
+    if not isinstance(answer, dict) or answer.get("statusCode") != status:
+        raise RuntimeError(f"a function answered {answer}")
+    return answer
