@@ -1,37 +1,75 @@
-"""`python -m bench`: measure everything. `python -m bench cold --function check_status -n 7`: cold starts alone."""
+"""`python -m bench`: measure everything, into bench/RESULTS.md.
+
+`python -m bench cold --function check_status -n 7` measures cold starts alone, and writes no file; `warm` and `counts`
+likewise.
+"""
 
 import argparse
+import os
+import sys
+from collections.abc import Mapping
 
-from bench import artifacts, cold
-from bench.world import world
+from bench import artifacts, cold, counts, report, warm
+from bench.counts import Counted
+from bench.world import embedded_aws, world
+from local.processes import LocalStackError
+from tests.engines.dynamodb_local import Missing
+
+COLD_ROUNDS, WARM_ROUNDS = 9, 40
+QUICK_ROUNDS = 1
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("cold", help="cold starts alone")
-    command.add_argument("--function", action="append", choices=artifacts.functions(), help="default: all")
-    command.add_argument("-n", type=int, default=7, help="how many processes of each")
-    command.add_argument("--no-build", action="store_true", help="measure .aws-sam/build as it is")
+    parser.add_argument("what", nargs="?", choices=["all", "cold", "warm", "counts"], default="all")
+    parser.add_argument("--function", action="append", choices=artifacts.functions(), help="for cold; default: all")
+    parser.add_argument(
+        "-n", type=int, help=f"repeats; default: {COLD_ROUNDS} processes, {WARM_ROUNDS} warm invocations"
+    )
+    parser.add_argument("--quick", action="store_true", help="try everything once, and write no file")
+    parser.add_argument("--no-build", action="store_true", help="measure .aws-sam/build as it is")
     arguments = parser.parse_args()
 
-    functions = arguments.function or artifacts.functions()
+    load = os.getloadavg()[0]
+    repeats = QUICK_ROUNDS if arguments.quick else arguments.n
+    cold_rounds, warm_rounds = repeats or COLD_ROUNDS, repeats or WARM_ROUNDS
     built = artifacts.service(rebuild=not arguments.no_build)
-    with world(built) as everything, cold.subjects(everything, functions) as subjects:
-        found = cold.measure(subjects, arguments.n)
-    empty, client = found[cold.EMPTY], found[cold.CLIENT]
-    columns = ["init ms", "x empty", "x client", "cpu ms", "x empty", "x client", "first ms", "warm ms", "MiB"]
-    print(
-        f"{'':22}"
-        + "".join(f"{column:>20}" if column.endswith(("ms", "MiB")) else f"{column:>9}" for column in columns)
-    )
-    for name, one in found.items():
-        print(
-            f"{name:22}{one.init!s:>20}{one.init / empty.init:9.2f}{one.init / client.init:9.2f}"
-            f"{one.cpu!s:>20}{one.cpu / empty.cpu:9.2f}{one.cpu / client.cpu:9.2f}"
-            f"{one.first!s:>20}{one.warm!s:>20}{one.memory!s:>20}"
-        )
+    functions = arguments.function or artifacts.functions()
+    counted: Mapping[str, Counted] = {}
+    if arguments.what != "cold":
+        say("Counting requests ...")
+        with world(built, embedded_aws) as everything:
+            counted = counts.count(everything)
+    if arguments.what == "counts":
+        return print(report.counts_table(counted))
+    with world(built) as everything:
+        if arguments.what == "cold":
+            with cold.subjects(everything, functions) as subjects:
+                return print(report.cold_table(cold.measure(subjects, cold_rounds)))
+        say(f"Measuring {warm_rounds} warm invocations of each step ...")
+        steps = warm.measure(everything, counted, warm_rounds)
+        if arguments.what == "warm":
+            return print(report.warm_table(steps))
+        others = warm.measure_peers(everything, warm_rounds)
+        say(f"Measuring {cold_rounds} cold starts of each function ...")
+        with cold.subjects(everything, functions) as subjects:
+            starts = cold.measure(subjects, cold_rounds)
+    rounds = (cold_rounds, warm_rounds)
+    results = report.Results(built, starts, steps, others, counted, rounds, (load, os.getloadavg()[0]))
+    page = report.render(results)
+    print(page)
+    if not arguments.quick:
+        report.RESULTS.write_text(page)
+        say(f"Written to {report.RESULTS.relative_to(artifacts.ROOT)}")
+    return None
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (LocalStackError, Missing) as error:
+        sys.exit(f"bench: {error}")

@@ -1,4 +1,4 @@
-"""What is measured, as Lambda would have it: zipped by the SAM CLI's own code, and unzipped with the zip's own dates."""
+"""What is measured, as Lambda would have it: zipped by the SAM CLI's own code, unzipped with the zip's own dates."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _install(requirements: Path, directory: Path) -> bool:
         return False
     shutil.rmtree(directory, ignore_errors=True)
     command = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-compile"]
-    subprocess.run([*command, "--require-hashes", "--target", directory, "-r", requirements], check=True)
+    subprocess.run([*command, "--require-hashes", "--no-deps", "--target", directory, "-r", requirements], check=True)
     stamp.write_text(digest)
     return True
 

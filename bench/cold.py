@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import peers
-from bench.artifacts import HERE, LAYER, Artifact, folder, runtime
+from bench.artifacts import HERE, Artifact, folder, runtime
 from bench.figures import Figure, figure
 from bench.journeys import Journey, load
 from bench.lambda_runtime import Function, running_function
@@ -44,7 +44,7 @@ class Cold:
 @contextmanager
 def subjects(world: World, functions: Sequence[str]) -> Iterator[dict[str, Subject]]:
     """The floors, the service's functions and the peers. Floors and functions have the same things to import from."""
-    path = [world.artifacts[LAYER].directory / "python", runtime()]
+    path = world.path()
     empty, client = folder(HERE / "floors" / "empty"), folder(HERE / "floors" / "client")
     found = {
         EMPTY: Subject(empty, path, {}, dict),
@@ -55,8 +55,8 @@ def subjects(world: World, functions: Sequence[str]) -> Iterator[dict[str, Subje
         events = Events(world, stack)
         for name in functions:
             found[name] = Subject(world.artifacts[name], path, world.environment(name), events.of(name))
-        for name, event in peers.events().items():
-            found[name] = Subject(folder(HERE / "peers" / name), [runtime()], world.environment(None), event)
+        for name, event in peers.events(world).items():
+            found[name] = Subject(peers.built(name), [runtime()], world.environment(None), event)
         yield found
 
 
@@ -75,9 +75,9 @@ class Events:
             "authorize": self._flash.authorize,
             "check_status": self._flash.read,
             "deliver_event": lambda: load("delivery"),
-            "publish_event": lambda: self._begun("telefon_ip").transition(),
+            "publish_event": lambda: self._begun("telefon_ip").transition_started(),
             "receive_webhook": lambda: self._begun("telefon_ip").webhook(),
-            "schedule_settlement": self._reverse.transition,
+            "schedule_settlement": self._reverse.transition_started,
             "serve_page": lambda: load("page"),
             "settle_verification": self._flash.settlement,
             "start_verification": lambda: Journey(self._world, "telefon_ip").start(),

@@ -22,7 +22,7 @@ class Figure:
 
     def __str__(self) -> str:
         digits = 0 if self.median >= 100 else 1 if self.median >= 10 else 2
-        return f"{self.median:.{digits}f} ({self.low:.{digits}f}-{self.high:.{digits}f})"
+        return f"{self.median:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
 
 
 def figure(values: Sequence[float]) -> Figure:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -39,6 +42,7 @@ class Journey:
         self.provider = provider
         self.person = Person()
         self.id = ""
+        self._image: Any = None
         self._challenge: Mapping[str, Any] = {}
 
     def authorize(self) -> dict[str, Any]:
@@ -94,21 +98,91 @@ class Journey:
         event["Records"][0]["body"] = json.dumps({"verification_id": self.id, "attempt": 1})
         return event
 
-    def transition(self) -> dict[str, Any]:
-        """The record as it is now, new in the table's stream."""
-        key = {"pk": {"S": f"verification#{self.id}"}}
-        item = self.world.table.get_item(TableName=TABLE, Key=key)["Item"]
+    def transition_started(self) -> dict[str, Any]:
+        """The record, new in the table's stream."""
+        self._image = self._record()
+        return self._transition(None, self._image)
+
+    def transition_ended(self) -> dict[str, Any]:
+        return self._transition(self._image, self._record())
+
+    def _transition(self, before: Any, after: Any) -> dict[str, Any]:
         event = load("transition")
         event["Records"] = event["Records"][:1]
-        event["Records"][0]["dynamodb"] |= {"Keys": key, "NewImage": item}
-        event["Records"][0]["dynamodb"].pop("OldImage", None)
+        images = {"OldImage": before, "NewImage": after} if before else {"NewImage": after}
+        change = event["Records"][0]["dynamodb"]
+        event["Records"][0]["dynamodb"] = {k: v for k, v in change.items() if not k.endswith("Image")} | images
         return event
+
+    def _record(self) -> Any:
+        return self.world.table.get_item(TableName=TABLE, Key={"pk": {"S": f"verification#{self.id}"}})["Item"]
 
     def _about(self, name: str) -> dict[str, Any]:
         event = load(name)
         event["path"] = event["path"].replace(event["pathParameters"]["id"], self.id)
         event["pathParameters"]["id"] = self.id
         return event
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a journey: what `function` answers to `event` with, in HTTP's words or None for none.
+
+    bare: whether its requests can be made again by others, for other verifications, to the same effect.
+    """
+
+    name: str
+    function: str
+    event: Callable[[Journey], dict[str, Any]]
+    status: int | None = 200
+    bare: bool = True
+
+
+AUTHORIZE = Step("authorize", "authorize", Journey.authorize, None, bare=False)
+START = Step("start", "start_verification", Journey.start, 201)
+SCHEDULE = Step("schedule the end", "schedule_settlement", Journey.transition_started, None)
+# Events are numbered without a gap: who publishes them again finds another number.
+PUBLISH_START = Step("publish the start", "publish_event", Journey.transition_started, None, bare=False)
+READ = Step("status read", "check_status", Journey.read)
+WEBHOOK = Step("webhook", "receive_webhook", Journey.webhook)
+PUBLISH_END = Step("publish the end", "publish_event", Journey.transition_ended, None, bare=False)
+SETTLE = Step("settle", "settle_verification", Journey.settlement, None)
+WRONG = Step("wrong code", "check_status", partial(Journey.check, right=False))
+RIGHT = Step("right code", "check_status", partial(Journey.check, right=True))
+AFTER_START = (START, SCHEDULE, PUBLISH_START)
+JOURNEYS: Mapping[str, Sequence[Step]] = {
+    "telefon_ip": (AUTHORIZE, *AFTER_START, *[READ] * 10, WEBHOOK, PUBLISH_END, SETTLE),
+    "smsc": (AUTHORIZE, *AFTER_START, READ, WEBHOOK, PUBLISH_END, SETTLE),
+    "ucaller": (AUTHORIZE, *AFTER_START, READ, WRONG, RIGHT, PUBLISH_END, SETTLE),
+}
+
+
+class Containers:
+    """The service's functions, each in a process that is started when it is first needed."""
+
+    def __init__(self, world: World, *, recorded: bool) -> None:
+        self._world = world
+        self._recorded = recorded
+        self._running: dict[str, Function] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Containers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def take(self, step: Step, journey: Journey) -> Invocation:
+        """Take one step. Raises RuntimeError where it goes otherwise than it should: it would measure nothing."""
+        if step.function not in self._running:
+            context = self._world.function(step.function, recorded=self._recorded)
+            self._running[step.function] = self._stack.enter_context(context)
+        invocation = self._running[step.function].invoke(step.event(journey))
+        if step.status:
+            answered(invocation, step.status)
+        if step is START:
+            journey.started(invocation)
+        return invocation
 
 
 def answered(invocation: Invocation, status: int = 200) -> dict[str, Any]:

@@ -141,11 +141,11 @@ def running_function(
     logs.mkdir(parents=True, exist_ok=True)
     log = Path(tempfile.mkstemp(prefix=f"{task.name}-", suffix=".log", dir=logs)[1])
     with running(command, env=lambdas_own | dict(environment), cwd=task, log=log) as process:
-        _wait_for_port(port)
+        wait_for_port(port)
         yield Function(psutil.Process(process.pid), port, log)
 
 
-def _wait_for_port(port: int) -> None:
+def wait_for_port(port: int) -> None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
@@ -154,4 +154,4 @@ def _wait_for_port(port: int) -> None:
             time.sleep(0.01)
         else:
             return
-    raise RuntimeError("the emulator does not answer")
+    raise RuntimeError(f"nothing answers on port {port}")

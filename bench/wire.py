@@ -114,6 +114,7 @@ class Wire:
         consumed = answer.json().get("ConsumedCapacity", [])
         units = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
         reads = operation in READS
+        body.pop("ClientRequestToken", None)  # boto3's own, a new one for each request
         self._sent.append(Sent(DYNAMODB, operation, body, units if reads else 0, 0 if reads else units))
         return answer.status, answer.headers["Content-Type"], answer.data
 

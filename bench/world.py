@@ -6,9 +6,11 @@ import base64
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -16,8 +18,9 @@ import requests
 
 from bench.artifacts import LAYER, WORK, Artifact, runtime
 from bench.environment import variables
-from bench.lambda_runtime import Function, running_function
+from bench.lambda_runtime import Function, running_function, wait_for_port
 from bench.wire import Wire
+from local.aws import EmbeddedAws
 from local.build import ROOT
 from local.processes import HOST, free_port, running
 from simulators import accounts
@@ -78,43 +81,55 @@ class World:
             "DELIVERY_QUEUE_URL": f"{wire}/delivery",
             "EVENT_WEBHOOK_URL": f"{wire}/receiver",
             "ALLOW_PRIVATE_EVENT_URL": "true",
+            "TODOS_URL": wire,
+            "TOKEN": accounts.TELEFON_IP_TOKEN,
         }
+
+    def path(self) -> list[Path]:
+        """What the service's functions import from besides their own folders."""
+        return [self.artifacts[LAYER].directory / "python", runtime()]
 
     @contextmanager
     def function(self, name: str, *, recorded: bool = False) -> Iterator[Function]:
         """A fresh process of one of the service's functions."""
-        path = [self.artifacts[LAYER].directory / "python", runtime()]
-        with running_function(self.artifacts[name].directory, path, self.environment(name, recorded=recorded)) as one:
-            yield one
+        environment = self.environment(name, recorded=recorded)
+        with running_function(self.artifacts[name].directory, self.path(), environment) as function:
+            yield function
 
 
 @contextmanager
-def world(artifacts: Mapping[str, Artifact]) -> Iterator[World]:
-    """Raises tests.engines.dynamodb_local.Missing where Java or npm is."""
+def embedded_aws(directory: Path) -> Iterator[str]:
+    """The embedded AWS of `make dev`, for counting: its capacity units are the real ones for transactions too."""
+    aws = EmbeddedAws(free_port())
+    with TemporaryDirectory(dir=directory) as temporary, aws.running(Path(temporary)):
+        aws.wait()
+        yield aws.endpoint
+
+
+@contextmanager
+def world(
+    artifacts: Mapping[str, Artifact], engine: Callable[[Path], AbstractContextManager[str]] = dynamodb_local
+) -> Iterator[World]:
+    """`engine` runs DynamoDB. Raises tests.engines.dynamodb_local.Missing where Java or npm is."""
     fetch()
     logs = WORK / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        dynamodb = stack.enter_context(dynamodb_local(logs))
+        dynamodb = stack.enter_context(engine(logs))
         port = free_port()
         command = [sys.executable, "-m", "simulators", "--port", str(port)]
         stack.enter_context(running(command, env={"LANG": "C.UTF-8"}, cwd=ROOT, log=logs / "simulators.log"))
+        wait_for_port(port)
         wire = Wire(dynamodb, f"http://{HOST}:{port}", SECRETS)
         stack.enter_context(wire.serving())
-        table = boto3.client(
-            "dynamodb",
-            endpoint_url=dynamodb,
-            region_name="eu-central-1",
-            aws_access_key_id="bench",
-            aws_secret_access_key="bench",
-        )
+        credentials = {"aws_access_key_id": "bench", "aws_secret_access_key": "bench", "region_name": "eu-central-1"}
+        table = boto3.client("dynamodb", endpoint_url=dynamodb, **credentials)
         table.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         )
-        table.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1})
         cabinet = {"handler_url": f"{wire.url}/v1/webhooks/smsc/{SMSC_TOKEN}", "callback_secret": SMSC_SECRET}
         requests.post(f"{wire.simulators}/smsc/cabinet", json=cabinet, timeout=5).raise_for_status()
         yield World(artifacts, wire, table)

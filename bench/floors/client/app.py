@@ -7,5 +7,5 @@ import boto3
 client = boto3.client("dynamodb")
 
 
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"statusCode": 200, "body": ""}

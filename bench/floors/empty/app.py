@@ -3,5 +3,5 @@
 from typing import Any
 
 
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"statusCode": 200, "body": ""}
