@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from bench import artifacts, cold, counts, report, warm
 from bench.counts import Counted
 from bench.world import embedded_aws, world
+from local.build import ROOT
 from local.processes import LocalStackError
 from tests.engines.dynamodb_local import Missing
 
@@ -54,13 +55,14 @@ def main() -> None:
         say(f"Measuring {cold_rounds} cold starts of each function ...")
         with cold.subjects(everything, functions) as subjects:
             starts = cold.measure(subjects, cold_rounds)
-    rounds = (cold_rounds, warm_rounds)
-    results = report.Results(built, starts, steps, others, counted, rounds, (load, os.getloadavg()[0]))
+    results = report.Results(
+        built, starts, steps, others, counted, cold_rounds, warm_rounds, (load, os.getloadavg()[0])
+    )
     page = report.render(results)
     print(page)
     if not arguments.quick:
         report.RESULTS.write_text(page)
-        say(f"Written to {report.RESULTS.relative_to(artifacts.ROOT)}")
+        say(f"Written to {report.RESULTS.relative_to(ROOT)}")
     return None
 
 

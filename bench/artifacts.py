@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from samcli.lib.package.utils import make_zip_with_lambda_permissions
+from samcli.lib.package.utils import make_zip_with_lambda_permissions  # type: ignore[import-untyped]
 
 from local.build import ROOT, build, host_architecture
 

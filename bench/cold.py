@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,29 +65,33 @@ class Events:
     """Events that a function does its ordinary work on, each of them new. What has to come before is done elsewhere."""
 
     def __init__(self, world: World, stack: ExitStack) -> None:
-        self._world = world
+        self.world = world
         self._start: Function = stack.enter_context(world.function("start_verification"))
         # A flash call: no vendor is asked, however long ago it was started.
-        self._flash = self._begun("ucaller")
-        self._reverse = self._begun("telefon_ip")
+        self.flash = self.begun("ucaller")
+        self.reverse = self.begun("telefon_ip")
 
     def of(self, function: str) -> Callable[[], Any]:
-        return {
-            "authorize": self._flash.authorize,
-            "check_status": self._flash.read,
-            "deliver_event": lambda: load("delivery"),
-            "publish_event": lambda: self._begun("telefon_ip").transition_started(),
-            "receive_webhook": lambda: self._begun("telefon_ip").webhook(),
-            "schedule_settlement": self._reverse.transition_started,
-            "serve_page": lambda: load("page"),
-            "settle_verification": self._flash.settlement,
-            "start_verification": lambda: Journey(self._world, "telefon_ip").start(),
-        }[function]
+        return partial(EVENTS[function], self)
 
-    def _begun(self, provider: str) -> Journey:
-        journey = Journey(self._world, provider)
+    def begun(self, provider: str) -> Journey:
+        journey = Journey(self.world, provider)
         journey.begin(self._start)
         return journey
+
+
+EVENTS: Mapping[str, Callable[[Events], Any]] = {
+    "authorize": lambda events: events.flash.authorize(),
+    "check_status": lambda events: events.flash.read(),
+    "deliver_event": lambda _: load("delivery"),
+    "publish_event": lambda events: events.begun("telefon_ip").transition_started(),
+    "receive_webhook": lambda events: events.begun("telefon_ip").webhook(),
+    "schedule_settlement": lambda events: events.reverse.transition_started(),
+    "serve_docs": lambda _: load("docs"),
+    "serve_page": lambda _: load("page"),
+    "settle_verification": lambda events: events.flash.settlement(),
+    "start_verification": lambda events: Journey(events.world, "telefon_ip").start(),
+}
 
 
 def measure(subjects: Mapping[str, Subject], rounds: int) -> dict[str, Cold]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import samcli
+import samcli  # type: ignore[import-untyped]
 import urllib3
 
 from bench.artifacts import WORK
@@ -114,7 +114,7 @@ def running_function(
 ) -> Iterator[Function]:
     """A fresh process of the function in `task`; it starts at its first invocation. `path`: what else it can import."""
     port, api_port = free_port(), free_port()
-    command = [
+    command: list[str | Path] = [
         emulator(),
         *("--log-level", "debug"),
         *("--runtime-interface-emulator-address", f"{HOST}:{port}"),

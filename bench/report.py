@@ -14,12 +14,13 @@ from pathlib import Path
 import psutil
 
 from bench import cold, peers
-from bench.artifacts import HERE, LAYER, ROOT, Artifact, functions, runtime, version
+from bench.artifacts import HERE, LAYER, Artifact, functions, runtime, version
 from bench.cold import Cold
 from bench.counts import Counted, Taken
 from bench.figures import Figure
-from bench.journeys import READ, SETTLE, START, WEBHOOK, Step
+from bench.journeys import JOURNEYS, READ, SETTLE, START, WEBHOOK, Step
 from bench.warm import Warm
+from local.build import ROOT
 
 RESULTS = HERE / "RESULTS.md"
 POLLED = ("authorize", "check_status", "receive_webhook")
@@ -28,14 +29,15 @@ START_FUNCTION = "start_verification"
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that was measured. `rounds`: how often each cold start and each warm step was."""
+    """All that was measured. Rounds: how often each was. load: the machine's, before and after."""
 
     artifacts: Mapping[str, Artifact]
     cold: Mapping[str, Cold]
     warm: Mapping[tuple[str, str], Warm]
     peers_warm: Mapping[str, tuple[Figure, Figure]]
     counted: Mapping[str, Counted]
-    rounds: tuple[int, int]
+    cold_rounds: int
+    warm_rounds: int
     load: tuple[float, float]
 
 
@@ -76,15 +78,15 @@ def _cold_targets(measured: Mapping[str, Cold]) -> Iterable[Target]:
 
 def _warm_targets(measured: Mapping[tuple[str, str], Warm]) -> Iterable[Target]:
     for (provider, step), one in measured.items():
-        yield _ratio(f"warm {step}, {provider}, of bare requests", one.wall / one.floor, 1.15)
+        yield _ratio(f"warm {step}, {provider}, of bare requests", one.ratio.median, 1.15)
     for (provider, step), one in measured.items():
         own = one.cpu.median - one.floor_cpu.median
         yield Target(f"CPU of our own code, warm {step}, {provider}: at most 3 ms", f"{own:.1f} ms", own <= 3)
 
 
 def _request_targets(counted: Mapping[str, Counted]) -> Iterable[Target]:
-    for provider, journey in counted.items():
-        read = next(one for one in journey.steps if one.step is READ)
+    for provider in JOURNEYS:
+        read = next(one for one in counted[provider].steps if one.step is READ)
         met = read.requests == 1 and 0.5 <= read.read_units <= 1 and not read.write_units
         measured = f"{read.requests} request, {read.read_units:g} RCU, {read.write_units:g} WCU"
         yield Target(f"status read, {provider}: 1 request of 0.5 to 1 RCU", measured, met)
@@ -102,43 +104,50 @@ def _ratio(name: str, ratio: float, bound: float) -> Target:
 def render(results: Results) -> str:
     """The whole page."""
     judged = targets(results)
-    cold_rounds, warm_rounds = results.rounds
     empty, again = results.cold[cold.EMPTY], results.cold[cold.EMPTY_AGAIN]
     sections = [
-        "# Results of `make bench`",
-        "What this file holds is written by `make bench`. Medians; in brackets the quartiles. Whoever runs it elsewhere will find"
-        " other times; the ratios are to be compared, each to a floor measured in the same run, in turn with it.",
-        _facts(results),
-        f"## Targets\n\n{sum(one.met for one in judged)} of {len(judged)} are met.",
+        f"""# Results of `make bench`
+
+Written by it. Times are of one machine: compare the ratios, each to a floor that was measured in the same run, in
+turn with it. Figures are medians, with their quartiles in brackets.
+
+{_facts(results)}
+
+## Targets
+
+{sum(one.met for one in judged)} of {len(judged)} are met.""",
         _table(
             ("target", "measured", "met"), ((one.name, one.measured, "yes" if one.met else "**no**") for one in judged)
         ),
         f"""## Cold starts
 
-{cold_rounds} fresh processes of each, in turn, under AWS's Runtime Interface Emulator: the built zips, unzipped with their own
-dates. What Lambda does before (placing the container, fetching the zips) and its share of a CPU are not in it: all files are in
-the page cache and a process has a whole core. *init*: until the runtime asks for the first event. *first*: the first
-invocation. *CPU*: of both, which hardly knows who else uses the machine. *warm*: the {cold.WARM_INVOCATIONS} invocations after it.
-`boto3 client` makes one DynamoDB client and nothing else. The peers' Python is compiled as ours is, though SAM would not do
-it, and they are spared a boto3 of their own, though SAM would pack it.""",
+{results.cold_rounds} fresh processes of each, in turn, under AWS's Runtime Interface Emulator, of the built zips,
+unzipped with their own dates. A process has a whole core, and its files are in the page cache; what Lambda does before
+it starts one is not in this.
+
+*init*: until the runtime asks for the first event. *first*: the first invocation, a container's first connections and
+secrets with it. *warm*: the {cold.WARM_INVOCATIONS} invocations after that. *CPU*: of init and first together; it
+hardly knows who else uses the machine. `boto3 client`: a handler that makes one DynamoDB client and nothing else. Peers
+are compiled as this service is, which SAM does not do by itself, and spared the botocore that SAM would pack for them.""",
         cold_table(results.cold),
-        f"""Noise: the empty handler was measured twice, as if it were two. The second is {again.init / empty.init:.2f} × the first in init,
-{again.first / empty.first:.2f} × in the first invocation, {again.cpu / empty.cpu:.2f} × in CPU, {again.memory / empty.memory:.2f} × in memory: a
-difference smaller than that says nothing.""",
+        f"""Noise: the empty handler was measured twice, as if it were two. The second took
+{again.init / empty.init:.2f} × the first's init, {again.first / empty.first:.2f} × its first invocation,
+{again.cpu / empty.cpu:.2f} × its CPU and
+{again.memory / empty.memory:.2f} × its memory. Smaller differences than that say nothing.""",
         f"""## Warm invocations
 
-{warm_rounds} of each step, in turn with the same requests made by bare boto3 and urllib3: recorded off the wire, and made for
-other verifications. DynamoDB is DynamoDB Local, the vendors are the simulators. *CPU* is the whole function's process, the
-runtime's client in it; *own CPU* is what is left without the floor's. *floor again* is the floor measured as if it were
-another: how far from 1 it is, is the noise.""",
+{results.warm_rounds} of each step, in turn with its *floor*: the same requests, recorded off the wire, made for other
+verifications by bare boto3 and urllib3. DynamoDB is DynamoDB Local, the vendors are the simulators. *floor again*: the
+floor, measured as if it were another; how far from 1 it is, is the noise. The ratios are the medians of those within
+each turn. *CPU*: of the function's process, the runtime's client in it. *own CPU*: without the floor's.""",
         warm_table(results.warm),
-        "The peers, which do less: no limits, no events, no proof.",
+        "The peers do less: no order of judgement, no replay, no events, no proof.",
         _table(("", "ms", "CPU ms"), ((name, f"{wall}", f"{cpu}") for name, (wall, cpu) in results.peers_warm.items())),
         """## Requests
 
-Read off the wire, in containers that have read their secrets. Capacity is what the embedded AWS of `make dev` says that it
-consumed: DynamoDB Local counts 4 for any transaction. A transaction is one request, and costs twice its items. Reads are
-consistent. *others*: queue, bus, receiver.""",
+Read off the wire, in containers that have read their secrets. A transaction is one request, and costs twice its items.
+Units are what the embedded AWS of `make dev` says that it consumed: DynamoDB Local says 4 for any transaction.
+*others*: queue and bus.""",
         counts_table(results.counted),
         "## Size",
         _table(
@@ -179,8 +188,8 @@ def warm_table(measured: Mapping[tuple[str, str], Warm]) -> str:
                 f"{step}, {provider}",
                 f"{one.wall}",
                 f"{one.floor}",
-                f"{one.wall / one.floor:.2f}",
-                f"{one.floor_again / one.floor:.2f}",
+                f"{one.ratio}",
+                f"{one.ratio_again.median:.2f}",
                 f"{one.cpu}",
                 f"{one.floor_cpu}",
                 f"{one.cpu.median - one.floor_cpu.median:.1f}",

@@ -13,8 +13,8 @@ from bench import peers
 from bench.artifacts import HERE, folder, runtime
 from bench.counts import Counted
 from bench.figures import Figure, figure
-from bench.journeys import JOURNEYS, READ, START, Containers, Invocation, Journey, Person, answered
-from bench.lambda_runtime import running_function
+from bench.journeys import JOURNEYS, READ, START, Containers, Journey, Person, answered
+from bench.lambda_runtime import Invocation, running_function
 from bench.wire import VENDORS, Sent
 from bench.world import World
 
@@ -24,13 +24,14 @@ IDENTIFIER = re.compile(r"vrf_[0-9a-z]{26}|\b[0-9a-f]{64}\b|\b[A-Za-z0-9_-]{43}\
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """Times in ms: the service's, the floor's, and the floor's once more."""
+    """Times in ms, and how many times the floor's the service's and the floor's own once more were, turn by turn."""
 
     wall: Figure
     cpu: Figure
     floor: Figure
     floor_cpu: Figure
-    floor_again: Figure
+    ratio: Figure
+    ratio_again: Figure
 
 
 def measure(world: World, counted: Mapping[str, Counted], rounds: int) -> dict[tuple[str, str], Warm]:
@@ -55,8 +56,9 @@ def measure(world: World, counted: Mapping[str, Counted], rounds: int) -> dict[t
                         continue
                     again = [floor.invoke(_told(world, counted[provider].journey, sent, person)) for person in others]
                     if turn:  # the first round is warm nowhere
-                        walls = [one.wall for one in again]
-                        rows[provider, step.name].append((ours.wall, ours.cpu, walls[0], again[0].cpu, walls[1]))
+                        wall, cpu = again[0].wall, again[0].cpu
+                        row = (ours.wall, ours.cpu, wall, cpu, ours.wall / wall, again[1].wall / wall)
+                        rows[provider, step.name].append(row)
     return {step: Warm(*(figure(column) for column in zip(*values, strict=True))) for step, values in rows.items()}
 
 

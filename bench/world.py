@@ -122,8 +122,13 @@ def world(
         wait_for_port(port)
         wire = Wire(dynamodb, f"http://{HOST}:{port}", SECRETS)
         stack.enter_context(wire.serving())
-        credentials = {"aws_access_key_id": "bench", "aws_secret_access_key": "bench", "region_name": "eu-central-1"}
-        table = boto3.client("dynamodb", endpoint_url=dynamodb, **credentials)
+        table = boto3.client(
+            "dynamodb",
+            endpoint_url=dynamodb,
+            region_name="eu-central-1",
+            aws_access_key_id="bench",
+            aws_secret_access_key="bench",
+        )
         table.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",

@@ -1,4 +1,4 @@
-"""Powertools' own REST sample: the todos of its "Getting started" pages, with validation, Logger, Tracer and Metrics."""
+"""Powertools' own REST sample, the todos of its documentation: with validation, Logger, Tracer and Metrics."""
 
 import os
 
