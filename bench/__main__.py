@@ -6,18 +6,18 @@ likewise.
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bench import artifacts, cold, counts, report, warm
 from bench.counts import Counted
-from bench.world import embedded_aws, world
+from bench.world import World, embedded_aws, world
 from local.build import ROOT
 from local.processes import LocalStackError
 from tests.engines.dynamodb_local import Missing
 
 COLD_ROUNDS, WARM_ROUNDS = 9, 40
-QUICK_ROUNDS = 1
 
 
 def main() -> None:
@@ -31,39 +31,50 @@ def main() -> None:
     parser.add_argument("--no-build", action="store_true", help="measure .aws-sam/build as it is")
     arguments = parser.parse_args()
 
+    if arguments.function and arguments.what != "cold":
+        parser.error("--function is for cold alone")
+
     load = os.getloadavg()[0]
-    repeats = QUICK_ROUNDS if arguments.quick else arguments.n
+    shutil.rmtree(artifacts.WORK / "logs", ignore_errors=True)
+    repeats = 1 if arguments.quick else arguments.n
     cold_rounds, warm_rounds = repeats or COLD_ROUNDS, repeats or WARM_ROUNDS
-    built = artifacts.service(rebuild=not arguments.no_build)
     functions = arguments.function or artifacts.functions()
-    counted: Mapping[str, Counted] = {}
-    if arguments.what != "cold":
-        say("Counting requests ...")
-        with world(built, embedded_aws) as everything:
-            counted = counts.count(everything)
-    if arguments.what == "counts":
-        return print(report.counts_table(counted))
-    with world(built) as everything:
-        if arguments.what == "cold":
-            with cold.subjects(everything, functions) as subjects:
-                return print(report.cold_table(cold.measure(subjects, cold_rounds)))
-        say(f"Measuring {warm_rounds} warm invocations of each step ...")
-        steps = warm.measure(everything, counted, warm_rounds)
-        if arguments.what == "warm":
-            return print(report.warm_table(steps))
-        others = warm.measure_peers(everything, warm_rounds)
-        say(f"Measuring {cold_rounds} cold starts of each function ...")
-        with cold.subjects(everything, functions) as subjects:
-            starts = cold.measure(subjects, cold_rounds)
-    results = report.Results(
-        built, starts, steps, others, counted, cold_rounds, warm_rounds, (load, os.getloadavg()[0])
-    )
-    page = report.render(results)
-    print(page)
-    if not arguments.quick:
-        report.RESULTS.write_text(page)
-        say(f"Written to {report.RESULTS.relative_to(ROOT)}")
-    return None
+    built = artifacts.service(rebuild=not arguments.no_build)
+    match arguments.what:
+        case "counts":
+            print(report.counts_table(count(built)))
+        case "cold":
+            with world(built) as everything:
+                print(report.cold_table(start(everything, functions, cold_rounds)))
+        case "warm":
+            counted = count(built)
+            with world(built) as everything:
+                print(report.warm_table(warm.measure(everything, counted, warm_rounds)))
+        case _:
+            counted = count(built)
+            with world(built) as everything:
+                say(f"Measuring {warm_rounds} warm invocations of each step ...")
+                steps = warm.measure(everything, counted, warm_rounds)
+                others = warm.measure_peers(everything, warm_rounds)
+                starts = start(everything, functions, cold_rounds)
+            loads = (load, os.getloadavg()[0])
+            page = report.render(report.Results(built, starts, steps, others, counted, cold_rounds, warm_rounds, loads))
+            print(page)
+            if not arguments.quick:
+                report.RESULTS.write_text(page)
+                say(f"Written to {report.RESULTS.relative_to(ROOT)}")
+
+
+def count(built: Mapping[str, artifacts.Artifact]) -> Mapping[str, Counted]:
+    say("Counting requests ...")
+    with world(built, embedded_aws) as everything:
+        return counts.count(everything)
+
+
+def start(everything: World, functions: Sequence[str], rounds: int) -> Mapping[str, cold.Cold]:
+    say(f"Measuring {rounds} cold starts of each function ...")
+    with cold.subjects(everything, functions) as subjects:
+        return cold.measure(subjects, rounds)
 
 
 def say(text: str) -> None:

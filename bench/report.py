@@ -128,18 +128,19 @@ it starts one is not in this.
 *init*: until the runtime asks for the first event. *first*: the first invocation, a container's first connections and
 secrets with it. *warm*: the {cold.WARM_INVOCATIONS} invocations after that. *CPU*: of init and first together; it
 hardly knows who else uses the machine. `boto3 client`: a handler that makes one DynamoDB client and nothing else. Peers
-are compiled as this service is, which SAM does not do by itself, and spared the botocore that SAM would pack for them.""",
+are compiled as this service is, which SAM does not do, and spared the botocore that SAM would pack for them.""",
         cold_table(results.cold),
         f"""Noise: the empty handler was measured twice, as if it were two. The second took
 {again.init / empty.init:.2f} × the first's init, {again.first / empty.first:.2f} × its first invocation,
-{again.cpu / empty.cpu:.2f} × its CPU and
-{again.memory / empty.memory:.2f} × its memory. Smaller differences than that say nothing.""",
+{again.cpu / empty.cpu:.2f} × its CPU and {again.memory / empty.memory:.2f} × its memory.
+Smaller differences than that say nothing.""",
         f"""## Warm invocations
 
 {results.warm_rounds} of each step, in turn with its *floor*: the same requests, recorded off the wire, made for other
-verifications by bare boto3 and urllib3. DynamoDB is DynamoDB Local, the vendors are the simulators. *floor again*: the
-floor, measured as if it were another; how far from 1 it is, is the noise. The ratios are the medians of those within
-each turn. *CPU*: of the function's process, the runtime's client in it. *own CPU*: without the floor's.""",
+verifications by bare boto3 and urllib3, as its event tells it. DynamoDB is DynamoDB Local, the vendors are the
+simulators. *floor again*: the floor, measured as if it were another; how far from 1 it is, is the noise. The ratios are
+the medians of those within each turn. *CPU*: of the function's process, the runtime's client in it. *own CPU*: without
+the floor's.""",
         warm_table(results.warm),
         "The peers do less: no order of judgement, no replay, no events, no proof.",
         _table(("", "ms", "CPU ms"), ((name, f"{wall}", f"{cpu}") for name, (wall, cpu) in results.peers_warm.items())),

@@ -43,14 +43,9 @@ def measure(world: World, counted: Mapping[str, Counted], rounds: int) -> dict[t
         running_function(bare.directory, world.path(), world.environment(None)) as floor,
     ):
         for turn in range(rounds + 1):
-            for provider, steps in JOURNEYS.items():
+            for provider in JOURNEYS:
                 journey, others = Journey(world, provider), [Person(), Person()]
-                done = set()
-                for number, step in enumerate(steps):
-                    if step.name in done:
-                        continue
-                    done.add(step.name)
-                    sent = counted[provider].steps[number].sent
+                for step, sent in {taken.step: taken.sent for taken in counted[provider].steps}.items():
                     ours = containers.take(step, journey)
                     if not step.bare:
                         continue

@@ -47,8 +47,7 @@ def test_every_function_is_started() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the Runtime Interface Emulator runs on Linux alone")
 def test_a_function_runs_in_the_emulator(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(
-        "import time\ntime.sleep(0.2)\n"
-        "def handler(event, context):\n    return 1 / event['n']\n"
+        "import time\ntime.sleep(0.2)\ndef handler(event, context):\n    return 1 / event['n']\n"
     )
     with running_function(tmp_path, [artifacts.runtime()], {}) as function:
         assert function.invoke({"n": 2}).answer == 0.5
