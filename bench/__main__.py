@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 
 from bench import artifacts, cold, counts, report, warm
 from bench.counts import Counted
+from bench.lambda_runtime import emulator
 from bench.world import World, embedded_aws, world
 from local.build import ROOT
 from local.processes import LocalStackError
-from tests.engines.dynamodb_local import Missing
+from tests.engines.dynamodb_local import Missing, fetch
 
 COLD_ROUNDS, WARM_ROUNDS = 9, 40
 
@@ -34,6 +35,8 @@ def main() -> None:
     if arguments.function and arguments.what != "cold":
         parser.error("--function is for cold alone")
 
+    fetch()
+    emulator()
     load = os.getloadavg()[0]
     shutil.rmtree(artifacts.WORK / "logs", ignore_errors=True)
     repeats = 1 if arguments.quick else arguments.n

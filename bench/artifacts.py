@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 import zipfile
@@ -19,6 +18,7 @@ from py_compile import PycInvalidationMode
 from samcli.lib.package.utils import make_zip_with_lambda_permissions  # type: ignore[import-untyped]
 
 from local.build import ROOT, build, host_architecture
+from local.processes import LocalStackError, run
 
 WORK = ROOT / ".bench"
 HERE = Path(__file__).resolve().parent
@@ -88,15 +88,25 @@ def _install(requirements: Path, directory: Path) -> bool:
     if stamp.exists() and stamp.read_text() == digest:
         return False
     shutil.rmtree(directory, ignore_errors=True)
-    command = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-compile"]
-    subprocess.run([*command, "--require-hashes", "--no-deps", "--target", directory, "-r", requirements], check=True)
+    WORK.mkdir(exist_ok=True)
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-qq",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
+    command += ["--require-hashes", "--no-deps", "--target", directory, "-r", requirements]
+    run(command, env=os.environ, cwd=ROOT, log=WORK / f"{directory.name}.log")
     stamp.write_text(digest)
     return True
 
 
 def _compile(directory: Path) -> None:
     if not compileall.compile_dir(directory, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH):
-        raise RuntimeError(f"{directory} holds Python that does not compile")
+        raise LocalStackError(f"{directory} holds Python that does not compile")
 
 
 def _ship(name: str, built: Path) -> Artifact:

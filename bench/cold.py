@@ -33,10 +33,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Cold:
-    """Times in ms, memory in MiB. cpu: of the start and the first invocation together. warm: invocations after it."""
+    """Times in ms, memory in MiB. answer, cpu: of init and first invocation together. warm: invocations after it."""
 
     init: Figure
     first: Figure
+    answer: Figure
     cpu: Figure
     warm: Figure
     memory: Figure
@@ -102,7 +103,8 @@ def measure(subjects: Mapping[str, Subject], rounds: int) -> dict[str, Cold]:
             with running_function(subject.artifact.directory, subject.path, subject.environment) as function:
                 first = function.invoke(subject.event())
                 warm = figure([function.invoke(subject.event()).wall for _ in range(WARM_INVOCATIONS)])
-                row = (function.init_ms, first.wall, first.cpu, warm.median, function.peak_bytes() / 2**20)
+                init, peak = function.init_ms, function.peak_bytes() / 2**20
+                row = (init, first.wall, init + first.wall, first.cpu, warm.median, peak)
             if turn:  # the first round brings the files into the page cache
                 values[name].append(row)
     return {name: Cold(*(figure(column) for column in zip(*rows, strict=True))) for name, rows in values.items()}

@@ -26,7 +26,7 @@ import samcli  # type: ignore[import-untyped]
 import urllib3
 
 from bench.artifacts import WORK
-from local.processes import HOST, free_port, running
+from local.processes import HOST, LocalStackError, free_port, running
 
 INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 INVOKE = re.compile(r"INVOKE RTDONE\(status: (\w+), .*duration: ([\d.]+)ms\)")
@@ -98,7 +98,7 @@ class Function:
 def emulator() -> Path:
     """The emulator's binary, ready to run."""
     if sys.platform != "linux":
-        raise RuntimeError("the Runtime Interface Emulator runs on Linux alone")
+        raise LocalStackError("the Runtime Interface Emulator runs on Linux alone")
     processor = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     target = WORK / "aws-lambda-rie"
     if not target.exists():

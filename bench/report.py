@@ -126,9 +126,10 @@ unzipped with their own dates. A process has a whole core, and its files are in 
 it starts one is not in this.
 
 *init*: until the runtime asks for the first event. *first*: the first invocation, a container's first connections and
-secrets with it. *warm*: the {cold.WARM_INVOCATIONS} invocations after that. *CPU*: of init and first together; it
-hardly knows who else uses the machine. `boto3 client`: a handler that makes one DynamoDB client and nothing else. Peers
-are compiled as this service is, which SAM does not do, and spared the botocore that SAM would pack for them.""",
+secrets with it. *warm*: the {cold.WARM_INVOCATIONS} invocations after that. *both*: until the first answer.
+*CPU*: of both; it hardly knows who else uses the machine. `boto3 client`: a handler that makes one DynamoDB client and nothing else. Peers
+are compiled as this service is, which SAM does not do, and spared the botocore that SAM would pack for them.
+Powertools' sample has no table, so it makes no AWS client at all.""",
         cold_table(results.cold),
         f"""Noise: the empty handler was measured twice, as if it were two. The second took
 {again.init / empty.init:.2f} × the first's init, {again.first / empty.first:.2f} × its first invocation,
@@ -162,7 +163,19 @@ Units are what the embedded AWS of `make dev` says that it consumed: DynamoDB Lo
 def cold_table(measured: Mapping[str, Cold]) -> str:
     empty, client = measured[cold.EMPTY], measured[cold.CLIENT]
     return _table(
-        ("", "init ms", "× empty", "× client", "first ms", "warm ms", "CPU ms", "× client", "peak MiB", "× empty"),
+        (
+            "",
+            "init ms",
+            "× empty",
+            "× client",
+            "first ms",
+            "both ms",
+            "warm ms",
+            "CPU ms",
+            "× client",
+            "peak MiB",
+            "× empty",
+        ),
         (
             (
                 f"`{name}`" if name in functions() else name,
@@ -170,6 +183,7 @@ def cold_table(measured: Mapping[str, Cold]) -> str:
                 f"{one.init / empty.init:.2f}",
                 f"{one.init / client.init:.2f}",
                 f"{one.first}",
+                f"{one.answer}",
                 f"{one.warm}",
                 f"{one.cpu}",
                 f"{one.cpu / client.cpu:.2f}",
@@ -258,7 +272,7 @@ def _facts(results: Results) -> str:
         "Python": f"{platform.python_version()}, {platform.machine()}",
         "packages": ", ".join(f"{name} {number}" for name, number in packages.items()),
     }
-    return _table(("", ""), facts.items())
+    return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
 
 
 def _processor() -> str:

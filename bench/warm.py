@@ -49,7 +49,7 @@ def measure(world: World, counted: Mapping[str, Counted], rounds: int) -> dict[t
                     ours = containers.take(step, journey)
                     if not step.bare:
                         continue
-                    again = [floor.invoke(_told(world, counted[provider].journey, sent, person)) for person in others]
+                    again = [floor.invoke(told(world, counted[provider].journey, sent, person)) for person in others]
                     if turn:  # the first round is warm nowhere
                         wall, cpu = again[0].wall, again[0].cpu
                         row = (ours.wall, ours.cpu, wall, cpu, ours.wall / wall, again[1].wall / wall)
@@ -80,7 +80,7 @@ def measure_peers(world: World, rounds: int) -> dict[str, tuple[Figure, Figure]]
     }
 
 
-def _told(world: World, recorded: Journey, sent: Sequence[Sent], person: Person) -> dict[str, Any]:
+def told(world: World, recorded: Journey, sent: Sequence[Sent], person: Person) -> dict[str, Any]:
     """The event that has the floor send the same for another person: with other ids, hashes and another phone."""
     requests = [
         {

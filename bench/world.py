@@ -24,7 +24,7 @@ from local.aws import EmbeddedAws
 from local.build import ROOT
 from local.processes import HOST, free_port, running
 from simulators import accounts
-from tests.engines.dynamodb_local import dynamodb_local, fetch
+from tests.engines.dynamodb_local import dynamodb_local
 
 TABLE = "callverify"
 API_KEY = "cv_live_" + "B" * 43
@@ -110,8 +110,7 @@ def embedded_aws(directory: Path) -> Iterator[str]:
 def world(
     artifacts: Mapping[str, Artifact], engine: Callable[[Path], AbstractContextManager[str]] = dynamodb_local
 ) -> Iterator[World]:
-    """`engine` runs DynamoDB. Raises tests.engines.dynamodb_local.Missing where Java or npm is."""
-    fetch()
+    """`engine` runs DynamoDB; DynamoDB Local has to be fetched already."""
     logs = WORK / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

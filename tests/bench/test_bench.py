@@ -1,5 +1,6 @@
 """`make bench` measures what is shipped, sees a handler that fails, and says which targets are missed."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -11,16 +12,17 @@ from bench.cold import Cold
 from bench.counts import Counted, Taken
 from bench.environment import variables
 from bench.figures import figure
-from bench.journeys import JOURNEYS, Journey
+from bench.journeys import JOURNEYS, Journey, Person
 from bench.lambda_runtime import running_function
 from bench.report import Results, render, targets
-from bench.warm import Warm
-from bench.wire import DYNAMODB, Sent
+from bench.warm import Warm, told
+from bench.wire import DYNAMODB, Sent, Wire
 from bench.world import World
 from local.build import ROOT
 
 EMPTY = artifacts.HERE / "floors" / "empty"
 WRITE = Sent(DYNAMODB, "TransactWriteItems", {}, write_units=4)
+WORLD = World({}, Wire("http://dynamodb", "http://simulators", {}), None)
 READ = Sent(DYNAMODB, "GetItem", {}, read_units=1)
 
 
@@ -59,13 +61,35 @@ def test_a_function_runs_in_the_emulator(tmp_path: Path) -> None:
             function.invoke({"n": 0})
 
 
+def test_the_floor_sends_the_same_for_somebody_else() -> None:
+    journey, other = Journey(WORLD, "telefon_ip"), Person()
+    verification = "vrf_" + "a" * 26
+    item = {"pk": {"S": f"verification#{verification}"}, "phone_hash": {"S": "0" * 64}, "n": {"N": "7"}}
+    asked = {
+        "path": f"/telefon-ip/start/{verification}",
+        "headers": {},
+        "body": f'{{"phone": "8{journey.person.phone[2:]}"}}',
+    }
+    sent = [Sent(DYNAMODB, "PutItem", {"TableName": "t", "Item": item}), Sent("telefon-ip", "POST", asked)]
+    (put, start) = told(WORLD, journey, sent, other)["requests"]
+    end = f"{other.number:06}"
+    assert put["operation"] == "PutItem"
+    assert put["parameters"]["Item"] == {
+        "pk": {"S": f"verification#vrf_{'a' * 20}{end}"},
+        "phone_hash": {"S": f"{'0' * 58}{end}"},
+        "n": {"N": "7"},
+    }
+    assert start["url"].endswith(f"/telefon-ip/start/vrf_{'a' * 20}{end}")
+    assert json.loads(start["body"]) == {"phone": f"8{other.phone[2:]}"}
+
+
 def results(*, init: float = 100, own_cpu: float = 1, writes: int = 1) -> Results:
     def started(value: float) -> Cold:
-        return Cold(*(figure([value]) for _ in range(5)))
+        return Cold(*(figure([value]) for _ in range(6)))
 
     names = [*artifacts.functions(), cold.EMPTY, cold.CLIENT, cold.EMPTY_AGAIN]
     artifact = artifacts.folder(EMPTY)
-    journey = Journey(World({}, None, None), "telefon_ip")  # type: ignore[arg-type]
+    journey = Journey(WORLD, "telefon_ip")
     one = figure([1.0])
     return Results(
         artifacts=dict.fromkeys((artifacts.LAYER, *artifacts.functions()), artifact),
