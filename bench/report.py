@@ -126,10 +126,10 @@ unzipped with their own dates. A process has a whole core, and its files are in 
 it starts one is not in this.
 
 *init*: until the runtime asks for the first event. *first*: the first invocation, a container's first connections and
-secrets with it. *warm*: the {cold.WARM_INVOCATIONS} invocations after that. *both*: until the first answer.
-*CPU*: of both; it hardly knows who else uses the machine. `boto3 client`: a handler that makes one DynamoDB client and nothing else. Peers
-are compiled as this service is, which SAM does not do, and spared the botocore that SAM would pack for them.
-Powertools' sample has no table, so it makes no AWS client at all.""",
+secrets with it. *both*: until the first answer. *warm*: the {cold.WARM_INVOCATIONS} invocations after that. *CPU*: of
+both; it hardly knows who else uses the machine. `boto3 client`: a handler that makes one DynamoDB client and nothing
+else. Peers are compiled as this service is, which SAM does not do, and spared the botocore that SAM would pack for
+them. Powertools' sample has no table, so it makes no AWS client at all.""",
         cold_table(results.cold),
         f"""Noise: the empty handler was measured twice, as if it were two. The second took
 {again.init / empty.init:.2f} × the first's init, {again.first / empty.first:.2f} × its first invocation,
