@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from samcli.lib.intrinsic_resolver.intrinsic_property_resolver import (  # type: ignore[import-untyped]
+    IntrinsicResolver,
+)
+from samcli.lib.intrinsic_resolver.intrinsics_symbol_table import (  # type: ignore[import-untyped]
+    IntrinsicsSymbolTable,
+)
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
 from bench.artifacts import logical_id
@@ -18,21 +24,18 @@ def _template() -> dict[str, Any]:
     return template
 
 
+def _resolver() -> Any:
+    """A new one each time: it takes AWS::NoValue no more than once."""
+    parameters = {name: parameter["Default"] for name, parameter in _template()["Parameters"].items()}
+    names = {"AWS::StackName": "callverify", "AWS::NoValue": ""} | parameters
+    symbols = IntrinsicsSymbolTable(template=_template(), logical_id_translator=names)
+    return IntrinsicResolver(template=_template(), symbol_resolver=symbols)
+
+
 def variables(function: str) -> Mapping[str, str]:
     """By name; parameters have their defaults, and what refers to a resource is its logical id."""
     own = _template()["Resources"][logical_id(function)]["Properties"].get("Environment", {}).get("Variables", {})
     all_functions = _template()["Globals"]["Function"]["Environment"]["Variables"]
-    resolved = {name: _resolve(value) for name, value in (all_functions | own).items()}
-    return {name: value for name, value in resolved.items() if value is not None}
-
-
-def _resolve(value: Any) -> str | None:
-    if not isinstance(value, Mapping):
-        return str(value)
-    if "Fn::Sub" in value:
-        return str(value["Fn::Sub"]).replace("${AWS::StackName}", "callverify")
-    name = value["Ref"]
-    if name == "AWS::NoValue":
-        return None
-    parameter = _template()["Parameters"].get(name)
-    return str(parameter["Default"]) if parameter else str(name)
+    resolve = _resolver().intrinsic_property_resolver
+    resolved = {name: resolve(value, False) for name, value in (all_functions | own).items()}
+    return {name: str(value) for name, value in resolved.items() if value is not None}
