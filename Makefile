@@ -34,6 +34,7 @@ help:
 	@echo 'make check      lint, format, types, import directions, template'
 	@echo 'make check-cloud  checkov on the templates; what is left out, and why: .checkov.yaml'
 	@echo 'make format     let ruff rewrite what it can'
+	@echo 'make bench      times, memory, sizes and requests, into bench/RESULTS.md (some minutes; Linux, Java 17, npm)'
 	@echo 'make build      sam build, compiled: cold starts are much shorter'
 	@echo 'make sam-local  every function in a container, by sam local, on a local stack of its own (needs Docker)'
 	@echo 'make deploy     build, and deploy into your AWS account (CONFIG_ENV=dev or prod of samconfig.toml)'
@@ -124,6 +125,12 @@ format: .venv/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# BENCH_OPTIONS=--quick: everything once, and no file.
+BENCH_OPTIONS ?=
+.PHONY: bench
+bench: .venv/.installed .venv-aws/.installed
+	@$(BIN)/python -m bench $(BENCH_OPTIONS)
+
 .PHONY: build
 build: .venv/.installed
 	$(BIN)/python -m local.build
@@ -164,16 +171,21 @@ doctor: .venv/.installed
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes \
   --python-version 3.13 --custom-compile-command 'make lock'
+# Lambda's runtime has a botocore.
+COMPILE_PEER := $(COMPILE) --no-emit-package botocore
 .PHONY: lock
 lock: .venv/.installed
 	$(COMPILE) $(LOCK_OPTIONS) layers/callverify/requirements.in --output-file layers/callverify/requirements.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/aws.in --output-file requirements/aws.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/checkov.in --output-file requirements/checkov.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) $(LOCK_OPTIONS) bench/runtime/requirements.in --output-file bench/runtime/requirements.txt
+	$(COMPILE_PEER) $(LOCK_OPTIONS) bench/peers/fastapi/requirements.in --output-file bench/peers/fastapi/requirements.txt
+	$(COMPILE_PEER) $(LOCK_OPTIONS) bench/peers/powertools/requirements.in --output-file bench/peers/powertools/requirements.txt
 
 .PHONY: clean
 clean:
-	rm -rf .axe .tools .venv .venv-aws .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .axe .bench .tools .venv .venv-aws .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "layers/callverify/requirements.txt"]
+LOCKS = [
+    *sorted((ROOT / "requirements").glob("*.txt")),
+    ROOT / "layers/callverify/requirements.txt",
+    *sorted((ROOT / "bench").glob("**/requirements.txt")),
+]
 REGISTRY = re.compile(
     r"py[p]i\.org|py[t]honhosted\.org|registry\.np[m]js|(?:extra-)?index[-]url\s*[ =]\s*\S*//|find-links\s*[ =]\s*\S*/"
 )

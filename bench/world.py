@@ -1,0 +1,139 @@
+"""Everything that the functions work on: DynamoDB Local, the simulated vendors, and the wire to read off."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import boto3
+import requests
+
+from bench.artifacts import LAYER, WORK, Artifact, runtime
+from bench.environment import variables
+from bench.lambda_runtime import Function, running_function, wait_for_port
+from bench.wire import Wire
+from local.aws import EmbeddedAws
+from local.build import ROOT
+from local.processes import HOST, free_port, running
+from simulators import accounts
+from tests.engines.dynamodb_local import dynamodb_local
+
+TABLE = "callverify"
+API_KEY = "cv_live_" + "B" * 43
+SMSC_SECRET = "fake-callback-secret"
+SMSC_TOKEN = "fake-token-of-the-account"
+SECRETS = {
+    "PepperSecret": "PepperOfTheBench" * 4,
+    "ProviderCredentialsSecret": json.dumps(
+        {
+            "ucaller": {"key": accounts.UCALLER_KEY, "service_id": accounts.UCALLER_SERVICE_ID},
+            "telefon_ip": {"token": accounts.TELEFON_IP_TOKEN},
+            "smsc": {
+                "login": accounts.SMSC_LOGIN,
+                "psw": accounts.SMSC_PASSWORD,
+                "callback_secret": SMSC_SECRET,
+                "webhook_token": SMSC_TOKEN,
+            },
+        }
+    ),
+    "ApiKeysSecret": json.dumps(
+        [
+            {
+                "name": "bench",
+                "sha256": hashlib.sha256(API_KEY.encode()).hexdigest(),
+                "scopes": ["verifications:read", "verifications:write"],
+                "mode": "live",
+            }
+        ]
+    ),
+    "EventSigningSecret": json.dumps(["whsec_" + base64.b64encode(b"bench" * 6).decode()]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    artifacts: Mapping[str, Artifact]
+    wire: Wire
+    table: Any
+
+    def environment(self, function: str | None, *, recorded: bool = False) -> dict[str, str]:
+        """The variables of one of the service's functions, or of another (None). Recorded: it sends all by the wire."""
+        wire = self.wire.url
+        vendors = wire if recorded else self.wire.simulators
+        return {
+            **(variables(function) if function else {}),
+            "AWS_ENDPOINT_URL": wire,
+            "AWS_ENDPOINT_URL_DYNAMODB": wire if recorded else self.wire.dynamodb,
+            "TABLE_NAME": TABLE,
+            "UCALLER_BASE_URL": f"{vendors}/ucaller",
+            "TELEFON_IP_BASE_URL": f"{vendors}/telefon-ip",
+            "SMSC_BASE_URL": f"{vendors}/smsc",
+            "PUBLIC_BASE_URL": f"{wire}/v1",
+            "SETTLEMENT_QUEUE_URL": f"{wire}/settlement",
+            "DELIVERY_QUEUE_URL": f"{wire}/delivery",
+            "EVENT_WEBHOOK_URL": f"{wire}/receiver",
+            "ALLOW_PRIVATE_EVENT_URL": "true",
+            "TODOS_URL": wire,
+            "TOKEN": accounts.TELEFON_IP_TOKEN,
+        }
+
+    def path(self) -> list[Path]:
+        """What the service's functions import from besides their own folders."""
+        return [self.artifacts[LAYER].directory / "python", runtime()]
+
+    @contextmanager
+    def function(self, name: str, *, recorded: bool = False) -> Iterator[Function]:
+        """A fresh process of one of the service's functions."""
+        environment = self.environment(name, recorded=recorded)
+        with running_function(self.artifacts[name].directory, self.path(), environment) as function:
+            yield function
+
+
+@contextmanager
+def embedded_aws(directory: Path) -> Iterator[str]:
+    """The embedded AWS of `make dev`, for counting: its capacity units are the real ones for transactions too."""
+    aws = EmbeddedAws(free_port())
+    with TemporaryDirectory(dir=directory) as temporary, aws.running(Path(temporary)):
+        aws.wait()
+        yield aws.endpoint
+
+
+@contextmanager
+def world(
+    artifacts: Mapping[str, Artifact], engine: Callable[[Path], AbstractContextManager[str]] = dynamodb_local
+) -> Iterator[World]:
+    """`engine` runs DynamoDB; DynamoDB Local has to be fetched already."""
+    logs = WORK / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        dynamodb = stack.enter_context(engine(logs))
+        port = free_port()
+        command = [sys.executable, "-m", "simulators", "--port", str(port)]
+        stack.enter_context(running(command, env={"LANG": "C.UTF-8"}, cwd=ROOT, log=logs / "simulators.log"))
+        wait_for_port(port)
+        wire = Wire(dynamodb, f"http://{HOST}:{port}", SECRETS)
+        stack.enter_context(wire.serving())
+        table = boto3.client(
+            "dynamodb",
+            endpoint_url=dynamodb,
+            region_name="eu-central-1",
+            aws_access_key_id="bench",
+            aws_secret_access_key="bench",
+        )
+        table.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        )
+        cabinet = {"handler_url": f"{wire.url}/v1/webhooks/smsc/{SMSC_TOKEN}", "callback_secret": SMSC_SECRET}
+        requests.post(f"{wire.simulators}/smsc/cabinet", json=cabinet, timeout=5).raise_for_status()
+        yield World(artifacts, wire, table)

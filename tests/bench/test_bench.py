@@ -1,0 +1,147 @@
+"""`make bench` measures what is shipped, sees a handler that fails, and says which targets are missed."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import artifacts, cold, peers
+from bench.cold import Cold
+from bench.counts import Counted, Taken
+from bench.environment import variables
+from bench.figures import figure
+from bench.journeys import JOURNEYS, Journey, Person
+from bench.lambda_runtime import running_function
+from bench.report import Results, render, targets
+from bench.warm import Warm, told
+from bench.wire import DYNAMODB, Sent, Wire
+from bench.world import World
+from local.build import ROOT
+
+EMPTY = artifacts.HERE / "floors" / "empty"
+WRITE = Sent(DYNAMODB, "TransactWriteItems", {}, write_units=4)
+WORLD = World({}, Wire("http://dynamodb", "http://simulators", {}), None)
+READ = Sent(DYNAMODB, "GetItem", {}, read_units=1)
+
+
+def test_what_is_measured_has_the_dates_of_its_zip_and_is_compiled() -> None:
+    artifact = artifacts.folder(EMPTY)
+    files = [path for path in artifact.directory.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".py", ".pyc"}
+    assert {time.localtime(path.stat().st_mtime).tm_year for path in files} == {1980}
+    assert artifact.unzipped == sum(path.stat().st_size for path in files)
+
+
+@pytest.mark.parametrize("function", artifacts.functions())
+def test_functions_have_the_variables_of_the_template(function: str) -> None:
+    found = variables(function)
+    assert found["TELEFON_IP_WINDOW_SECONDS"] == "120"
+    assert found["PEPPER_SECRET"] == "PepperSecret"
+    assert "AWS_ENDPOINT_URL" not in found
+
+
+def test_every_function_is_started() -> None:
+    assert set(cold.EVENTS) == set(artifacts.functions())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the Runtime Interface Emulator runs on Linux alone")
+def test_a_function_runs_in_the_emulator(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import time\ntime.sleep(0.2)\ndef handler(event, context):\n    return 1 / event['n']\n"
+    )
+    with running_function(tmp_path, [artifacts.runtime()], {}) as function:
+        assert function.invoke({"n": 2}).answer == 0.5
+        assert 200 < function.init_ms < 30_000
+        again = function.invoke({"n": 2})
+        assert again.wall < 200
+        assert 5 * 2**20 < function.peak_bytes() < 100 * 2**20
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            function.invoke({"n": 0})
+
+
+def test_the_floor_sends_the_same_for_somebody_else() -> None:
+    journey, other = Journey(WORLD, "telefon_ip"), Person()
+    verification = "vrf_" + "a" * 26
+    item = {"pk": {"S": f"verification#{verification}"}, "phone_hash": {"S": "0" * 64}, "n": {"N": "7"}}
+    asked = {
+        "path": f"/telefon-ip/start/{verification}",
+        "headers": {},
+        "body": f'{{"phone": "8{journey.person.phone[2:]}"}}',
+    }
+    sent = [Sent(DYNAMODB, "PutItem", {"TableName": "t", "Item": item}), Sent("telefon-ip", "POST", asked)]
+    (put, start) = told(WORLD, journey, sent, other)["requests"]
+    end = f"{other.number:06}"
+    assert put["operation"] == "PutItem"
+    assert put["parameters"]["Item"] == {
+        "pk": {"S": f"verification#vrf_{'a' * 20}{end}"},
+        "phone_hash": {"S": f"{'0' * 58}{end}"},
+        "n": {"N": "7"},
+    }
+    assert start["url"].endswith(f"/telefon-ip/start/vrf_{'a' * 20}{end}")
+    assert json.loads(start["body"]) == {"phone": f"8{other.phone[2:]}"}
+
+
+def results(*, init: float = 100, own_cpu: float = 1, writes: int = 1) -> Results:
+    def started(value: float) -> Cold:
+        return Cold(*(figure([value]) for _ in range(6)))
+
+    names = [*artifacts.functions(), cold.EMPTY, cold.CLIENT, cold.EMPTY_AGAIN]
+    artifact = artifacts.folder(EMPTY)
+    journey = Journey(WORLD, "telefon_ip")
+    one = figure([1.0])
+    return Results(
+        artifacts=dict.fromkeys((artifacts.LAYER, *artifacts.functions()), artifact),
+        cold={name: started(100) for name in names}
+        | {peer: started(200) for peer in (peers.FASTAPI, peers.POWERTOOLS)}
+        | {"authorize": started(init)},
+        warm={("telefon_ip", "start"): Warm(one, figure([1 + own_cpu]), one, one, one, one)},
+        peers_warm={},
+        counted={
+            name: Counted(
+                journey,
+                [
+                    Taken(step, [READ] if step.name == "status read" else [WRITE] * writes)
+                    for step in dict.fromkeys(steps)
+                ],
+            )
+            for name, steps in JOURNEYS.items()
+        },
+        cold_rounds=1,
+        warm_rounds=1,
+        load=(0, 0),
+    )
+
+
+def missed(measured: Results) -> list[str]:
+    return [target.name for target in targets(measured) if not target.met]
+
+
+def test_targets_are_met_and_missed() -> None:
+    assert missed(results()) == []
+    assert "cold init of `authorize`, of the boto3 client's: at most 1.25 ×" in missed(results(init=126))
+    assert [name.partition(":")[0] for name in missed(results(own_cpu=3.1))] == [
+        "CPU of our own code, warm start, telefon_ip"
+    ]
+    assert missed(results(writes=3)) == [
+        "a telefon_ip journey (start, 10 reads, webhook, settle): at most 6 write requests"
+    ]
+
+
+def test_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "built", lambda _: artifacts.folder(EMPTY))
+    page = render(results(own_cpu=3.1))
+    assert "| CPU of our own code, warm start, telefon_ip: at most 3 ms | 3.1 ms | **no** |" in page
+    assert "| telefon_ip: webhook | 1 | 1 | 0 | 4 | 0 | 0 |" in page
+
+
+def test_the_kept_results_are_of_this_form() -> None:
+    kept = (ROOT / "bench" / "RESULTS.md").read_text()
+    assert [line for line in kept.splitlines() if line.startswith("## ")] == [
+        "## Targets",
+        "## Cold starts",
+        "## Warm invocations",
+        "## Requests",
+        "## Size",
+    ]
