@@ -7,6 +7,7 @@ likewise.
 import argparse
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -35,6 +36,7 @@ def main() -> None:
     if arguments.function and arguments.what != "cold":
         parser.error("--function is for cold alone")
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that nothing that it started is left behind
     fetch()
     emulator()
     load = os.getloadavg()[0]
