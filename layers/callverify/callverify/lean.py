@@ -1,7 +1,8 @@
 """Packages whose `__init__` imports far more than is used of them are entered without it: half of a cold start.
 
 Their modules are whole, and are imported by name as ever. A name that somebody takes from the package itself is looked
-up in the module that PACKAGES gives for it. To be imported before anything that imports one of them.
+up in the module that PACKAGES gives for it; any other has the `__init__` run after all. To be installed before anything
+imports one of them.
 """
 
 from __future__ import annotations
@@ -36,20 +37,29 @@ PACKAGES: dict[str, dict[str, str]] = {
 }
 
 
-class _Nothing:
-    """Runs no code of the package."""
+class _Later:
+    """Runs a package's `__init__` when it is asked for a name that is found nowhere else."""
 
-    def __init__(self, homes: dict[str, str]) -> None:
+    def __init__(self, loader: Any, homes: dict[str, str]) -> None:
+        self._loader = loader
         self._homes = homes
 
     def create_module(self, spec: ModuleSpec) -> None:
         """The usual module."""
 
     def exec_module(self, module: ModuleType) -> None:
+        package = module.__name__
+
         def look_up(name: str) -> Any:
-            if name not in self._homes:
-                raise AttributeError(f"{module.__name__} is entered without its __init__: no {name!r} (see {__name__})")
-            return getattr(import_module(f"{module.__name__}.{self._homes[name]}"), name)
+            if name in self._homes:
+                return getattr(import_module(f"{package}.{self._homes[name]}"), name)
+            if PathFinder.find_spec(f"{package}.{name}", module.__path__):
+                return import_module(f"{package}.{name}")
+            if name.startswith("__"):
+                raise AttributeError(name)
+            del module.__getattr__
+            self._loader.exec_module(module)
+            return getattr(module, name)
 
         module.__getattr__ = look_up  # type: ignore[method-assign]
 
@@ -60,7 +70,7 @@ class _Finder:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec:
-            spec.loader = _Nothing(PACKAGES[fullname])  # type: ignore[assignment]
+            spec.loader = _Later(spec.loader, PACKAGES[fullname])  # type: ignore[assignment]
         return spec
 
 
