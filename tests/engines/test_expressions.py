@@ -38,6 +38,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called: Counter[str]) -> None:
     for journey in (
+        connected,
         telefon_ip_verified,
         telefon_ip_by_status,
         smsc_verified,
@@ -196,6 +197,10 @@ def in_test_mode(bench: Bench) -> None:
     body = json.dumps({"phone": "+79000000101", "method": "flash_call"})
     id = bench.service().start(caller, body, idempotency_key="m", base_url=BASE_URL).verification.id  # noqa: A001
     assert bench.service().check(caller, id, json.dumps({"code": "0000"})).valid
+
+
+def connected(bench: Bench) -> None:
+    bench.store.connect()
 
 
 def events(bench: Bench) -> None:
