@@ -114,10 +114,14 @@ class Operator:
     @contextmanager
     def without_concurrency(self, logical_id: str) -> Iterator[None]:
         client, name = self.client("lambda"), self.resources[logical_id]
+        version = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
         client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+        # In AWS it holds for all versions, in the embedded AWS for this one alone.
+        client.update_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
         try:
             yield
         finally:
+            client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
             client.delete_function_concurrency(FunctionName=name)
 
     @contextmanager
