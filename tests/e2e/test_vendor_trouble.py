@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.client import PROMPT, Api, Operator, Vendors
+from tests.e2e.client import PROMPT, Api, Operator, Vendors, until
 
 Faults = Callable[..., None]
 REVERSE = ("telefon_ip", "smsc")
@@ -93,7 +93,9 @@ def test_trouble_with_our_account_is_logged_as_a_fault_of_configuration(
 ) -> None:
     faults(provider, mode)
     failed = api.start(phone, provider=provider).expect(503, "provider_unavailable")
-    (line,) = operator.log_lines(failed["verification_id"])
+    (line,) = until(
+        lambda: [line for line in operator.log_lines(failed["verification_id"]) if line.get("level") == "ERROR"], bool
+    )
     assert (line["level"], line["setting"], line["cause"]) == ("ERROR", f"provider-credentials: {provider}", mode)
     assert "configuration fault" in line["message"]
 
