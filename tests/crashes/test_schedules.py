@@ -15,7 +15,7 @@ from tests.crashes.points import Plan, crash
 from tests.crashes.vendors import Mood
 from tests.crashes.world import OTHER_PHONE, PHONE, THOROUGH, World, new_world
 
-EXAMPLES = 2000 if THOROUGH else 100
+EXAMPLES = 300 if THOROUGH else 100
 SECONDS = [1, 3, 9, 14, 15, 16, 21, 28, 61, 119, 120, 121, 300]
 
 type Happening = tuple[int, str, int]

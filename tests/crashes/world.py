@@ -52,7 +52,7 @@ PHONE, OTHER_PHONE = "+79000000021", "+79000000022"
 BASE_URL = "https://api.example/v1"
 CALLER = Caller(CallerKind.API_KEY, key_id="shop", scopes=frozenset(Scope))
 COOLDOWN = 20 + 8  # at its longest: counted from the start, with the time that the vendor may take
-# HYPOTHESIS_PROFILE=ci, as in CI: some minutes more, for every meeting and twenty times as many random histories.
+# HYPOTHESIS_PROFILE=ci, as in CI: some minutes more, for every meeting and three times as many random histories.
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
 TABLE, REGION = "callverify", "eu-central-1"
 # Nothing here is about limits: they would only keep a schedule from going on.
