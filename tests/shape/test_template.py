@@ -241,6 +241,8 @@ CODES = {
     "THROTTLED": (429, "rate_limited"),
     "QUOTA_EXCEEDED": (429, "rate_limited"),
     "DEFAULT_4XX": (400, "invalid_request"),
+    "AUTHORIZER_FAILURE": (503, "busy"),
+    "AUTHORIZER_CONFIGURATION_ERROR": (503, "busy"),
     "DEFAULT_5XX": (500, "internal_error"),
 }
 

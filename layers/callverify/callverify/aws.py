@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 import botocore
+from botocore import exceptions
 from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
@@ -26,6 +27,21 @@ _CONFIG = Config(
     user_agent=f"callverify Botocore/{botocore.__version__}",
     account_id_endpoint_mode="disabled",
     tcp_keepalive=True,
+)
+# How AWS's services say "too often", with status 400.
+THROTTLES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
 )
 _clients: dict[str, Any] = {}
 _making_one = Lock()
@@ -51,6 +67,19 @@ def client(service: str) -> Any:
         if service not in _clients:
             _clients[service] = _session().create_client(service, config=_CONFIG, verify=_authorities())
         return _clients[service]
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether AWS throttled a request, failed at it (5xx), or gave no answer: the same request may succeed later.
+
+    It may also have succeeded already, unless it was throttled.
+    """
+    if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
+        return True
+    if isinstance(error, exceptions.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or error.response["Error"]["Code"] in THROTTLES
+    return False
 
 
 def before_a_snapshot() -> bool:

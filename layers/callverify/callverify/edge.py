@@ -12,14 +12,17 @@ from urllib.parse import parse_qsl
 from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes.api_gateway_proxy_event import APIGatewayProxyEvent
 
+from callverify import aws
 from callverify.access import Access, policy
 from callverify.errors import (
+    Busy,
     CallverifyError,
     ConfigurationFault,
     InternalError,
     InvalidRequest,
     NotFound,
     Unauthorized,
+    busy,
 )
 from callverify.inputs import MAX_BODY_BYTES
 from callverify.models import Caller, CallerKind, InboundWebhook, Mode, ProviderName, Verification
@@ -50,6 +53,12 @@ def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry])
                 telemetry().configuration_fault(error)
             # The exact word that API Gateway turns into a 401; any other error would be a 500.
             raise Exception("Unauthorized") from None
+        except Exception as error:
+            if not (isinstance(error, Busy) or aws.is_busy(error)):
+                raise
+            telemetry().busy(error)
+            # The gateway makes `busy` of it (AUTHORIZER_CONFIGURATION_ERROR), without a word of the cause.
+            raise busy() from None
         return policy(caller, event["methodArn"])
 
     return handler
@@ -197,6 +206,8 @@ class Api:
         return Response(200, "text/plain", "OK", headers={"Cache-Control": "no-store"})
 
     def _problem(self, error: CallverifyError) -> Response[str]:
+        if isinstance(error, Busy):
+            self._telemetry().busy(error)
         if error.limit:
             self._telemetry().count("LimitsReached", limit=error.limit)
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
@@ -206,6 +217,10 @@ class Api:
         return _json(int(error.status), body, "application/problem+json", headers)
 
     def _unexpected(self, error: Exception) -> Response[str]:
+        if aws.is_busy(error):
+            answer = busy()
+            answer.__cause__ = error
+            return self._problem(answer)
         self._telemetry().unexpected(error)
         return self._problem(InternalError("Something went wrong on our side. Quote the `request_id`."))
 

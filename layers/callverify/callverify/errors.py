@@ -22,6 +22,7 @@ CallverifyError
 ├── ProviderRejected           502  provider_rejected
 ├── ProviderUnavailable        503  provider_unavailable
 ├── NoProviderAvailable        503  no_provider_available
+├── Busy                       503  busy
 └── InternalError              500  internal_error
 
 ConfigurationFault             never leaves the service: logged for the operator, and names the setting to look at
@@ -162,8 +163,22 @@ class NoProviderAvailable(CallverifyError):
     status, code, title = HTTPStatus.SERVICE_UNAVAILABLE, "no_provider_available", "No provider available"
 
 
+class Busy(CallverifyError):
+    """AWS throttles us, fails, or does not answer in time: see `busy`."""
+
+    status, code, title = HTTPStatus.SERVICE_UNAVAILABLE, "busy", "Busy"
+
+
 class InternalError(CallverifyError):
     """A fault of ours. The detail says nothing of its cause; the log does, under the same request id."""
+
+
+def busy() -> Busy:
+    """The answer to a request that AWS throttled or failed. A retry is right, and does nothing twice."""
+    return Busy(
+        "The service is busy. Retry after `retry_after` seconds, with the same Idempotency-Key if you sent one.",
+        retry_after=2,
+    )
 
 
 class ConfigurationFault(Exception):

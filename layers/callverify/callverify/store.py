@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import random
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -32,6 +33,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from callverify import aws
+from callverify.errors import busy
 from callverify.frozen import dataclass
 from callverify.items import Item, attributes, deserialized, difference, serialized, verification_of
 from callverify.models import (
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
 
 DAY = 24 * 60 * 60
 CONFLICT_RETRIES = 40
+CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+BUSY_SECONDS = 4.0  # for which a transaction is sent again, beyond what the client does by itself
 # The operating system's: of the module's own, containers that start from one snapshot have the same.
 _JITTER = random.SystemRandom().uniform
 EVENTS_AT_ONCE = 25  # two items each, and a transaction takes 100
@@ -196,11 +201,13 @@ class Store:
         *,
         retention: int = DAY,
         sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._table = table_name
         self._retention = retention
         self._sleep = sleep
+        self._monotonic = monotonic
 
     # Reading
 
@@ -225,7 +232,9 @@ class Store:
         return IdempotencyRecord(key_hash, item["body_hash"], item["verification_id"], int(item["step"]))
 
     def _read(self, pk: str) -> Item | None:
-        answer = self._client.get_item(TableName=self._table, Key=serialized({"pk": pk}), ConsistentRead=True)
+        answer = self._ask(
+            self._client.get_item, TableName=self._table, Key=serialized({"pk": pk}), ConsistentRead=True
+        )
         return deserialized(answer["Item"]) if "Item" in answer else None
 
     # Starting
@@ -882,14 +891,14 @@ class Store:
                 ),
             }
             try:
-                answer = self._client.update_item(TableName=self._table, ReturnValues="UPDATED_NEW", **write)
+                answer = self._ask(self._client.update_item, TableName=self._table, ReturnValues="UPDATED_NEW", **write)
             except self._client.exceptions.ConditionalCheckFailedException:
                 continue
             return int(deserialized(answer["Attributes"])["n"])
         return 1
 
     def forget_failures(self, provider: ProviderName) -> None:
-        self._client.delete_item(TableName=self._table, Key=serialized({"pk": f"breaker#{provider}"}))
+        self._ask(self._client.delete_item, TableName=self._table, Key=serialized({"pk": f"breaker#{provider}"}))
 
     # Events
 
@@ -952,7 +961,7 @@ class Store:
         found: dict[str, str] = {}
         while keys:
             request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            answer: Any = self._client.batch_get_item(RequestItems=request)
+            answer: Any = self._ask(self._client.batch_get_item, RequestItems=request)
             for raw in answer["Responses"].get(self._table, []):
                 item = deserialized(raw)
                 if item["ttl"] > now:
@@ -960,12 +969,22 @@ class Store:
             keys = list(answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", []))
         return [(number, found[f"event#{mode}#{number}"]) for number in numbers if f"event#{mode}#{number}" in found]
 
-    # Running writes
+    # Running requests
+
+    @staticmethod
+    def _ask(operation: Callable[..., Any], **request: Any) -> Any:
+        """DynamoDB's answer. Raises Busy where it throttles, fails, or gives none."""
+        try:
+            return operation(**request)
+        except Exception as error:
+            if aws.is_busy(error):
+                raise busy() from error
+            raise
 
     def _update_alone(self, write: _Write) -> Verification | None:
         """Run an update on its own: the record after it, or None when its condition did not hold."""
         try:
-            answer = self._client.update_item(TableName=self._table, ReturnValues="ALL_NEW", **write.request)
+            answer = self._ask(self._client.update_item, TableName=self._table, ReturnValues="ALL_NEW", **write.request)
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
         return verification_of(deserialized(answer["Attributes"]))
@@ -981,12 +1000,13 @@ class Store:
                     forms[outdated.key] = outdated.form
                 else:
                     forms.pop(outdated.key, None)
-        raise TimeoutError("an item kept changing under this transaction")
+        raise busy() from TimeoutError("an item kept changing under this transaction")
 
     def _transact(self, writes: list[_Write]) -> None:
         """All writes or none. Raises the reason of the first write, in this order, whose condition did not hold.
 
-        A conflict with another transaction says nothing about the conditions, so it is tried again.
+        A conflict with another transaction says nothing about the conditions, and neither does an answer that is busy
+        or does not come: it is sent again. Raises Busy where that goes on.
         """
         if not writes:
             return
@@ -1000,22 +1020,37 @@ class Store:
             }
             for write in writes
         ]
+        # One token for all sendings: one that was carried out though its answer was lost is not carried out again.
+        token = secrets.token_hex(16)
+        gives_up_at = self._monotonic() + BUSY_SECONDS
+        failure: Exception = TimeoutError("the transaction kept meeting others")
         for turn in range(CONFLICT_RETRIES):
             try:
-                self._client.transact_write_items(TransactItems=request)
+                self._client.transact_write_items(TransactItems=request, ClientRequestToken=token)
                 return
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
-                reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+            except Exception as error:
+                reasons = _cancellation_reasons(error)
                 for write, reason in zip(writes, reasons, strict=False):
                     if reason.get("Code") == "ConditionalCheckFailed":
                         raise write.lost(deserialized(reason.get("Item", {}))) from None
-                conflict = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-                again = any(reason.get("Code") in conflict for reason in reasons)
-                if not again and code not in ("TransactionConflictException", "TransactionInProgressException"):
+                if aws.is_busy(error):
+                    failure = error
+                    if self._monotonic() >= gives_up_at:
+                        break
+                elif not CONFLICTS.intersection(reason.get("Code") for reason in reasons):
                     raise
             self._sleep(_JITTER(0, min(0.4, 0.01 * 2**turn)))
-        raise TimeoutError("the transaction kept meeting others")
+        raise busy() from failure
+
+
+def _cancellation_reasons(error: Exception) -> list[dict[str, Any]]:
+    """Why each write of a transaction was not carried out; empty where the error says nothing of them."""
+    if not isinstance(error, ClientError):
+        return []
+    if error.response["Error"]["Code"] == "TransactionConflictException":
+        return [{"Code": "TransactionConflict"}]
+    reasons: list[Any] = error.response.get("CancellationReasons", [])
+    return reasons
 
 
 class _OutdatedForm(_Outdated):

@@ -86,15 +86,20 @@ class Telemetry:
         else:
             self.unexpected(error)
 
+    def busy(self, error: BaseException) -> None:
+        """Log and count an answer `busy` by the error of AWS's client that is behind it."""
+        logger.warning("busy", extra=_place(error.__cause__ or error))
+        self.count("Busy")
+
     def unexpected(self, error: BaseException) -> None:
         """Log an error that nobody foresaw by its type and its place: its message may quote a URL or an item."""
-        logger.error(
-            "internal error",
-            extra={
-                "error_type": type(error).__name__,
-                "stack": [
-                    f"{frame.filename}:{frame.lineno} {frame.name}"
-                    for frame in traceback.extract_tb(error.__traceback__)
-                ],
-            },
-        )
+        logger.error("internal error", extra=_place(error))
+
+
+def _place(error: BaseException) -> dict[str, str | list[str]]:
+    return {
+        "error_type": type(error).__name__,
+        "stack": [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+        ],
+    }

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aws_lambda_powertools.utilities.parameters.base import BaseProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
 from callverify import aws
 from callverify.access import Access
@@ -323,5 +324,8 @@ def _api_keys(force: bool = False) -> str:
 def _secret(setting: str, *, max_age: int | None = None, force: bool = False) -> str:
     """The text of the secret that the environment variable `setting` names, cached for SECRET_CACHE_SECONDS."""
     age = _number("SECRET_CACHE_SECONDS", 240) if max_age is None else max_age
-    text: Any = _secrets().get(os.environ[setting], max_age=age, force_fetch=force)
+    try:
+        text: Any = _secrets().get(os.environ[setting], max_age=age, force_fetch=force)
+    except GetParameterError as error:  # Powertools' own, of which nobody could tell what happened
+        raise error.__context__ or error from None
     return str(text or "")
