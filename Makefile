@@ -25,6 +25,7 @@ help:
 	@echo 'make test-unit  the tests that need no stack'
 	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (needs Java 17 and npm)'
 	@echo 'make contract-test  some thousand requests made up from docs/openapi.yaml, and whether each answer is in it (minutes)'
+	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
 	@echo 'make browser-test  the hosted page in Chromium; make screens keeps pictures of it in docs/screens'
 	@echo 'make docs       make what /docs and /openapi.json serve again, of docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
@@ -54,12 +55,12 @@ dev: .venv/.installed .venv-aws/.installed
 
 .PHONY: test
 test: .venv/.installed .venv-aws/.installed
-	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser
+	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser --ignore=tests/vendor_clients
 	$(BIN)/pytest -m stack --ignore=tests/browser --ignore=tests/contract
 
 .PHONY: test-unit
 test-unit: .venv/.installed
-	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser
+	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser --ignore=tests/vendor_clients
 
 # Amazon's own engine. `make test` has these tests on the embedded AWS's.
 .PHONY: test-engines
@@ -70,6 +71,10 @@ test-engines: .venv/.installed
 .PHONY: contract-test
 contract-test: .venv/.installed .venv-aws/.installed
 	$(BIN)/pytest tests/contract
+
+.PHONY: vendor-clients
+vendor-clients: .venv/.installed .venv-vendors/.installed
+	$(BIN)/pytest tests/vendor_clients
 
 AXE := .axe/node_modules/axe-core/axe.min.js
 .PHONY: browser-test
@@ -179,20 +184,22 @@ lock: .venv/.installed
 	$(COMPILE) $(LOCK_OPTIONS) requirements/aws.in --output-file requirements/aws.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/checkov.in --output-file requirements/checkov.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) $(LOCK_OPTIONS) requirements/vendor-clients.in --output-file requirements/vendor-clients.txt
 	$(COMPILE) $(LOCK_OPTIONS) bench/runtime/requirements.in --output-file bench/runtime/requirements.txt
 	$(COMPILE_PEER) $(LOCK_OPTIONS) bench/peers/fastapi/requirements.in --output-file bench/peers/fastapi/requirements.txt
 	$(COMPILE_PEER) $(LOCK_OPTIONS) bench/peers/powertools/requirements.in --output-file bench/peers/powertools/requirements.txt
 
 .PHONY: clean
 clean:
-	rm -rf .axe .bench .tools .venv .venv-aws .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .axe .bench .tools .venv .venv-aws .venv-checkov .venv-vendors .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.
 .venv/.installed: requirements/dev.txt
 .venv-aws/.installed: requirements/aws.txt
 .venv-checkov/.installed: requirements/checkov.txt
-.venv/.installed .venv-aws/.installed .venv-checkov/.installed:
+.venv-vendors/.installed: requirements/vendor-clients.txt
+.venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-vendors/.installed:
 	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 13)' 2>/dev/null || \
 	  { echo 'Python 3.13 is needed: install it, or name it with PYTHON=/path/to/python3.13' >&2; exit 1; }
 	@echo 'Installing $< into $(@D) (a minute, once) ...'

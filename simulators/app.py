@@ -9,13 +9,12 @@ from werkzeug.exceptions import HTTPException
 
 from simulators import demo, telephone
 from simulators.faults import PROVIDERS, Fault
+from simulators.overview import describe
 from simulators.smsc import Smsc
 from simulators.telefon_ip import TelefonIp
 from simulators.ucaller import Ucaller
 from simulators.vendor import Vendor, World
 from simulators.web import BadInputError, json_body
-
-NOT_OURS = {"HEAD", "OPTIONS"}  # the framework adds them to every route
 
 log = logging.getLogger("simulators")
 
@@ -34,8 +33,11 @@ def create_app(world: World | None = None) -> Flask:
                 return {"answered": True, "provider": vendor.name, "webhook": outcome}
         return {"answered": False, "provider": None, "webhook": "none"}
 
+    # The public clients of the real vendors write some paths with a slash at the end, and the vendors take both.
+    app.url_map.strict_slashes = False
     for vendor in vendors:
-        app.register_blueprint(vendor.blueprint())
+        for prefix in vendor.prefixes:
+            app.register_blueprint(vendor.blueprint(), name=prefix, url_prefix=f"/{prefix}")
     app.register_blueprint(telephone.blueprint(world.telephone, dial))
     app.register_blueprint(demo.blueprint(demo.Shop()))
     _add_steering(app, world)
@@ -52,25 +54,32 @@ def create_app(world: World | None = None) -> Flask:
 def _add_steering(app: Flask, world: World) -> None:
     @app.get("/")
     def overview() -> Response:
-        calls = [f"{'|'.join(sorted((rule.methods or set()) - NOT_OURS))} {rule}" for rule in app.url_map.iter_rules()]
-        return jsonify(status="ok", faults=world.faults.describe(), calls=calls)
+        """Lists all calls and all fault modes."""
+        return Response(describe(app.url_map, app.view_functions, world.faults), mimetype="application/json")
 
     @app.get("/faults")
     def faults() -> Response:
+        """Lists the faults that are still to come."""
         return jsonify(faults=world.faults.describe())
 
     @app.post("/faults")
     def add_fault() -> Response:
+        """Spoils the next answers or reports of one provider. `times` 0: until DELETE /faults; `phone`: of one number.
+
+        {"provider": "telefon_ip", "mode": "timeout", "times": 1}
+        """
         world.faults.add(Fault.parse(json_body()))
         return faults()
 
     @app.delete("/faults")
     def clear_faults() -> Response:
+        """Takes all faults out."""
         world.faults.clear()
         return faults()
 
     @app.get("/requests")
     def requests() -> Response:
+        """Lists the requests to the vendors, and counts the paid calls; ?provider=ucaller for one vendor."""
         provider = request.args.get("provider")
         if provider not in (None, *PROVIDERS):
             raise BadInputError(f"provider must be one of {', '.join(PROVIDERS)}")
@@ -78,12 +87,16 @@ def _add_steering(app: Flask, world: World) -> None:
 
     @app.delete("/requests")
     def clear_requests() -> Response:
+        """Forgets the requests to the vendors."""
         world.journal.clear()
         return jsonify(world.journal.describe(None))
 
     @app.post("/clock")
     def advance_clock() -> Response:
-        """Put the time at the vendors forward: their windows, waits and limits."""
+        """Puts the vendors' clock forward by seconds: their windows, waits and limits.
+
+        {"advance": 60}
+        """
         seconds = json_body().get("advance")
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= 86_400:
             raise BadInputError("advance must be a number of seconds, at most a day of them")
@@ -92,11 +105,13 @@ def _add_steering(app: Flask, world: World) -> None:
 
     @app.delete("/clock")
     def reset_clock() -> Response:
+        """Sets the vendors' clock right again."""
         world.ahead = 0.0
         return jsonify(ahead=world.ahead)
 
     @app.get("/webhooks")
     def webhooks() -> Response:
+        """Lists the reports that the vendors sent, and how each was answered."""
         return jsonify(webhooks=world.webhooks.describe())
 
 

@@ -30,11 +30,15 @@ def blueprint(shop: Shop) -> Blueprint:
 
     @routes.get("/demo")
     def show() -> Response:
+        """Shows a customer's page, which starts a verification."""
         return form()
 
     @routes.put("/demo/service")
     def connect() -> tuple[str, int]:
-        """Tell it the API: {"base_url", "api_key"}."""
+        """Tells the customer's page which API to use.
+
+        {"base_url": "http://127.0.0.1:4566/v1", "api_key": "cv_live_…"}
+        """
         body = json_body()
         base_url, api_key = body.get("base_url"), body.get("api_key")
         if not isinstance(base_url, str) or not isinstance(api_key, str):
@@ -44,6 +48,7 @@ def blueprint(shop: Shop) -> Blueprint:
 
     @routes.post("/demo")
     def start() -> BaseResponse:
+        """Starts a verification and sends the user to its page: the form of the customer's page."""
         if not shop.base_url:
             return form("These simulators know of no API: run them by `make dev`.", 503)
         wanted = {"phone": request.form.get("phone", ""), "method": request.form.get("method", "")}

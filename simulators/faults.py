@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from simulators.web import BadInputError, normalise
 
@@ -15,26 +15,42 @@ WEBHOOK_MODES = ("webhook_lost", "webhook_twice", "webhook_late")
 _WITH_WEBHOOKS = ("telefon_ip", "smsc")
 _ANY_CALL = ("start", "repeat", "check")
 
-# mode: (providers that can show it, the kinds of call that use it up)
-MODES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "timeout": (PROVIDERS, _ANY_CALL),
-    "http_500": (PROVIDERS, _ANY_CALL),
-    "malformed_json": (PROVIDERS, _ANY_CALL),
-    "bad_credentials": (PROVIDERS, _ANY_CALL),
-    "no_money": (PROVIDERS, ("start",)),
-    "number_refused": (PROVIDERS, ("start",)),
-    "webhook_lost": (_WITH_WEBHOOKS, ("dial",)),
-    "webhook_twice": (_WITH_WEBHOOKS, ("dial",)),
-    "webhook_late": (_WITH_WEBHOOKS, ("dial",)),
-    "webhook_before_reply": (_WITH_WEBHOOKS, ("start",)),
-    "pending_echoes_phone": (("telefon_ip",), ("check",)),
-    "repeat_405": (("ucaller",), ("repeat",)),
+
+class Mode(NamedTuple):
+    """What a fault does, which providers can show it, and the kinds of call that use it up."""
+
+    does: str
+    providers: tuple[str, ...]
+    calls: tuple[str, ...]
+
+
+MODES = {
+    "timeout": Mode("acts on the request, then closes the connection without an answer", PROVIDERS, _ANY_CALL),
+    "http_500": Mode("answers HTTP 500 with HTML, and does nothing", PROVIDERS, _ANY_CALL),
+    "malformed_json": Mode("acts on the request, and answers with broken JSON", PROVIDERS, _ANY_CALL),
+    "bad_credentials": Mode("refuses our credentials", PROVIDERS, _ANY_CALL),
+    "no_money": Mode("refuses the start: the account has no money", PROVIDERS, ("start",)),
+    "number_refused": Mode("refuses the phone number", PROVIDERS, ("start",)),
+    "webhook_lost": Mode("never reports the call", _WITH_WEBHOOKS, ("dial",)),
+    "webhook_twice": Mode("reports the call twice", _WITH_WEBHOOKS, ("dial",)),
+    "webhook_late": Mode(
+        'reports the call after its window, or "delay" seconds after the call', _WITH_WEBHOOKS, ("dial",)
+    ),
+    "webhook_before_reply": Mode(
+        "the phone calls, and the call is reported, before the start is answered", _WITH_WEBHOOKS, ("start",)
+    ),
+    "pending_echoes_phone": Mode(
+        'a check before the call names the claimed phone, without a status; with "status": true it has one',
+        ("telefon_ip",),
+        ("check",),
+    ),
+    "repeat_405": Mode("answers the repeat of a call with its error 405", ("ucaller",), ("repeat",)),
 }
 
 # The optional "on" of the body aims a fault of the answer itself at one kind of call; without it any call uses it up.
 # no_money on a balance: the vendor says that nothing is left.
 AIMS = {"start": ("start",), "repeat": ("repeat",), "check": ("check",), "balance": ("balance",), "any": _ANY_CALL}
-_AIMED = {
+AIMED = {
     **dict.fromkeys(("timeout", "http_500", "malformed_json", "bad_credentials"), ("start", "repeat", "check", "any")),
     "no_money": ("start", "balance"),
 }
@@ -69,14 +85,15 @@ class Fault:
             raise BadInputError(f"provider must be one of {', '.join(PROVIDERS)}")
         if not isinstance(mode, str) or mode not in MODES:
             raise BadInputError(f"mode must be one of {', '.join(MODES)}")
-        providers, calls = MODES[mode]
-        if provider not in providers:
-            raise BadInputError(f"{provider} cannot show {mode}; only {', '.join(providers)} can")
+        known = MODES[mode]
+        if provider not in known.providers:
+            raise BadInputError(f"{provider} cannot show {mode}; only {', '.join(known.providers)} can")
+        calls = known.calls
         if times is not None and (type(times) is not int or times < 0):
             raise BadInputError("times must be a whole number, or null or 0 for: until DELETE /faults")
         if aim is not None:
-            if not isinstance(aim, str) or aim not in _AIMED.get(mode, ()):
-                raise BadInputError(f"with {mode}, on must be one of: {', '.join(_AIMED.get(mode, ())) or 'nothing'}")
+            if not isinstance(aim, str) or aim not in AIMED.get(mode, ()):
+                raise BadInputError(f"with {mode}, on must be one of: {', '.join(AIMED.get(mode, ())) or 'nothing'}")
             calls = AIMS[aim]
         if delay is not None and (not isinstance(delay, int | float) or isinstance(delay, bool) or delay < 0):
             raise BadInputError("delay must be a number of seconds")

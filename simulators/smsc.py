@@ -56,6 +56,7 @@ def encode(error_code: int | None, value: str = "", field: str = "phone") -> Res
 
 class Smsc(Vendor):
     name = "smsc"
+    prefixes = ("smsc",)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -65,9 +66,7 @@ class Smsc(Vendor):
         self.handler_url: str | None = None
         self.callback_secret = ""
 
-    def blueprint(self) -> Blueprint:
-        routes = Blueprint("smsc", __name__, url_prefix="/smsc")
-
+    def add_routes(self, routes: Blueprint) -> None:
         @routes.route("/sys/wait_call.php", methods=["GET", "POST"])
         def wait_call() -> Response:
             return self.serve("start", "wait_call", self._wait_call)
@@ -87,10 +86,8 @@ class Smsc(Vendor):
                 self.handler_url, self.callback_secret = url, secret
             return jsonify(saved=True)
 
-        return routes
-
     def refusal(self, mode: str) -> RefusalError:
-        return RefusalError(encode({"no_money": 3, "bad_credentials": 2, "number_refused": 5}[mode]))
+        return RefusalError(encode({"no_money": 3, "bad_credentials": 2, "number_refused": 5, "unknown_path": 1}[mode]))
 
     def asked_about(self) -> str | None:
         return request.values.get("phone")

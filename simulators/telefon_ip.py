@@ -1,9 +1,11 @@
-"""telefon-ip.ru (api.telefon-ip.ru/api/v1/authcalls): reverse calls. The token is part of the path.
+"""telefon-ip.ru (api.telefon-ip.ru/api/v1/authcalls): reverse and flash calls. The token is part of the path.
 
-Facts: docs.telefon-ip.ru, "Back Calls", and public integrations. The texts of refusals other than "id record not
-found" and the replies of a check before the call and after the time are assumptions: the vendor shows none of them.
+Facts: docs.telefon-ip.ru, "Back Calls" and "Flash Calls", and public integrations. The texts of refusals other than
+"id record not found", and the replies of a check before the call and after the time are assumptions: the vendor shows
+none of them.
 """
 
+import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +16,13 @@ from flask import Blueprint, Response, request
 from simulators.accounts import TELEFON_IP_TOKEN
 from simulators.journal import Record
 from simulators.vendor import RefusalError, Vendor, World, json_reply
+from simulators.web import utc
 from simulators.webhooks import Webhook
 
 LIFETIME_SECONDS = 120
 NUMBERS_TO_CALL = "7900001"  # four digits follow
+CALLS_PER_DAY = 3  # get_code, to one number
+CALL_COST = 0.2
 
 
 @dataclass
@@ -32,25 +37,41 @@ class Authorization:
     caller: str | None = None
 
 
+@dataclass(frozen=True)
+class Call:
+    """One flash call."""
+
+    id: int
+    at: float
+    phone: str
+    code: str
+
+    def described(self) -> dict[str, object]:
+        result = {"status": 1, "status_info": "Ok: SIP 200 OK"}
+        return {"created_at": utc(self.at)[:19], "phone": self.phone, **result, "price": CALL_COST}
+
+
 def refuse(status: int, text: str) -> RefusalError:
     return RefusalError(json_reply({"success": False, "error": text, "data": {}}, status))
 
 
-def succeed(data: dict[str, object]) -> Response:
+def succeed(data: dict[str, object] | list[dict[str, object]]) -> Response:
     return json_reply({"success": True, "error": "", "data": data})
 
 
 class TelefonIp(Vendor):
     name = "telefon_ip"
+    prefixes = ("telefon_ip", "telefon-ip")
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.authorizations: dict[int, Authorization] = {}
         # Five digits, so that the webhook's id of six differs from the reply's as text, as in the vendor's samples.
         self.next_id = 22760
+        self.calls: list[Call] = []
 
-    def blueprint(self) -> Blueprint:
-        routes = Blueprint("telefon_ip", __name__, url_prefix="/telefon-ip/api/v1/authcalls/<token>")
+    def add_routes(self, routes: Blueprint) -> None:
+        base = "/api/v1/authcalls/<token>"
 
         def serve(call: str, action: str, token: str, handle: Callable[[Record], Response]) -> Response:
             def handle_authenticated(record: Record) -> Response:
@@ -60,34 +81,52 @@ class TelefonIp(Vendor):
 
             return self.serve(call, action, handle_authenticated)
 
-        @routes.get("/reverse_auth_phone_get")
+        @routes.get(f"{base}/reverse_auth_phone_get")
         def start_by_get(token: str) -> Response:
             return serve("start", "reverse_auth_phone_get", token, self._start_by_get)
 
-        @routes.post("/reverse_auth_phone_post")
+        @routes.post(f"{base}/reverse_auth_phone_post")
         def start_by_post(token: str) -> Response:
             return serve("start", "reverse_auth_phone_post", token, self._start_by_post)
 
-        @routes.get("/reverse_auth_phone_check/<id_>")
+        @routes.get(f"{base}/reverse_auth_phone_check/<id_>")
         def check(token: str, id_: str) -> Response:
             return serve("check", "reverse_auth_phone_check", token, partial(self._check, id_))
 
-        @routes.get("/get_balance/")
+        @routes.get(f"{base}/get_balance/")
         def balance(token: str) -> Response:
             return serve("other", "get_balance", token, self._balance)
 
-        return routes
+        @routes.get(f"{base}/get_code/<phone>/")
+        def code(token: str, phone: str) -> Response:
+            return serve("start", "get_code", token, partial(self._get_code, phone))
+
+        @routes.get(f"{base}/get_status/<id_>/")
+        def status(token: str, id_: str) -> Response:
+            return serve("other", "get_status", token, lambda _: self._get_status(id_))
+
+        @routes.get(f"{base}/get_billing_record/<int:count>/")
+        def last_bills(token: str, count: int) -> Response:
+            return serve("other", "get_billing_record", token, lambda _: self._bill(self.calls[-count:]))
+
+        @routes.post(f"{base}/post_billing_data/")
+        def bills(token: str) -> Response:
+            return serve("other", "post_billing_data", token, self._post_billing_data)
 
     def refusal(self, mode: str) -> RefusalError:
         status, text = {
             "no_money": (400, "Insufficient funds"),
             "bad_credentials": (401, "Invalid token"),
             "number_refused": (400, "Invalid phone number"),
+            "unknown_path": (404, "Not found"),
         }[mode]
         return refuse(status, text)
 
     def asked_about(self) -> str | None:
-        id_ = (request.view_args or {}).get("id_", "")
+        arguments = request.view_args or {}
+        if "phone" in arguments:
+            return str(arguments["phone"])
+        id_ = arguments.get("id_", "")
         known = self.authorizations.get(int(id_)) if id_.isdecimal() else None
         if known:
             return known.phone
@@ -114,7 +153,7 @@ class TelefonIp(Vendor):
         return self._start(record, parameters.get("phone"), webhook)
 
     def _balance(self, _: Record) -> Response:
-        return succeed({"balance": self.money_left(5.0), "price": 0.2, "balance_limit": 0.0})
+        return succeed({"balance": self.money_left(5.0), "price": CALL_COST, "balance_limit": 0.0})
 
     def _start(self, record: Record, phone: object, webhook: str | None) -> Response:
         if not isinstance(phone, str) or not re.fullmatch(r"89\d{9}", phone):
@@ -138,6 +177,37 @@ class TelefonIp(Vendor):
                 "url_link": f"<a href='tel:8900003{issued.id % 10_000:04}'>Позвони для авторизации</a>",
             }
         )
+
+    def _get_code(self, phone: str, record: Record) -> Response:
+        """A flash call, whose code the vendor picks."""
+        if not re.fullmatch(r"89\d{9}", phone):
+            raise self.refusal("number_refused")
+        with self.lock:
+            now = self.world.clock()
+            if sum(call.phone == phone and now - call.at < 86_400 for call in self.calls) >= CALLS_PER_DAY:
+                raise refuse(400, "The limit of calls to this number is reached")
+            call = Call(self.next_id, now, phone, f"{random.randint(1, 9999):04}")
+            self.next_id += 1
+            self.calls.append(call)
+        record.phone, record.paid = f"+7{phone[1:]}", True
+        self.world.telephone.ring(f"7{phone[1:]}", call.code)
+        return succeed({"phone": phone, "code": call.code, "id": call.id})
+
+    def _get_status(self, id_: str) -> Response:
+        found = next((call for call in self.calls if str(call.id) == id_), None)
+        if found is None:
+            raise refuse(400, "id record not found")
+        return succeed({"id": found.id, **found.described()})
+
+    def _post_billing_data(self, _: Record) -> Response:
+        body = request.get_json(force=True, silent=True)
+        dates = body if isinstance(body, dict) else {}
+        first, last = str(dates.get("start_date")), str(dates.get("end_date"))
+        return self._bill([call for call in self.calls if first <= utc(call.at)[:10] <= last])
+
+    @staticmethod
+    def _bill(calls: list[Call]) -> Response:
+        return succeed([{"code_auth": call.code, **call.described()} for call in calls])
 
     def _check(self, id_: str, record: Record) -> Response:
         with self.lock:

@@ -38,18 +38,25 @@ def blueprint(telephone: Telephone, dial: Callable[[str, str], dict[str, object]
 
     @routes.get("")
     def page() -> Response:
+        """Shows the telephone as a page."""
         return send_from_directory(PAGES, "telephone.html")
 
     @routes.get("/pages/<name>")
     def file(name: str) -> Response:
+        """A file of the pages."""
         return send_from_directory(PAGES, name)
 
     @routes.get("/<number>")
     def incoming_calls(number: str) -> Response:
+        """Lists the calls that reached this phone; the last four digits of `from` are a flash call's code."""
         return jsonify(incoming_calls=telephone.incoming(normalise(number)))
 
     @routes.post("/<number>/dial")
     def call_number(number: str) -> Response:
+        """This phone calls a number: the vendor that waits for the call takes it and reports it.
+
+        {"number": "+79000012760"}
+        """
         dialled = json_body().get("number")
         if not isinstance(dialled, str):
             raise BadInputError('the body must be {"number": "+7…"}')

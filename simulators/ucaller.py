@@ -26,6 +26,9 @@ REPEAT_AFTER, REPEAT_BEFORE, MOST_REPEATS = 60, 300, 2  # seconds from initCall
 
 FIRST_ID = 103000
 CALL_COST = 0.5  # made up: no prices are published
+CHECK_COST = 0.04  # checkPhone
+CREATED_AT = 1_556_064_401  # of account and service
+OWNER = "owner@example.com"
 
 # 1, 401 and 405 in the vendor's words (live), the others in ours.
 ERRORS = {
@@ -73,30 +76,31 @@ def refuse(code: int) -> RefusalError:
 
 class Ucaller(Vendor):
     name = "ucaller"
+    prefixes = ("ucaller",)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.balance = 1000.0
         self.authorizations: dict[int, Authorization] = {}
 
-    def blueprint(self) -> Blueprint:
-        routes = Blueprint("ucaller", __name__, url_prefix="/ucaller")
+    def add_routes(self, routes: Blueprint) -> None:
         methods = (
             ("initCall", "start", self.init_call),
             ("initRepeat", "repeat", self.init_repeat),
             ("getInfo", "check", self.get_info),
             ("getBalance", "other", self.get_balance),
             ("getService", "other", self.get_service),
+            ("getAccount", "other", self.get_account),
+            ("checkPhone", "other", self.check_phone),
         )
         for action, call, handle in methods:
             view = partial(self.serve, call, action, partial(self.authenticated, handle))
             routes.add_url_rule(f"/v1.0/{action}", action, view, methods=["GET", "POST"])
         # Outside the version's prefix, and without credentials.
         routes.add_url_rule("/health", "health", lambda: {"status": True, "database": True, "providers": True})
-        return routes
 
     def refusal(self, mode: str) -> RefusalError:
-        return refuse({"no_money": 1002, "bad_credentials": 401, "number_refused": 3}[mode])
+        return refuse({"no_money": 1002, "bad_credentials": 401, "number_refused": 3, "unknown_path": 405}[mode])
 
     def asked_about(self) -> str | None:
         parameters = self._parameters()
@@ -183,7 +187,25 @@ class Ucaller(Vendor):
 
     def get_service(self, _: Parameters, __: Record) -> Response:
         # `service_status` is the service's id (live), whatever its name says.
-        return json_reply({"status": True, "service_status": UCALLER_SERVICE_ID, "name": "simulator"})
+        times = {"creation_time": CREATED_AT, "last_request": int(self.world.clock())}
+        texts = {"name": "simulator", "owner": OWNER, "use_direction": "simulator"}
+        return json_reply({"status": True, "service_status": UCALLER_SERVICE_ID, **texts, **times})
+
+    def get_account(self, _: Parameters, __: Record) -> Response:
+        # Without a `status`, as public clients know it.
+        login = {"action": "login", "user_agent": "simulator", "ip": "192.0.2.1", "created": CREATED_AT}
+        body = {"id": 1, "telegram_id": 1, "two_auth": False, "email": OWNER, "logs": [login]}
+        return json_reply({**body, "updated": CREATED_AT, "created": CREATED_AT})
+
+    def check_phone(self, parameters: Parameters, record: Record) -> Response:
+        """What is known of a number. It costs money, and calls nobody; `error` belongs to a good answer too."""
+        phone = self._phone(parameters)
+        record.phone = f"+{phone}"
+        self.balance = round(self.balance - CHECK_COST, 2)
+        names = {"provider": "simulator", "company": "simulator", "country": "Россия", "region": "", "city": ""}
+        number = {"phone": int(phone), "country_iso": "RU", "country_code": 7, "mnc": 99, "number": int(phone[1:])}
+        formatted = {"source": str(parameters["phone"]), "phone_format": f"+{phone}", "error": None, "mobile": 1}
+        return json_reply({**formatted, **number, **names, "cost": CHECK_COST, "balance": self.balance})
 
     def _call(self, authorization: Authorization) -> Authorization:
         self.authorizations[authorization.ucaller_id] = authorization
@@ -225,9 +247,11 @@ class Ucaller(Vendor):
         # In a JSON body a string of digits is refused, a number accepted (live); a query knows strings only.
         if request.method == "POST" and type(phone) is not int:
             raise refuse(1)
-        if not re.fullmatch(r"[1-9]\d{9,14}", str(phone)):
+        # Public clients send +7… in the query; a plus that was not encoded arrives as a space.
+        digits = re.fullmatch(r"[+ ]?([1-9]\d{9,14})", str(phone))
+        if not digits:
             raise refuse(3)
-        return str(phone)
+        return digits[1]
 
     @staticmethod
     def _code(parameters: Parameters) -> str:

@@ -60,13 +60,28 @@ class Vendor:
     """One simulated vendor. Its state is touched only under `self.lock`, which is never held while waiting."""
 
     name: ClassVar[str]
+    prefixes: ClassVar[tuple[str, ...]]  # where it is found
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.lock = threading.RLock()
 
     def blueprint(self) -> Blueprint:
-        """The vendor's routes."""
+        """The vendor's routes, and what it answers on any other path."""
+        routes = Blueprint(self.name, __name__)
+        self.add_routes(routes)
+
+        @routes.route("/<path:_path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+        def unknown(_path: str) -> Response:
+            def refuse(_: Record) -> Response:
+                raise self.refusal("unknown_path")
+
+            return self.serve("other", "unknown", refuse)
+
+        return routes
+
+    def add_routes(self, routes: Blueprint) -> None:
+        """Add what this vendor offers."""
         raise NotImplementedError
 
     def asked_about(self) -> str | None:
@@ -81,7 +96,7 @@ class Vendor:
             return None
 
     def refusal(self, mode: str) -> RefusalError:
-        """How this vendor says no_money, bad_credentials or number_refused."""
+        """How this vendor says no_money, bad_credentials, number_refused or unknown_path."""
         raise NotImplementedError
 
     def take_call(self, caller: str, dialled: str) -> tuple[bool, Webhook | None]:

@@ -46,7 +46,7 @@ def test_a_body_that_is_no_json(simulators: Simulators) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_can_be_set(simulators: Simulators, mode: str) -> None:
-    for provider in MODES[mode][0]:
+    for provider in MODES[mode].providers:
         simulators.fault(provider, mode)
 
 
@@ -234,10 +234,61 @@ def test_a_telephone_refuses_nonsense(simulators: Simulators) -> None:
 
 
 def test_overview_and_unknown_paths(simulators: Simulators) -> None:
-    overview = simulators.get("/")
-    assert overview["status"] == "ok"
-    assert "POST /phone/<number>/dial" in overview["calls"]
     assert simulators.client.get("/nothing").status_code == 404
+    overview = simulators.get("/")
+    calls = {call["call"]: call for call in overview["calls"]}
+    assert calls.keys() >= {
+        "GET /phone/{number}", "POST /phone/{number}/dial", "POST /faults", "DELETE /faults", "GET /requests",
+    }  # fmt: skip
+    assert all(call["does"] for call in overview["calls"])
+    assert {"call": "POST /ucaller/v1.0/initCall"} in overview["vendors"]
+    assert [mode["mode"] for mode in overview["fault_modes"]] == [*MODES]
+    assert overview["faults"] == []
+
+
+def test_each_body_of_the_overview_can_be_sent(simulators: Simulators) -> None:
+    overview = simulators.get("/")
+    sent = 0
+    for call in overview["calls"]:
+        if "body" in call:
+            method, path = call["call"].split(" ")
+            answer = simulators.client.open(path.format(number="+79000001234"), method=method, json=call["body"])
+            assert answer.status_code < 300, answer.text
+            sent += 1
+    simulators.client.delete("/faults")
+    for mode in overview["fault_modes"]:
+        assert mode["does"]
+        for more in ({}, *({"on": aim} for aim in mode.get("on", ()))):
+            simulators.fault(**mode["body"] | more)
+            sent += 1
+    described = simulators.get("/")["faults"]
+    assert {fault["mode"] for fault in described} == {*MODES}
+    assert sent > len(MODES) + 3
+
+
+def test_a_line_of_the_overview_is_one_call_or_mode(simulators: Simulators) -> None:
+    lines = simulators.client.get("/").text.splitlines()
+    (timeout,) = [line for line in lines if line.startswith('  {"mode": "timeout"')]
+    assert json.loads(timeout.rstrip(","))["body"] == {"provider": "telefon_ip", "mode": "timeout", "times": 1}
+
+
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_unknown_paths_of_a_vendor_are_answered_in_its_form(simulators: Simulators, method: str) -> None:
+    def ask(path: str) -> tuple[int, object]:
+        answer = simulators.client.open(path, method=method)
+        return answer.status_code, answer.get_json()
+
+    ucaller = {"status": False, "error": "Method Not Allowed", "code": 405}
+    assert ask("/ucaller/v1.0/sendSms") == ask("/ucaller/v2.0/initCall") == (200, ucaller)
+    assert ask(f"{TELEFON_IP}/get_voice/79000000001") == (404, {"success": False, "error": "Not found", "data": {}})
+    assert ask("/smsc/sys/send.php?fmt=3&charset=utf-8") == (200, {"error": "ошибка в параметрах", "error_code": 1})
+    (unknown, *_) = simulators.get("/requests")["requests"]
+    assert (unknown["provider"], unknown["action"], unknown["paid"]) == ("ucaller", "unknown", False)
+
+
+def test_a_method_that_a_path_does_not_have_is_answered_in_the_vendors_form(simulators: Simulators) -> None:
+    assert simulators.client.put("/ucaller/v1.0/initCall").get_json()["code"] == 405
+    assert simulators.client.post(f"{TELEFON_IP}/get_balance/").get_json()["success"] is False
 
 
 def test_the_log_holds_templates_only(simulators: Simulators, caplog: pytest.LogCaptureFixture) -> None:

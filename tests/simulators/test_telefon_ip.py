@@ -44,6 +44,31 @@ def test_numbers_are_not_shared_while_they_wait(simulators: Simulators) -> None:
     assert simulators.check_telefon_ip(first["id"])["status"] == "pending"
 
 
+def test_a_flash_call_and_what_is_known_of_it(simulators: Simulators) -> None:
+    called = simulators.get(f"{TELEFON_IP}/get_code/89000000001")["data"]
+    (rung,) = simulators.incoming("+79000000001")
+    assert rung["from"].endswith(called["code"])
+    assert simulators.get(f"{TELEFON_IP}/get_status/{called['id']}/")["data"] == {
+        "id": called["id"], "created_at": "2027-01-15T08:00:00", "phone": "89000000001", "status": 1,
+        "status_info": "Ok: SIP 200 OK", "price": 0.2,
+    }  # fmt: skip
+    assert simulators.get("/requests?provider=telefon_ip")["paid_calls"] == 1
+
+
+def test_a_number_is_flash_called_three_times_a_day(simulators: Simulators) -> None:
+    path = f"{TELEFON_IP}/get_code/89000000001/"
+    assert [simulators.client.get(path).status_code for _ in range(4)] == [200, 200, 200, 400]
+    simulators.advance(86_400)
+    assert simulators.client.get(path).status_code == 200
+    assert simulators.client.get(f"{TELEFON_IP}/get_code/+79000000001/").status_code == 400
+
+
+def test_both_names_lead_to_the_same_vendor(simulators: Simulators) -> None:
+    id_ = simulators.start_telefon_ip().get_json()["data"]["id"]
+    other = TELEFON_IP.replace("telefon-ip", "telefon_ip")
+    assert simulators.get(f"{other}/reverse_auth_phone_check/{id_}")["data"]["status"] == "pending"
+
+
 def test_a_number_lives_120_seconds(simulators: Simulators) -> None:
     data = simulators.start_telefon_ip().get_json()["data"]
     simulators.advance(119.9)

@@ -69,6 +69,19 @@ def test_credentials_may_be_in_the_header_the_query_or_the_body(simulators: Simu
         assert (reply.status_code, reply.get_json()["code"]) == (200, 401)
 
 
+@pytest.mark.parametrize("phone", ["79000000003", "%2B79000000003", "+79000000003"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_call_by_get_as_public_clients_make_it(simulators: Simulators, phone: str, slash: str) -> None:
+    answer = simulators.client.get(f"{INIT_CALL}{slash}?phone={phone}&code=0427", headers=BEARER)
+    assert (answer.status_code, answer.get_json()["status"]) == (200, True)
+    assert len(simulators.incoming(str(PHONE))) == 1
+
+
+@pytest.mark.parametrize("phone", ["++79000000003", "+", "7900000000x"])
+def test_a_query_without_a_number_is_refused(simulators: Simulators, phone: str) -> None:
+    assert simulators.client.get(f"{INIT_CALL}?phone={phone}", headers=BEARER).get_json()["code"] == 3
+
+
 def test_the_same_unique_calls_and_charges_once(simulators: Simulators) -> None:
     first = simulators.ucaller("initCall", phone=PHONE, code="0427", unique="key", client="me")
     again = simulators.ucaller("initCall", phone=PHONE, code="0427", unique="key", client="me")
@@ -139,7 +152,11 @@ def test_repeat_405_is_what_the_vendor_answers_today(simulators: Simulators) -> 
 
 
 def test_service_and_health(simulators: Simulators) -> None:
-    assert simulators.ucaller("getService")["service_status"] == UCALLER_SERVICE_ID
+    service = simulators.ucaller("getService")
+    assert service["service_status"] == UCALLER_SERVICE_ID
+    assert service.keys() == {
+        "status", "service_status", "name", "creation_time", "last_request", "owner", "use_direction",
+    }  # fmt: skip
     assert simulators.get("/ucaller/health") == {"status": True, "database": True, "providers": True}
 
 

@@ -1,0 +1,53 @@
+"""What `GET /` answers: every call and every fault mode, read from the routes and from the modes themselves."""
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from werkzeug.routing import Map, Rule
+
+from simulators.faults import AIMED, MODES, PROVIDERS, Faults
+
+NOT_OURS = {"HEAD", "OPTIONS"}  # the framework adds them to every route
+
+
+def describe(routes: Map, views: Mapping[str, Callable[..., Any]], faults: Faults) -> str:
+    """JSON of one call or mode per line, so that a `body` can be copied as it stands."""
+    rules = sorted(routes.iter_rules(), key=str)
+    ours = [rule for rule in rules if rule.endpoint.partition(".")[0].replace("-", "_") not in PROVIDERS]
+    vendors: list[dict[str, object]] = [{"call": call} for rule in rules if rule not in ours for call in _calls(rule)]
+    sections: dict[str, list[dict[str, object]]] = {
+        "calls": [{"call": call, **_documented(views[rule.endpoint])} for rule in ours for call in _calls(rule)],
+        "fault_modes": list(_modes()),
+        "faults": faults.describe(),
+        "vendors": vendors,
+    }
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {_lines(items)}" for name, items in sections.items()) + "\n}\n"
+
+
+def _modes() -> Iterator[dict[str, object]]:
+    """Each mode with a body of `POST /faults`; `on`, where there is one, is every aim that the body may name."""
+    for name, mode in MODES.items():
+        aims = {"on": AIMED[name]} if name in AIMED else {}
+        provider = "telefon_ip" if "telefon_ip" in mode.providers else mode.providers[0]
+        body = {"provider": provider, "mode": name, "times": 1}
+        yield {"mode": name, "does": mode.does, "providers": mode.providers, **aims, "body": body}
+
+
+def _calls(rule: Rule) -> list[str]:
+    path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+    return [f"{method} {path}" for method in sorted((rule.methods or set()) - NOT_OURS)]
+
+
+def _documented(view: Callable[..., Any]) -> dict[str, object]:
+    """A view's docstring: what the call does and, after an empty line, a body as JSON."""
+    does, _, body = (inspect.getdoc(view) or "").partition("\n\n")
+    if not does:
+        raise ValueError(f"{view.__name__} does not say what it does")
+    return {"does": does, **({"body": json.loads(body)} if body else {})}
+
+
+def _lines(items: Iterable[Mapping[str, object]]) -> str:
+    return "[\n  " + ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in items) + "\n]"
