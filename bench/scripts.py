@@ -111,7 +111,7 @@ class Journey:
 
     def start(self, status: int = 201, code: str | None = None, *, key: str | None = None, **fields: Any) -> Answer:
         kind = "start" if status == 201 else "start, refused"
-        if self.unnamed or status in (502, 503):
+        if self.unnamed or status == 503 or code == "provider_rejected":
             kind = "start, vendor failing"
         fields = {"reference": self.script, **fields}
         with self.world.measured.request(kind):
@@ -296,9 +296,9 @@ def refused(j: Journey) -> Steps:
     provider = j.chance.choice(["ucaller", "telefon_ip", "smsc"])
     j.expect(failed("provider_rejected", (provider, "rejected", 0)))
     j.fault(provider, "number_refused")
-    j.start(502, "provider_rejected", provider=provider, key=j.name)
+    j.start(422, "provider_rejected", provider=provider, key=j.name)
     yield j.pause()
-    j.replay(j.name, 502, "provider_rejected", provider=provider)
+    j.replay(j.name, 422, "provider_rejected", provider=provider)
 
 
 # Reverse calls

@@ -60,8 +60,8 @@ def test_a_failure_of_the_provider_is_replayed(
 ) -> None:
     faults("telefon_ip", "number_refused")
     before = len(vendors.all_starts())
-    first = api.start(phone, provider="telefon_ip", idempotency_key=key).expect(502, "provider_rejected")
-    again = api.start(phone, provider="telefon_ip", idempotency_key=key).expect(502, "provider_rejected")
+    first = api.start(phone, provider="telefon_ip", idempotency_key=key).expect(422, "provider_rejected")
+    again = api.start(phone, provider="telefon_ip", idempotency_key=key).expect(422, "provider_rejected")
     assert (first.replayed, again.replayed) == (False, True)
     assert again["verification_id"] == first["verification_id"]
     assert len(vendors.all_starts()) == before + 1

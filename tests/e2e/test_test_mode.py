@@ -45,7 +45,7 @@ def test_reverse_call_answers_by_itself(api: Api, test_key: str) -> None:
 
 
 def test_refused(api: Api, test_key: str) -> None:
-    refused = api.start(REFUSED, key=test_key).expect(502, "provider_rejected")
+    refused = api.start(REFUSED, key=test_key).expect(422, "provider_rejected")
     read = api.read(refused["verification_id"], key=test_key).expect(200)
     assert (read["status"], read["reason"]) == ("failed", "provider_rejected")
 

@@ -105,7 +105,7 @@ def test_a_number_that_the_vendor_refuses(
     faults: Faults, api: Api, vendors: Vendors, operator: Operator, phone: str, provider: str
 ) -> None:
     faults(provider, "number_refused")
-    failed = api.start(phone, provider=provider).expect(502, "provider_rejected")
+    failed = api.start(phone, provider=provider).expect(422, "provider_rejected")
     read = api.read(failed["verification_id"]).expect(200)
     assert (read["status"], read["reason"]) == ("failed", "provider_rejected")
     (attempt,) = read["attempts"]

@@ -231,7 +231,7 @@ def test_smsc_alone_is_left_out_without_a_callback_secret_and_the_log_names_the_
             ("malformed_json", 503, "provider_unavailable", "unknown", "unreadable_answer"),
             ("no_money", 503, "provider_unavailable", "unavailable", "no_money"),
             ("bad_credentials", 503, "provider_unavailable", "unavailable", "bad_credentials"),
-            ("number_refused", 502, "provider_rejected", "rejected", "number_refused"),
+            ("number_refused", 422, "provider_rejected", "rejected", "number_refused"),
         ]
     ],
 )

@@ -56,9 +56,9 @@ def test_the_reverse_number_is_answered_after_two_seconds(api: Api) -> None:
     assert (verified["status"], verified["evidence"]) == ("verified", "provider_read_back")
 
 
-def test_the_refused_number_is_502_and_ends_as_failed(api: Api) -> None:
+def test_the_refused_number_is_422_and_ends_as_failed(api: Api) -> None:
     answer = start(api, REFUSED)
-    assert (answer.status, answer["code"]) == (502, "provider_rejected")
+    assert (answer.status, answer["code"]) == (422, "provider_rejected")
     failed = api.status(answer["verification_id"], **TEST)
     assert (failed["status"], failed["reason"], failed["attempts"][0]["outcome"]) == (
         "failed",

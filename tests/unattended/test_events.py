@@ -85,7 +85,7 @@ def journey(api: Api, key: str) -> list[tuple[str, str]]:
     number = random.choice(["101", "102", "104"])
     answer = api.start(f"+79000000{number}", key=key)
     if number == "104":
-        return [(answer.expect(502)["verification_id"], "failed")]
+        return [(answer.expect(422)["verification_id"], "failed")]
     answer.expect(201)
     if number == "102":
         return [(answer.id, "started"), (answer.id, "expired")]

@@ -19,7 +19,7 @@ CallverifyError
 ├── RateLimited                429  rate_limited
 ├── IdempotencyKeyReused       422  idempotency_key_reused
 ├── IdempotencyInProgress      409  idempotency_in_progress
-├── ProviderRejected           502  provider_rejected
+├── ProviderRejected           422  provider_rejected
 ├── ProviderUnavailable        503  provider_unavailable
 ├── NoProviderAvailable        503  no_provider_available
 ├── Busy                       503  busy
@@ -152,7 +152,7 @@ class IdempotencyInProgress(CallverifyError):
 
 
 class ProviderRejected(CallverifyError):
-    status, code, title = HTTPStatus.BAD_GATEWAY, "provider_rejected", "Provider rejected the number"
+    status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "provider_rejected", "Provider rejected the number"
 
 
 class ProviderUnavailable(CallverifyError):
