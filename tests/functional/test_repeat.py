@@ -153,10 +153,11 @@ def test_the_new_attempt_holds_the_phone_for_its_own_window(api: Api) -> None:
     assert api.check(started.id, api.code(PHONE))["status"] == "verified"
 
 
-def test_the_phone_may_be_written_in_any_way(api: Api) -> None:
+@pytest.mark.parametrize("writing", ["8 900 000-00-11", "\u2068(+7) ٩٠٠\u00a0٠٠٠\u201100\u201111\u2069"])
+def test_the_phone_may_be_written_in_any_way(api: Api, writing: str) -> None:
     started = start_flash(api)
     api.advance(20)
-    assert api.another_way(started.id, "8 900 000-00-11", "reverse_call").status == 200
+    assert api.another_way(started.id, writing, "reverse_call").status == 200
 
 
 def test_another_phone_is_a_mismatch_and_the_third_ends_the_right_to_repeat(api: Api) -> None:

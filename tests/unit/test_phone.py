@@ -29,6 +29,55 @@ def test_one_number_in_many_writings(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "\u200e+79000000011",
+        "\u2068+7 900 000\u201100\u201111\u2069",
+        "+7\u00ad900\u200b000\ufeff0011",
+        "+7\ufe0f9\ufe0f0\U000e01000000\u180b0011",
+        "+7\u2009900\u202f000\u300000\u168011",
+        "+7\u2012900\u2212000\uff0d00\u301c11",
+        "(+7) 900 000-00-11",
+        " ( + 7 900 )\u2007000-00-11",
+        "tel:+7-900-000-00-11",
+        "\u202a TEL: 8 900 000 00 11\u202c",
+        "+٧٩٠٠٠٠٠٠٠١١",
+        "۸ ۹۰۰ ۰۰۰ ۰۰ ۱۱",
+        "७९००००000११",
+        "９０００００００１１",
+        "\uff0b７\uff08９００\uff09０００\uff0e００\uff0e１１",
+        "+\U0001d7d59\U0001d7ce\U0001d7ce0000011",
+    ],
+)
+def test_what_a_person_reads_as_the_number_is_the_number(text: str) -> None:
+    assert parse(text) == "+79000000011"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u202e+79000000011",
+        "+7900\u202e0000011",
+        "tel:tel:+79000000011",
+        "tel:",
+        "tel:+79000000011;ext=5",
+        "(+79000000011",
+        "+79000000011\u2460",
+        "+7900000001\u00b9",
+        "+7 900 000 00 1\u4e00",
+        "+7\u03019000000011",
+        "+7900\t0000011",
+        "+7900\u20280000011",
+        "\u200e" * 50,
+    ],
+)
+def test_what_no_person_reads_as_a_number_is_none(text: str) -> None:
+    with pytest.raises(CallverifyError) as refused:
+        parse(text)
+    assert refused.value.code == "invalid_phone"
+
+
+@pytest.mark.parametrize(
     ("text", "region", "mask"),
     [
         ("+79000000011", "RU", "+7******0011"),
@@ -50,7 +99,7 @@ def test_the_country_is_the_numbers_region_and_the_mask_keeps_its_code_and_four_
 @pytest.mark.parametrize(
     "text",
     ["", "+", "112", "+7900", "+790000000111", "8 800 555-35-35", "+74951234567", "+7 809 1000000",
-     "９０００００００１１", "+79000000011x5", "+7900000OO11", "a" * 10_000, "+" * 100, "\x00+79000000011"],
+     "+79000000011x5", "+7900000OO11", "a" * 10_000, "+" * 100, "\x00+79000000011"],
 )  # fmt: skip
 def test_what_is_no_mobile_number(text: str) -> None:
     with pytest.raises(CallverifyError) as refused:

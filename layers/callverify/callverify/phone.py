@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 
 from callverify.errors import CountryNotAllowed, InvalidPhone
 from callverify.models import Phone
 
-_ALLOWED_CHARACTERS = re.compile(r"\+?[0-9 ().\-\u00a0]{4,40}")
+_ALLOWED_CHARACTERS = re.compile(r"\+?[0-9 ().\-]{4,40}")
+_SCHEME = re.compile(r"^tel: *", re.IGNORECASE)
+_PLUS_IN_BRACKETS = re.compile(r"^\( *(\+[0-9 ]+)\)")
+# Of Unicode's dashes, those that are no punctuation; and the one of Japanese keyboards.
+_OTHER_DASHES = "\u2053\u207b\u208b\u2212\u30fc"
+_RIGHT_TO_LEFT_OVERRIDE = "\u202e"
 
 
 def parse_phone(text: str, *, default_country: str, allowed_countries: Collection[str]) -> Phone:
@@ -21,7 +27,8 @@ def parse_phone(text: str, *, default_country: str, allowed_countries: Collectio
     from phonenumbers import phonenumberutil as phonenumbers
     from phonenumbers.phonenumberutil import PhoneNumberType
 
-    if not _ALLOWED_CHARACTERS.fullmatch(text.strip()):
+    text = _as_read(text)
+    if not _ALLOWED_CHARACTERS.fullmatch(text):
         raise InvalidPhone(
             "`phone` must be a number in E.164 such as +79000000101, or in the national format of "
             f"{default_country}, without letters or an extension."
@@ -44,6 +51,34 @@ def parse_phone(text: str, *, default_country: str, allowed_countries: Collectio
         )
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return Phone(e164=e164, region=region, mask=_mask(e164, len(str(number.country_code))))
+
+
+def _as_read(text: str) -> str:
+    """A number as a person reads it, in ASCII: without what is invisible, with plain spaces, dashes and digits.
+
+    Left as it is where U+202E shows its digits in another order.
+    """
+    if _RIGHT_TO_LEFT_OVERRIDE in text:
+        return text
+    text = _SCHEME.sub("", "".join(map(_plain, text)).strip())
+    return _PLUS_IN_BRACKETS.sub(r"\1 ", text)
+
+
+def _plain(character: str) -> str:
+    if character.isascii():
+        return character
+    category = unicodedata.category(character)
+    if category == "Cf" or "VARIATION SELECTOR" in unicodedata.name(character, ""):
+        return ""
+    if category == "Zs":
+        return " "
+    if category == "Pd" or character in _OTHER_DASHES:
+        return "-"
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    # Full-width forms, from an East Asian keyboard.
+    plain = unicodedata.normalize("NFKC", character)
+    return plain if plain in ("+", "(", ")", ".") else character
 
 
 def load_numbers_of(country: str) -> None:
