@@ -24,9 +24,9 @@ def json_body() -> dict[str, object]:
 
 
 def normalise(number: str) -> str:
-    """Digits with the country code and no plus (7…) from +7…, 7… or the national 8… form; raises BadInputError."""
+    """Digits with the country code and no plus from +7…, 7…, or the form 8… of mobile numbers; raises BadInputError."""
     digits = re.sub(r"[\s()-]", "", number)
-    if re.fullmatch(r"8\d{10}", digits):
+    if re.fullmatch(r"8[79]\d{9}", digits):
         digits = "7" + digits[1:]
     if not re.fullmatch(r"\+?[1-9]\d{7,14}", digits):
         raise BadInputError("a phone number is +7…, 7… or 8…")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from callverify.models import CallReport, CallVerdict, Challenge, Evidence, Outcome, Result
+from callverify.phone import e164_from_vendor
+from callverify.providers.telefon_ip import TelefonIp
 from simulators.webhooks import Webhook
-from tests.functional.harness import PHONE, SMSC_WEBHOOK_TOKEN, Answer, Api, load_event, smsc_webhook
+from tests.functional.harness import PHONE, SMSC_SECRET, SMSC_WEBHOOK_TOKEN, Answer, Api, load_event, smsc_webhook
 
 STRANGER = "+79000000099"
 SMSC = {"provider": "smsc"}
@@ -209,6 +213,43 @@ def test_a_signed_callback_verifies(api: Api) -> None:
     verified = api.status(started.id)
     assert (verified["status"], verified["evidence"]) == ("verified", "provider_signature")
     assert verified["verified_at"] == "2027-01-15T08:00:07Z"
+
+
+@pytest.mark.parametrize("api", [{"ALLOWED_COUNTRIES": "RU,VN,HK,KZ"}], indirect=True)
+@pytest.mark.parametrize(
+    ("phone", "reported"),
+    [
+        ("+84912345678", "84912345678"),
+        ("+85251234567", "85251234567"),
+        ("+79000000011", "89000000011"),
+        ("+79000000011", "79000000011"),
+        ("+77010000011", "87010000011"),
+    ],
+)
+def test_an_8_is_read_as_plus_7_only_for_a_phone_that_begins_so(api: Api, phone: str, reported: str) -> None:
+    started = api.start(phone, **SMSC)
+    md5 = hashlib.md5(f"{reported}:{api.now}:{SMSC_SECRET}".encode()).hexdigest()
+    assert api.send_webhook(smsc_webhook(phone, api.now, phone=reported, md5=md5)).status == 200
+    assert api.status(started.id)["status"] == "verified"
+
+
+@pytest.mark.parametrize("api", [{"ALLOWED_COUNTRIES": "RU,VN"}], indirect=True)
+@pytest.mark.parametrize(
+    ("reported", "status"), [("84912345678", "verified"), ("89000000011", "pending"), ("84912345679", "pending")]
+)
+def test_a_number_read_back_is_compared_with_the_phone_in_its_own_country(
+    api: Api, monkeypatch: pytest.MonkeyPatch, reported: str, status: str
+) -> None:
+    # The simulator, like the vendor's page, takes Russian numbers alone.
+    number = Challenge.call_number("+79644115786")
+    report = CallReport(
+        CallVerdict.CONFIRMED, e164_from_vendor(reported), "22760", evidence=Evidence.PROVIDER_READ_BACK
+    )
+    monkeypatch.setattr(TelefonIp, "start", lambda *_: Outcome(Result.STARTED, challenge=number, call_id="22760"))
+    monkeypatch.setattr(TelefonIp, "check", lambda *_: report)
+    started = api.start("+84912345678", provider="telefon_ip")
+    api.advance(3)
+    assert api.status(started.id)["status"] == status
 
 
 Change = Callable[[int], Webhook]

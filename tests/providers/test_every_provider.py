@@ -29,6 +29,7 @@ from callverify.models import (
     ProviderName,
     Result,
 )
+from callverify.phone import readings
 from callverify.providers import PROVIDERS
 from callverify.providers.http import Answer, NoAnswer, NotSent, VendorHttp
 from tests.providers import payloads
@@ -435,5 +436,7 @@ def _check_report(report: CallReport, expect: dict[str, Any]) -> None:
     evidence = expect.pop("evidence", None)
     assert report.evidence == (Evidence(evidence) if evidence else None)
     assert report.verdict == expect.pop("verdict")
+    if "caller" in expect:
+        assert expect.pop("caller") in readings(report.caller or "")
     for name, value in expect.items():
         assert getattr(report, name) == value

@@ -159,7 +159,7 @@ def test_a_token_that_would_bend_the_path_is_refused(token: str) -> None:
 # The check
 
 
-def counted(verdict: CallVerdict, caller: str = "+79000000001", call_id: str = "122760") -> CallReport:
+def counted(verdict: CallVerdict, caller: str = "+89000000001", call_id: str = "122760") -> CallReport:
     return CallReport(verdict, caller=caller, call_id=call_id, evidence=Evidence.PROVIDER_READ_BACK)
 
 
@@ -167,15 +167,15 @@ def counted(verdict: CallVerdict, caller: str = "+79000000001", call_id: str = "
     ("fields", "report"),
     [
         ({"phone": "89000000001", "id": 122760, "status": "ok"}, counted(CallVerdict.CONFIRMED)),
-        ({"phone": "79000000001", "id": "0122760", "status": "ok"}, counted(CallVerdict.CONFIRMED)),
+        ({"phone": "79000000001", "id": "0122760", "status": "ok"}, counted(CallVerdict.CONFIRMED, "+79000000001")),
         ({"phone": "89000000001", "id": 122760}, counted(CallVerdict.UNSTATED)),
         # Another caller, another call: told as they are, and compared by who asked.
-        ({"phone": "89000000009", "id": 7, "status": "ok"}, counted(CallVerdict.CONFIRMED, "+79000000009", "7")),
-        ({"phone": "89000000001", "id": 1, "status": "pending"}, CallReport(CallVerdict.PENDING, "+79000000001", "1")),
-        ({"phone": "89000000001", "id": 1, "status": "OK"}, CallReport(CallVerdict.PENDING, "+79000000001", "1")),
-        ({"phone": "89000000001", "id": 1, "status": None}, CallReport(CallVerdict.PENDING, "+79000000001", "1")),
-        ({"phone": "89000000001", "id": 1, "status": True}, CallReport(CallVerdict.PENDING, "+79000000001", "1")),
-        ({"phone": "89000000001", "id": 1, "status": ["ok"]}, CallReport(CallVerdict.PENDING, "+79000000001", "1")),
+        ({"phone": "89000000009", "id": 7, "status": "ok"}, counted(CallVerdict.CONFIRMED, "+89000000009", "7")),
+        ({"phone": "89000000001", "id": 1, "status": "pending"}, CallReport(CallVerdict.PENDING, "+89000000001", "1")),
+        ({"phone": "89000000001", "id": 1, "status": "OK"}, CallReport(CallVerdict.PENDING, "+89000000001", "1")),
+        ({"phone": "89000000001", "id": 1, "status": None}, CallReport(CallVerdict.PENDING, "+89000000001", "1")),
+        ({"phone": "89000000001", "id": 1, "status": True}, CallReport(CallVerdict.PENDING, "+89000000001", "1")),
+        ({"phone": "89000000001", "id": 1, "status": ["ok"]}, CallReport(CallVerdict.PENDING, "+89000000001", "1")),
         ({"phone": "", "id": 1, "status": "expired"}, CallReport(CallVerdict.EXPIRED, None, "1")),
         ({"phone": "", "id": 1}, CallReport(CallVerdict.PENDING, None, "1")),
         ({"id": 1}, CallReport(CallVerdict.PENDING, None, "1")),
@@ -242,7 +242,7 @@ def opened(
 
 def test_a_webhook_is_a_hint_and_no_evidence() -> None:
     assert opened(CALLED) == CallReport(
-        CallVerdict.UNSTATED, caller="+79000000001", call_id="122760", verification_id="vrf_1", evidence=None
+        CallVerdict.UNSTATED, caller="+89000000001", call_id="122760", verification_id="vrf_1", evidence=None
     )
 
 

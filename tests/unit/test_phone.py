@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from callverify.errors import CallverifyError
-from callverify.phone import e164_from_vendor, parse_phone
+from callverify.phone import e164_from_vendor, parse_phone, readings
 
 
 def parse(text: str, default: str = "RU", allowed: tuple[str, ...] = ("RU",)) -> str:
@@ -112,8 +112,8 @@ def test_what_is_no_mobile_number(text: str) -> None:
     [
         ("79000000011", "+79000000011"),
         ("+79000000011", "+79000000011"),
-        ("89000000011", "+79000000011"),
-        ("8 (900) 000-00-11", "+79000000011"),
+        ("89000000011", "+89000000011"),
+        ("8 (900) 000-00-11", "+89000000011"),
         (79000000011, "+79000000011"),
         ("375291234567", "+375291234567"),
         ("", None),
@@ -129,3 +129,23 @@ def test_what_is_no_mobile_number(text: str) -> None:
 )
 def test_a_vendors_number_in_e164(text: object, e164: str | None) -> None:
     assert e164_from_vendor(text) == e164
+
+
+@pytest.mark.parametrize(
+    ("text", "claimed", "e164"),
+    [
+        ("89644115786", "+79000000011", "+79644115786"),
+        ("8 (964) 411-57-86", "+77010000011", "+79644115786"),
+        ("79644115786", "+79000000011", "+79644115786"),
+        ("84912345678", "+84912345679", "+84912345678"),
+        ("8491234567", "+79000000011", "+8491234567"),
+    ],
+)
+def test_an_8_is_read_as_plus_7_only_where_the_claimed_phone_begins_so(text: str, claimed: str, e164: str) -> None:
+    assert e164_from_vendor(text, claimed) == e164
+
+
+def test_a_caller_may_be_meant_in_either_reading() -> None:
+    assert readings("+84912345678") == ("+84912345678", "+74912345678")
+    assert readings("+79000000011") == ("+79000000011",)
+    assert readings("+819012345678") == ("+819012345678",)

@@ -224,7 +224,7 @@ class InboundWebhook:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """What a provider says of a call that a user made.
+    """What a provider says of a call that a user made. `caller` as it was written: see `readings` in `phone`.
 
     evidence is None for a hint, which proves nothing by itself. A verdict of UNSTATED counts only after this
     verification's own webhook came, because a vendor might echo the claimed phone while it still waits.

@@ -95,11 +95,20 @@ def _mask(e164: str, country_code_length: int) -> str:
     return e164[:head] + "*" * (len(e164) - head - 4) + e164[-4:]
 
 
-def e164_from_vendor(text: object) -> str | None:
-    """The E.164 form of a number as a vendor writes it (7…, or 8… in Russia, with or without +), or None."""
+def e164_from_vendor(text: object, claimed: str = "") -> str | None:
+    """The E.164 form of a number as a vendor writes it, with or without +, or None.
+
+    claimed: the phone that is being verified (E.164). Only if it begins with +7, an 8… is read as Russia's +7…
+    """
     digits = re.sub(r"[\s()\-]", "", str(text)).removeprefix("+") if isinstance(text, str | int) else ""
     if not re.fullmatch(r"[0-9]{7,15}", digits):
         return None
-    if len(digits) == 11 and digits.startswith("8"):
-        digits = "7" + digits[1:]
-    return "+" + digits
+    return readings("+" + digits)[-1] if claimed.startswith("+7") else "+" + digits
+
+
+def readings(number: str) -> tuple[str, ...]:
+    """What a vendor may mean by a number that was read without knowing the claimed phone: itself, or +7… for 8…
+
+    To be compared with the claimed phone, so that only one that begins with +7 is met by the second.
+    """
+    return (number, "+7" + number[2:]) if re.fullmatch(r"\+8[0-9]{10}", number) else (number,)

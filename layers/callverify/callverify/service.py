@@ -41,7 +41,7 @@ from callverify.models import (
     Unit,
     Verification,
 )
-from callverify.phone import parse_phone
+from callverify.phone import parse_phone, readings
 from callverify.providers.base import Provider
 from callverify.store import (
     AlreadyUsed,
@@ -608,7 +608,8 @@ class Service:
     def _proves(self, report: CallReport, verification: Verification) -> bool:
         if report.call_id != verification.call_id or report.caller is None:
             return False
-        if not hmac.compare_digest(self._keys.hash_phone(report.caller), verification.phone_hash):
+        callers = [self._keys.hash_phone(number) for number in readings(report.caller)]
+        if not any(hmac.compare_digest(caller, verification.phone_hash) for caller in callers):
             self._observer.count("WrongCaller", provider=verification.provider, method=verification.method)
             return False
         if report.verdict is CallVerdict.UNSTATED:
@@ -909,9 +910,8 @@ class Service:
 
     def _hear_proof(self, provider: Provider, report: CallReport) -> None:
         now = self.now()
-        verification_id = self._store.live_verification_id(self._keys.hash_phone(report.caller or ""), now)
-        verification = self._store.get(verification_id, now) if verification_id else None
-        if verification is None or not verification.is_live(now) or verification.provider is not provider.name:
+        verification = self._live_at(provider, report.caller or "", now)
+        if verification is None:
             return self._count_webhook("LateWebhooks", provider)
         self._observer.about(verification.id)
         if report.occurred_at is None or not verification.attempt.at <= report.occurred_at <= verification.expires_at:
@@ -926,6 +926,15 @@ class Service:
         except (NotLive, AlreadyUsed):
             return self._count_webhook("DuplicateWebhooks", provider)
         return self._count_end("Verified", verified)
+
+    def _live_at(self, provider: Provider, caller: str, now: int) -> Verification | None:
+        """The live verification at this provider of the phone that called."""
+        for number in readings(caller):
+            verification_id = self._store.live_verification_id(self._keys.hash_phone(number), now)
+            verification = self._store.get(verification_id, now) if verification_id else None
+            if verification and verification.is_live(now) and verification.provider is provider.name:
+                return verification
+        return None
 
     def _count_webhook(self, metric: str, provider: Provider) -> None:
         self._observer.count(metric, provider=provider.name, method=provider.method)

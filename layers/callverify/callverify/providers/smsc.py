@@ -72,9 +72,9 @@ _XML_ERROR = re.compile(r"<error>([^<]*)</error>")
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """A number to call (E.164), or an error: its text, and its code where there is one."""
+    """A number to call, or an error: its text, and its code where there is one."""
 
-    number: str | None = None
+    number: object = None
     error_code: int | None = None
     error: str | None = None
 
@@ -137,9 +137,10 @@ class Smsc:
             return Outcome(Result.UNAVAILABLE, Cause.VENDOR_LIMIT, vendor_words="HTTP 429")
         if not 200 <= answer.status < 300:
             return Outcome(Result.UNKNOWN, Cause.HTTP_ERROR, vendor_words=f"HTTP {answer.status}")
-        if reply is None or reply.number is None:
+        number = e164_from_vendor(reply.number, order.phone.e164) if reply else None
+        if number is None:
             return Outcome(Result.UNKNOWN, Cause.UNREADABLE_ANSWER)
-        return Outcome(Result.STARTED, challenge=Challenge.call_number(reply.number))
+        return Outcome(Result.STARTED, challenge=Challenge.call_number(number))
 
     def repeat(self, call_id: str, deadline: Deadline) -> Outcome:  # noqa: ARG002
         return Outcome(Result.UNAVAILABLE, Cause.NOT_SUPPORTED)
@@ -189,10 +190,10 @@ def _read(body: bytes) -> _Reply | None:
             return _Reply(
                 error_code=whole_number(answer.get("error_code")), error=words if isinstance(words, str) else ""
             )
-        return _Reply(number=e164_from_vendor(answer.get("phone")))
+        return _Reply(number=answer.get("phone"))
     text = text_of(body).strip()
     if _BARE_NUMBER.fullmatch(text):
-        return _Reply(number=e164_from_vendor(text))
+        return _Reply(number=text)
     if found := _ERROR_FMT_0.fullmatch(text):
         return _Reply(error_code=int(found[1]), error=found[2].strip())
     if found := _ERROR_FMT_1.fullmatch(text):
@@ -204,7 +205,7 @@ def _read(body: bytes) -> _Reply | None:
                 error_code=int(code_found[1]) if code_found else None, error=words_found[1] if words_found else ""
             )
         phone = _XML_PHONE.search(text)
-        return _Reply(number=e164_from_vendor(phone[1])) if phone else None
+        return _Reply(number=phone[1]) if phone else None
     # As the page prints the XML, whose tags it has lost: the text on one line, the code on the next.
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     if len(lines) == 2 and lines[0][0] not in "<{" and re.fullmatch(r"[0-9]{1,3}", lines[1]):

@@ -109,7 +109,8 @@ class TelefonIp:
         if body.get("success") is not True or not isinstance(data, dict):
             return Outcome(Result.UNKNOWN, Cause.UNREADABLE_ANSWER)
         # `url_link` is HTML and was seen to hold another number than `auth_phone` (the page's own sample).
-        number, call_id = e164_from_vendor(data.get("auth_phone")), whole_number(data.get("id"))
+        number = e164_from_vendor(data.get("auth_phone"), order.phone.e164)
+        call_id = whole_number(data.get("id"))
         if number is None or not call_id:
             return Outcome(Result.UNKNOWN, Cause.UNREADABLE_ANSWER)
         return Outcome(Result.STARTED, challenge=Challenge.call_number(number), call_id=str(call_id))
