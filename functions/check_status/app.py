@@ -6,17 +6,17 @@ api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wir
 handler = api.handler
 
 
-@api.get("/verifications/<verification_id>")
+@api.route("/verifications/{id}", "GET")
 def status(verification_id: str) -> edge.Response[str]:
     return api.reply(wiring.service().status(api.caller, verification_id))
 
 
-@api.post("/verifications/<verification_id>/check")
+@api.route("/verifications/{id}/check", "POST")
 def check(verification_id: str) -> edge.Response[str]:
     return api.reply(wiring.service().check(api.caller, verification_id, api.body))
 
 
-@api.get("/events")
+@api.route("/events", "GET")
 def events() -> edge.Response[str]:
     return api.answer(wiring.service().events(api.caller, api.query("after"), api.query("limit")))
 

@@ -6,13 +6,13 @@ api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now())
 handler = api.handler
 
 
-@api.route("/webhooks/telefon-ip/<verification_id>/<token>", method=["GET", "POST"])
+@api.route("/webhooks/telefon-ip/{id}/{token}", "GET", "POST")
 def telefon_ip(verification_id: str, token: str) -> edge.Response[str]:
     wiring.service().report(edge.ProviderName.TELEFON_IP, api.webhook(token, verification_id))
     return api.acknowledge()
 
 
-@api.route("/webhooks/smsc/<token>", method=["GET", "POST"])
+@api.route("/webhooks/smsc/{token}", "GET", "POST")
 def smsc(token: str) -> edge.Response[str]:
     wiring.service().report(edge.ProviderName.SMSC, api.webhook(token))
     return api.acknowledge()

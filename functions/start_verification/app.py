@@ -6,13 +6,13 @@ api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wir
 handler = api.handler
 
 
-@api.post("/verifications")
+@api.route("/verifications", "POST")
 def start() -> edge.Response[str]:
     reply = wiring.service().start(api.caller, api.body, idempotency_key=api.idempotency_key, base_url=api.base_url)
     return api.reply(reply, created=True)
 
 
-@api.post("/verifications/<verification_id>/repeat")
+@api.route("/verifications/{id}/repeat", "POST")
 def repeat(verification_id: str) -> edge.Response[str]:
     reply = wiring.service().repeat(
         api.caller, verification_id, api.body, idempotency_key=api.idempotency_key, base_url=api.base_url
@@ -20,7 +20,7 @@ def repeat(verification_id: str) -> edge.Response[str]:
     return api.reply(reply)
 
 
-@api.post("/verifications/<verification_id>/cancel")
+@api.route("/verifications/{id}/cancel", "POST")
 def cancel(verification_id: str) -> edge.Response[str]:
     return api.reply(wiring.service().cancel(api.caller, verification_id, api.body))
 

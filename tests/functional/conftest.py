@@ -27,9 +27,21 @@ def aws() -> Iterator[None]:
         yield
 
 
+# Their tests run at API Gateway's own address and at a custom domain.
+JOURNEYS = {"test_ends", "test_flash_call", "test_repeat", "test_reverse_call", "test_start", "test_test_mode"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "at_custom_domain" in metafunc.fixturenames:
+        journeys = metafunc.module.__name__.rpartition(".")[2] in JOURNEYS
+        addresses = {"own address": False, "custom domain": True} if journeys else {"own address": False}
+        metafunc.parametrize("at_custom_domain", addresses.values(), ids=addresses if journeys else [""])
+
+
 @pytest.fixture
 def api(
     aws: None,  # noqa: ARG001
+    at_custom_domain: bool,
     request: pytest.FixtureRequest,
     vendor_server: VendorServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -59,6 +71,7 @@ def api(
     }
     simulators.client.post("/smsc/cabinet", json=cabinet)
     api = Api(simulators, logged)
+    api.at_custom_domain = at_custom_domain
     yield api
     try:
         api.assert_nothing_leaked()

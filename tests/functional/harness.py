@@ -120,6 +120,24 @@ def load_event(name: str) -> dict[str, Any]:
     return event
 
 
+def path_parameters(resource: str, path: str) -> dict[str, str] | None:
+    """What API Gateway finds in a path that matches the resource."""
+    pairs = zip(resource.split("/"), path.split("/"), strict=True)
+    return {name.strip("{}"): value for name, value in pairs if name.startswith("{")} or None
+
+
+CUSTOM_DOMAIN = "verify.example.com"
+
+
+def custom_domain(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The same request as API Gateway hands it over when it came to a custom domain, where `path` has the base path."""
+    context = event["requestContext"] | {"domainName": CUSTOM_DOMAIN, "domainPrefix": CUSTOM_DOMAIN.partition(".")[0]}
+    headers = event["headers"] | {"Host": CUSTOM_DOMAIN}
+    several = event["multiValueHeaders"] | {"Host": [CUSTOM_DOMAIN]}
+    path = f"/{context['stage']}{event['path']}"
+    return {**event, "path": path, "headers": headers, "multiValueHeaders": several, "requestContext": context}
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a caller gets. `body` is the parsed JSON, or the text where it is none."""
@@ -144,6 +162,7 @@ class Api:
     """The service as its callers meet it. `simulators` holds the clock that everybody shares."""
 
     def __init__(self, simulators: Simulators, logged: Callable[[], str]) -> None:
+        self.at_custom_domain = False
         self.simulators = simulators
         self.logged = logged
         self.keys = Keys(PEPPER)
@@ -197,7 +216,10 @@ class Api:
         return self.pass_gateway(event)
 
     def pass_gateway(self, event: dict[str, Any]) -> Answer:
-        """What API Gateway does: ask the authorizer, apply its policy, hand the event to the route's function."""
+        """What API Gateway does: ask the authorizer, apply its policy, hand the event to the route's function.
+
+        The authorizer's `methodArn` is the same at every address.
+        """
         context = event["requestContext"]
         route = (event["httpMethod"], event["resource"])
         if not event["resource"].startswith("/webhooks/"):
@@ -216,6 +238,8 @@ class Api:
                 return Answer(403, {}, {"code": "forbidden"})
             given = {name: str(value) for name, value in answer["context"].items()}
             context["authorizer"] = {"principalId": answer["principalId"], "integrationLatency": 12} | given
+        if self.at_custom_domain:
+            event = custom_domain(event)
         return self._note(answer_of(HANDLERS[route](event, None)))
 
     def start(self, phone: str = PHONE, *, event: str = "start_telefon_ip", **more: Any) -> Answer:
@@ -280,6 +304,7 @@ class Api:
         telefon_ip = path.startswith("/webhooks/telefon-ip/")
         event = load_event("webhook_telefon_ip" if telefon_ip else "webhook_smsc")
         event["httpMethod"], event["path"] = webhook.method, path
+        event["pathParameters"] = path_parameters(event["resource"], path)
         query: dict[str, list[str]] = {}
         for name, value in parse_qsl(url.query, keep_blank_values=True):
             query.setdefault(name, []).append(value)

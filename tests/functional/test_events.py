@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from functions.authorize import app as authorize
-from tests.functional.harness import EVENTS, HANDLERS, LIVE_KEY, Answer, answer_of, load_event
+from functions.check_status import app as check_status
+from functions.receive_webhook import app as receive_webhook
+from functions.serve_docs import app as serve_docs
+from functions.serve_page import app as serve_page
+from functions.start_verification import app as start_verification
+from tests.functional.harness import (
+    CUSTOM_DOMAIN,
+    EVENTS,
+    HANDLERS,
+    LIVE_KEY,
+    Answer,
+    answer_of,
+    custom_domain,
+    load_event,
+)
+from tests.shape.test_template import FUNCTIONS
 
 JOURNEYS = {
     "start_telefon_ip": (201, None),
@@ -23,6 +42,8 @@ JOURNEYS = {
     "webhook_telefon_ip": (404, "not_found"),
     "webhook_smsc": (404, "not_found"),
 }
+# The same requests as they come at a custom domain: what each is answered is what it is answered at the other address.
+AT_CUSTOM_DOMAIN = {"start_telefon_ip", "webhook_smsc", "page", "docs"}
 # No journey of the API: for `sam local invoke` alone.
 OTHERS = {"authorize", "page", "openapi", "docs", "transition", "settlement", "delivery"}
 
@@ -33,7 +54,63 @@ def as_it_is(name: str) -> Answer:
 
 
 def test_every_file_is_a_journey() -> None:
-    assert {path.stem for path in EVENTS.glob("*.json")} == JOURNEYS.keys() | OTHERS
+    at_custom_domain = {f"{name}_custom_domain" for name in AT_CUSTOM_DOMAIN}
+    assert {path.stem for path in EVENTS.glob("*.json")} == JOURNEYS.keys() | OTHERS | at_custom_domain
+
+
+@pytest.mark.parametrize("name", AT_CUSTOM_DOMAIN)
+def test_an_event_of_a_custom_domain_differs_in_its_address_alone(name: str) -> None:
+    event = load_event(f"{name}_custom_domain")
+    assert event == custom_domain(load_event(name))
+    assert event["path"] == event["requestContext"]["path"]
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize("name", AT_CUSTOM_DOMAIN & JOURNEYS.keys())
+def test_an_event_of_a_custom_domain_is_answered_alike(name: str) -> None:
+    status, code = JOURNEYS[name]
+    answer = as_it_is(f"{name}_custom_domain")
+    assert (answer.status, answer.body.get("code") if code else None) == (status, code)
+    if status == 201:
+        assert answer["page_url"].startswith(f"https://{CUSTOM_DOMAIN}/v1/page#")
+
+
+@pytest.mark.parametrize(("app", "name"), [(serve_page, "page"), (serve_docs, "docs")])
+def test_files_are_served_at_a_custom_domain_too(app: Any, name: str) -> None:
+    own, custom = (app.handler(load_event(event), None) for event in (name, f"{name}_custom_domain"))
+    assert (own["statusCode"], custom["statusCode"]) == (200, 200)
+    domain = load_event(name)["requestContext"]["domainName"]
+    assert custom["body"] == own["body"].replace(domain, CUSTOM_DOMAIN)
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize(
+    "path", ["/v1/verifications/", "/verifications", "/%76erifications", "/v1/events", "/phones/v1/verifications", ""]
+)
+def test_the_gateways_resource_decides_whatever_the_path_looks_like(path: str) -> None:
+    event = load_event("start_telefon_ip") | {"path": path}
+    assert answer_of(HANDLERS["POST", "/verifications"](event, None)).status == 201
+
+
+def test_every_route_of_the_template_has_its_function() -> None:
+    """Before anybody is asked who they are: 404 where a function doesn't know a resource that the gateway sends it."""
+    routed = 0
+    for app in (check_status, receive_webhook, start_verification):
+        for method, resource in routes_of(app):
+            parameters = {"id": "vrf_x", "token": "x"}
+            event = load_event("status") | {"httpMethod": method, "resource": resource, "pathParameters": parameters}
+            with mock.patch.object(app.wiring, "service", side_effect=RuntimeError), redirect_stdout(io.StringIO()):
+                status = app.handler(event, None)["statusCode"]
+            assert status == (204 if method == "OPTIONS" else 500), (method, resource)
+            routed += 1
+    assert routed >= 13
+
+
+def routes_of(app: Any) -> list[tuple[str, str]]:
+    folder = f"functions/{Path(app.__file__).parent.name}/"
+    (function,) = [each for each in FUNCTIONS.values() if each["CodeUri"] == folder]
+    events = [event["Properties"] for event in function["Events"].values() if event["Type"] == "Api"]
+    return [(event["Method"].upper(), event["Path"]) for event in events]
 
 
 @pytest.mark.usefixtures("api")

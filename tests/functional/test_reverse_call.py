@@ -372,6 +372,7 @@ def test_the_webhook_of_a_provider_that_is_switched_off_is_404(api: Api) -> None
 def test_a_webhooks_body_is_bounded_and_readable(api: Api, content_type: str, body: str, status: int) -> None:
     event = load_event("webhook_smsc")
     event["path"] = f"/webhooks/smsc/{SMSC_WEBHOOK_TOKEN}"
+    event["pathParameters"] = {"token": SMSC_WEBHOOK_TOKEN}
     event["headers"]["content-type"] = content_type
     event["body"] = body
     assert api.pass_gateway(event).status == status

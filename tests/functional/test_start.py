@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.harness import CREDENTIALS, LIVE_KEY, OTHER_LIVE_KEY, PHONE, Api, items, load_event
+from tests.functional.harness import CREDENTIALS, CUSTOM_DOMAIN, LIVE_KEY, OTHER_LIVE_KEY, PHONE, Api, items, load_event
 
 FLASH = {"method": "flash_call"}
 
@@ -107,7 +107,9 @@ def test_the_webhook_is_built_on_the_domain_and_stage_of_the_start(api: Api) -> 
     started = api.start()
     api.dial(started, PHONE)
     (sent,) = api.simulators.sent
-    domain = load_event("start_telefon_ip")["requestContext"]["domainName"]
+    own = load_event("start_telefon_ip")["requestContext"]["domainName"]
+    domain = CUSTOM_DOMAIN if api.at_custom_domain else own
+    assert started["page_url"].startswith(f"https://{domain}/v1/page#")
     assert sent.url.startswith(f"https://{domain}/v1/webhooks/telefon-ip/{started.id}/")
 
 

@@ -158,6 +158,7 @@ def lost_webhooks(kept: Kept) -> None:
             for body in bodies:
                 path = f"/webhooks/telefon-ip/{started.id}/{path_token}"
                 changed: dict[str, Any] = {"httpMethod": "POST", "path": path, "body": body}
+                changed["pathParameters"] = {"id": started.id, "token": path_token}
                 changed["multiValueQueryStringParameters"] = query
                 if body and body.startswith("{"):
                     changed["headers"] = {"Content-Type": "application/json"}
@@ -361,9 +362,7 @@ def test_whatever_is_written_is_searched(kept: Kept, way: str) -> None:
         assert_nothing_leaked(kept)
 
 
-@pytest.mark.parametrize(
-    ("library", "leak"), [("botocore", "keyed hash"), ("aws_lambda_powertools", "webhook token"), ("urllib3", "vendor")]
-)
+@pytest.mark.parametrize(("library", "leak"), [("botocore", "keyed hash"), ("urllib3", "vendor")])
 def test_a_library_let_loose_would_leak(kept: Kept, library: str, leak: str) -> None:
     """Why the levels of these loggers are fixed: without that, this is what they write."""
     loose = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == library]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -31,6 +32,7 @@ from callverify.service import Reply
 from callverify.telemetry import Telemetry, logger
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+Act = Callable[..., Response[str]]
 MAX_WEBHOOK_FIELDS = 50
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, POST",
@@ -80,13 +82,30 @@ class Api:
         self._now = now
         self._origins = origins
         self._resolver = APIGatewayRestResolver()
-        self.get, self.post = self._resolver.get, self._resolver.post
-        self.route = self._resolver.route
         self._resolver.exception_handler(CallverifyError)(self._problem)
         self._resolver.exception_handler(Exception)(self._unexpected)
         self._resolver.not_found(lambda _: self._problem(NotFound("No such resource.")))
 
+    def route(self, resource: str, *methods: str) -> Callable[[Act], Act]:
+        """Answer `methods` of a resource of the template, such as `/verifications/{id}`.
+
+        The function gets the path's parameters in the order of the resource.
+        """
+        names = re.findall(r"{(\w+)}", resource)
+
+        def register(act: Act) -> Act:
+            def call() -> Response[str]:
+                given = self.event.path_parameters
+                return act(*(given.get(name, "") for name in names))
+
+            self._resolver.route(resource, method=list(methods))(call)
+            return act
+
+        return register
+
     def handler(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        # What the gateway has matched: `path` begins with the base path where the request came to a custom domain.
+        event = {**event, "path": event.get("resource") or "/"}
         logger.clear_state()
         logger.append_keys(request_id=_request_id(event))
         preflight = event.get("httpMethod") == "OPTIONS"
