@@ -58,7 +58,7 @@ def test_every_file_is_a_journey() -> None:
     assert {path.stem for path in EVENTS.glob("*.json")} == JOURNEYS.keys() | OTHERS | at_custom_domain
 
 
-@pytest.mark.parametrize("name", AT_CUSTOM_DOMAIN)
+@pytest.mark.parametrize("name", sorted(AT_CUSTOM_DOMAIN))
 def test_an_event_of_a_custom_domain_differs_in_its_address_alone(name: str) -> None:
     event = load_event(f"{name}_custom_domain")
     assert event == custom_domain(load_event(name))
@@ -66,7 +66,7 @@ def test_an_event_of_a_custom_domain_differs_in_its_address_alone(name: str) -> 
 
 
 @pytest.mark.usefixtures("api")
-@pytest.mark.parametrize("name", AT_CUSTOM_DOMAIN & JOURNEYS.keys())
+@pytest.mark.parametrize("name", sorted(AT_CUSTOM_DOMAIN & JOURNEYS.keys()))
 def test_an_event_of_a_custom_domain_is_answered_alike(name: str) -> None:
     status, code = JOURNEYS[name]
     answer = as_it_is(f"{name}_custom_domain")
