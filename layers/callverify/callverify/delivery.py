@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from callverify.errors import ConfigurationFault
-from callverify.models import Clock, Note
+from callverify.models import Clock, Deadline, Note
 
 DELIVERY_SECONDS = 10
 LONGEST_BACKOFF_SECONDS = 4 * 60 * 60
@@ -84,6 +84,8 @@ class Delivery:
         """Send one event's JSON. Raises Undelivered for anything but a 2xx within 10 s, and ConfigurationFault."""
         import urllib3
 
+        from callverify.sockets import Pool, TlsPool, stopping_at
+
         event = json.loads(body)
         self._about(event["data"]["id"])
         parts = urlsplit(self._url)
@@ -91,25 +93,24 @@ class Delivery:
         if not parts.hostname or not (secure or (self._allow_private and parts.scheme == "http")):
             raise ConfigurationFault("EventWebhookUrl", "it must be an https URL")
         port = parts.port or (443 if secure else 80)
-        # The address that is judged is the one that is connected to: a second look-up could answer otherwise.
-        address = self._judged_address(parts.hostname, port)
-        timeout = urllib3.Timeout(total=DELIVERY_SECONDS)
         headers = {"Host": parts.netloc.rpartition("@")[2], **self._headers(event["id"], body)}
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        deadline = Deadline.after(DELIVERY_SECONDS)
+        # The address that is judged is the one that is connected to: a second look-up could answer otherwise.
+        address = self._judged_address(parts.hostname, port)
         pool: Any = (
-            urllib3.HTTPSConnectionPool(
-                address, port, timeout=timeout, server_hostname=parts.hostname, assert_hostname=parts.hostname
-            )
+            TlsPool(address, port, server_hostname=parts.hostname, assert_hostname=parts.hostname)
             if secure
-            else urllib3.HTTPConnectionPool(address, port, timeout=timeout)
+            else Pool(address, port)
         )
-        with pool:
+        with pool, stopping_at(deadline):
             try:
                 answer = pool.urlopen(
                     "POST",
                     path,
                     body=body.encode(),
                     headers=headers,
+                    timeout=DELIVERY_SECONDS,
                     retries=False,
                     redirect=False,
                     preload_content=False,

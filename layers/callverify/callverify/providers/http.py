@@ -1,4 +1,4 @@
-"""Outgoing requests to vendors: no redirects, no proxy variables, no retries, always with timeouts.
+"""Outgoing requests to vendors: no redirects, no proxy variables, no retries, always with a deadline.
 
 And the reading of what comes back, which is hostile until proven otherwise: nothing here raises because of an answer.
 """
@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -21,7 +21,6 @@ from callverify.models import Cause, Clock, Deadline, Outcome, Result
 if TYPE_CHECKING:
     import requests
 
-CONNECT_TIMEOUT_SECONDS = 2.0
 MAX_ANSWER_BYTES = 64 * 1024
 # A container that slept may hold connections that a NAT gateway dropped in silence: a request sent into one looks like
 # a vendor that never answers, which has to count as a paid call.
@@ -71,9 +70,16 @@ class VendorHttp:
     @cached_property
     def _session(self) -> requests.Session:
         import requests
+        from requests.adapters import HTTPAdapter
+
+        from callverify.sockets import Pool, TlsPool
 
         session = requests.Session()
         session.trust_env = False
+        for scheme, pool in (("http", Pool), ("https", TlsPool)):
+            adapter = HTTPAdapter()
+            adapter.poolmanager.pool_classes_by_scheme = {scheme: pool}
+            session.mount(f"{scheme}://", adapter)
         if AUTHORITIES.is_dir():
             session.verify = str(AUTHORITIES)
         session.headers["User-Agent"] = "callverify"
@@ -90,12 +96,14 @@ class VendorHttp:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request, once, and read the whole answer before `deadline`.
+        """Send one request, once, and read the whole answer before `deadline`, however slowly it comes.
 
         Raises NotSent or NoAnswer, without the URL in them or chained to them: URLs hold credentials.
         """
         import requests
-        from urllib3.exceptions import HTTPError, ReadTimeoutError
+        from urllib3.exceptions import HTTPError
+
+        from callverify.sockets import stopping_at
 
         remaining = deadline.remaining()
         if remaining <= 0:
@@ -104,57 +112,51 @@ class VendorHttp:
             self._session.close()
         failure: Exception
         try:
-            with self._session.request(
-                method,
-                url,
-                params=params,
-                json=json,
-                data=form,
-                headers=headers,
-                timeout=(min(CONNECT_TIMEOUT_SECONDS, remaining), remaining),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with (
+                stopping_at(deadline),
+                self._session.request(
+                    method,
+                    url,
+                    params=params,
+                    json=json,
+                    data=form,
+                    headers=headers,
+                    timeout=remaining,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
                 body = bytearray()
-                # As much as is there, or byte by byte where it has to be unpacked: a read that waits until it is full
-                # could let a trickling answer outlast any deadline.
-                packed = "Content-Encoding" in response.headers
-                for chunk in response.iter_content(1) if packed else iter(partial(response.raw.read1, 4096), b""):
+                for chunk in response.iter_content(4096):
                     body += chunk
-                    if len(body) > MAX_ANSWER_BYTES or deadline.remaining() <= 0:
-                        raise NoAnswer(timed_out=deadline.remaining() <= 0)
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise NoAnswer(timed_out=False)
                 return Answer(response.status_code, bytes(body))
         except NoAnswer as error:
             failure = error
         except requests.ConnectTimeout:
             failure = NotSent("no connection in time")
-        except requests.Timeout:
-            failure = NoAnswer(timed_out=True)
         except requests.ConnectionError as error:
-            failure = _connection_failure(error)
-        except ReadTimeoutError:
-            failure = NoAnswer(timed_out=True)
+            failure = _connection_failure(error) or NoAnswer(timed_out=deadline.remaining() <= 0)
         except (requests.RequestException, HTTPError):
-            failure = NoAnswer(timed_out=False)
+            failure = NoAnswer(timed_out=deadline.remaining() <= 0)
         finally:
             self._used_at = self._clock()
         raise failure from None
 
 
-def _connection_failure(error: requests.ConnectionError) -> Exception:
+def _connection_failure(error: requests.ConnectionError) -> NotSent | None:
     """NotSent only where no request can have left: no connection, or a certificate that we refused."""
     from ssl import SSLCertVerificationError
 
-    from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError, SSLError
+    from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
     cause: Any = error.args[0] if error.args else None
     if isinstance(cause, MaxRetryError):
         cause = cause.reason
     if isinstance(cause, SSLError) and cause.args and isinstance(cause.args[0], SSLCertVerificationError):
         return NotSent("certificate refused")
-    if isinstance(cause, NewConnectionError):
-        return NotSent("no connection")
-    return NoAnswer(timed_out=isinstance(cause, ReadTimeoutError))
+    return NotSent("no connection") if isinstance(cause, NewConnectionError) else None
 
 
 def outcome_of(failure: NotSent | NoAnswer) -> Outcome:
