@@ -9,7 +9,17 @@ from simulators.web import BadInputError, normalise
 
 PROVIDERS = ("ucaller", "telefon_ip", "smsc")
 
-ANSWER_MODES = ("timeout", "http_500", "malformed_json", "no_money", "bad_credentials", "number_refused")
+ANSWER_MODES = (
+    "timeout",
+    "refused",
+    "drip_headers",
+    "drip_body",
+    "http_500",
+    "malformed_json",
+    "no_money",
+    "bad_credentials",
+    "number_refused",
+)
 WEBHOOK_MODES = ("webhook_lost", "webhook_twice", "webhook_late")
 
 _WITH_WEBHOOKS = ("telefon_ip", "smsc")
@@ -26,6 +36,9 @@ class Mode(NamedTuple):
 
 MODES = {
     "timeout": Mode("acts on the request, then closes the connection without an answer", PROVIDERS, _ANY_CALL),
+    "refused": Mode("closes the connection at once, and does nothing", PROVIDERS, _ANY_CALL),
+    "drip_headers": Mode("acts on the request, and answers with one byte of a header a second", PROVIDERS, _ANY_CALL),
+    "drip_body": Mode("acts on the request, and answers with one byte of the body a second", PROVIDERS, _ANY_CALL),
     "http_500": Mode("answers HTTP 500 with HTML, and does nothing", PROVIDERS, _ANY_CALL),
     "malformed_json": Mode("acts on the request, and answers with broken JSON", PROVIDERS, _ANY_CALL),
     "bad_credentials": Mode("refuses our credentials", PROVIDERS, _ANY_CALL),
@@ -51,7 +64,10 @@ MODES = {
 # no_money on a balance: the vendor says that nothing is left.
 AIMS = {"start": ("start",), "repeat": ("repeat",), "check": ("check",), "balance": ("balance",), "any": _ANY_CALL}
 AIMED = {
-    **dict.fromkeys(("timeout", "http_500", "malformed_json", "bad_credentials"), ("start", "repeat", "check", "any")),
+    **dict.fromkeys(
+        ("timeout", "refused", "drip_headers", "drip_body", "http_500", "malformed_json", "bad_credentials"),
+        ("start", "repeat", "check", "any"),
+    ),
     "no_money": ("start", "balance"),
 }
 

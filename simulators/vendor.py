@@ -18,6 +18,12 @@ from simulators.web import BadInputError, normalise, utc
 from simulators.webhooks import Job, Webhook, Webhooks, run_in_background, send_by_http
 
 TIMEOUT_SECONDS = 12  # longer than any caller of these vendors should wait
+DRIP_EVERY_SECONDS = 1.0
+# What is sent at once, and what follows a byte at a time.
+DRIPS = {
+    "drip_headers": (b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x" * 60),
+    "drip_body": (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n", b" " * 60),
+}
 
 
 class World:
@@ -113,6 +119,9 @@ class Vendor:
         self.world.journal.add(record)
         fault = self.world.faults.take(self.name, call, ANSWER_MODES, self.phone())
         mode = fault.mode if fault else None
+        if mode == "refused":  # as near to it as one can come: all vendors share a port, which refuses nobody for one
+            record.answer = mode
+            return drop_connection()
         if mode == "http_500":  # takes no effect: nothing is called, nothing billed
             reply = Response("<html><body><h1>500 Internal Server Error</h1></body></html>", 500, mimetype="text/html")
         else:
@@ -126,6 +135,10 @@ class Vendor:
             record.answer = "timeout"
             self.world.hold()
             return drop_connection()
+        if mode in ("drip_headers", "drip_body"):
+            record.answer = mode
+            head, body = DRIPS[mode]
+            return drip(head, body, self.world.stopping)
         if mode == "malformed_json":
             reply.set_data(malform(reply.get_data()))
         record.answer = reply.status_code
@@ -151,6 +164,19 @@ def malform(body: bytes) -> bytes:
     """telefon-ip's documented sample, which lacks the comma after `url_image`; any other body is cut in half."""
     without_comma = re.sub(rb'("url_image": "[^"]*"),', rb"\1", body)
     return without_comma if without_comma != body else body[: len(body) // 2]
+
+
+def drip(head: bytes, body: bytes, stopping: threading.Event) -> Response:
+    """Send `head`, then `body` a byte at a time until the client hangs up, and close the connection."""
+    connection = request.environ.get("werkzeug.socket")
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.sendall(head)
+            for byte in body:
+                if stopping.wait(DRIP_EVERY_SECONDS):
+                    break
+                connection.sendall(bytes([byte]))
+    return drop_connection()
 
 
 def drop_connection() -> Response:

@@ -11,6 +11,9 @@ REVERSE = ("telefon_ip", "smsc")
 # What a fault means: (outcome of the attempt, reason). After `unknown` a call may have been made and charged.
 NO_ANSWER = {
     "timeout": ("unknown", "timeout"),
+    "refused": ("unknown", "unreadable_answer"),
+    "drip_headers": ("unknown", "timeout"),
+    "drip_body": ("unknown", "timeout"),
     "http_500": ("unknown", "http_error"),
     "malformed_json": ("unknown", "unreadable_answer"),
 }
@@ -65,7 +68,7 @@ def test_a_flash_call_that_may_be_ringing_waits_for_its_code(
     api.repeat(started.id).expect(409, "repeat_not_supported")
     sent = vendors.all_starts()[before:]
     assert len(sent) == 2
-    if mode == "http_500":  # which took no effect: the window's end is all that is left
+    if mode in ("http_500", "refused"):  # which took no effect: the window's end is all that is left
         assert not any(request["paid"] for request in sent)
         assert api.read(started.id)["status"] == "pending"
     else:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from callverify import wiring
 from callverify.store import Store
-from tests.functional.harness import CREDENTIALS, LIVE_KEY, OTHER_LIVE_KEY, PHONE, TEST_KEY, Answer, Api
+from tests.functional.harness import CREDENTIALS, LIVE_KEY, OTHER_LIVE_KEY, PHONE, TABLE, TEST_KEY, Answer, Api, items
 
 KEY = {"Idempotency-Key": "order-1"}
 
@@ -268,3 +269,24 @@ def test_test_mode_replays_too(api: Api) -> None:
     again = api.start("+79000000104", headers={"Idempotency-Key": "order-2"}, credential=TEST_KEY)
     assert (refused.status, again.status, again.replayed) == (422, 422, True)
     assert again["verification_id"] == refused["verification_id"]
+
+
+def test_a_start_that_was_killed_counts_against_its_provider_when_it_is_taken_over(
+    api: Api, die_after_the_vendors_answer: Start
+) -> None:
+    die_after_the_vendors_answer(api, {"provider": "telefon_ip"})
+    api.advance(15)
+    api.start(headers=KEY, provider="telefon_ip")
+    assert api.measured("ProviderFailures") == [(0, "telefon_ip"), (1, "telefon_ip")]
+
+
+def test_a_start_that_was_killed_and_nobody_takes_over_counts_at_its_end(
+    api: Api, die_after_the_vendors_answer: Start
+) -> None:
+    die_after_the_vendors_answer(api, {"provider": "telefon_ip"})
+    (record,) = (item for item in items(TABLE) if item["pk"].startswith("verification#"))
+    verification_id = record["pk"].partition("#")[2]
+    api.advance(120)
+    for _ in range(2):
+        wiring.service().settle(verification_id, 1)
+    assert api.measured("ProviderFailures") == [(0, "telefon_ip"), (1, "telefon_ip")]

@@ -162,6 +162,8 @@ def test_a_receiver_of_events_that_does_not_read(tls: bool, tmp_path: Path, monk
     context, _ = self_signed(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "chain.pem"))
     large = json.dumps({"id": "evt_1", "data": {"id": "vrf_1", "reference": "x" * 8_000_000}})
-    with DrippingServer(HEADS["header"], tls=context if tls else None, reads=False) as server:
-        with pytest.raises(Undelivered):
-            deliver(server.base_url, monkeypatch, large)
+    with (
+        DrippingServer(HEADS["header"], tls=context if tls else None, reads=False) as server,
+        pytest.raises(Undelivered),
+    ):
+        deliver(server.base_url, monkeypatch, large)

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from callverify.models import CallVerdict, Cause, Deadline, InboundWebhook, Method, ProviderName, Result
+from callverify.models import CallVerdict, Cause, Deadline, InboundWebhook, Method, Outcome, ProviderName, Result
 from callverify.providers import PROVIDERS
 from callverify.providers.base import Provider
 from simulators import accounts
@@ -255,6 +255,7 @@ def test_a_start_is_understood(name: ProviderName, served: Served) -> None:
     ("mode", "result", "cause"),
     [
         ("timeout", Result.UNKNOWN, None),
+        ("refused", Result.UNKNOWN, Cause.UNREADABLE_ANSWER),
         ("http_500", Result.UNKNOWN, Cause.HTTP_ERROR),
         ("malformed_json", Result.UNKNOWN, Cause.UNREADABLE_ANSWER),
         ("no_money", Result.UNAVAILABLE, Cause.NO_MONEY),
@@ -269,6 +270,18 @@ def test_a_fault_is_understood(
     outcome = served.provider(name).start(ORDER, soon())
     assert outcome.result is result
     assert cause in (None, outcome.cause)
+
+
+@pytest.mark.parametrize("name", list(ProviderName))
+@pytest.mark.parametrize("mode", ["drip_headers", "drip_body"])
+def test_an_answer_that_drips_is_cut_off(
+    name: ProviderName, mode: str, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulators.vendor.DRIP_EVERY_SECONDS", 0.02)
+    served.world.client.post("/faults", json={"provider": name.value, "mode": mode})
+    assert served.provider(name).start(ORDER, Deadline.after(0.3)) == Outcome(Result.UNKNOWN, Cause.TIMEOUT)
+    (request,) = served.world.client.get("/requests").get_json()["requests"]
+    assert (request["answer"], request["paid"]) == (mode, True)
 
 
 def test_a_resent_order_is_the_same_call(served: Served) -> None:

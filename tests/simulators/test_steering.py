@@ -97,9 +97,9 @@ def test_a_fault_aimed_at_a_start_waits_for_one(simulators: Simulators) -> None:
     assert simulators.start_telefon_ip().status_code == 500
 
 
-@pytest.mark.parametrize("mode", ["http_500", "timeout", "malformed_json"])
+@pytest.mark.parametrize("mode", ["http_500", "refused", "timeout", "malformed_json", "drip_headers", "drip_body"])
 @pytest.mark.parametrize("provider", ["ucaller", "telefon_ip", "smsc"])
-def test_only_a_500_takes_no_effect(simulators: Simulators, provider: str, mode: str) -> None:
+def test_only_a_500_and_a_refused_connection_take_no_effect(simulators: Simulators, provider: str, mode: str) -> None:
     simulators.fault(provider, mode)
     if provider == "ucaller":
         body = simulators.client.post("/ucaller/v1.0/initCall", json={"phone": 79000000003}, headers=BEARER).data
@@ -108,9 +108,8 @@ def test_only_a_500_takes_no_effect(simulators: Simulators, provider: str, mode:
     with pytest.raises(json.JSONDecodeError):
         json.loads(body)
     journal = simulators.get(f"/requests?provider={provider}")
-    assert journal["paid_calls"] == (0 if mode == "http_500" else 1)
-    expected = {"http_500": 500, "timeout": "timeout", "malformed_json": 200}[mode]
-    assert journal["requests"][0]["answer"] == expected
+    assert journal["paid_calls"] == (0 if mode in ("http_500", "refused") else 1)
+    assert journal["requests"][0]["answer"] == {"http_500": 500, "malformed_json": 200}.get(mode, mode)
     assert simulators.holds == (1 if mode == "timeout" else 0)
 
 

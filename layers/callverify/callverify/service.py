@@ -79,6 +79,7 @@ MAX_EVENTS = 100
 MAX_ATTEMPTS = 3
 ANOTHER_WAY_SECONDS = 10 * 60
 MAX_PHONE_MISMATCHES = 3
+INTERRUPTED = Outcome(Result.UNKNOWN, Cause.INTERRUPTED)
 DAY, HOUR, TEN_MINUTES = 24 * 60 * 60, 60 * 60, 10 * 60
 
 METHODS = {
@@ -339,7 +340,7 @@ class Service:
         while True:
             outcome = self._start_call(provider, verification, phone, base_url, deadline, len(others))
             self._observer.provider_answered(verification, "start", outcome)
-            self._judge_provider(provider, outcome)
+            self._judge_provider(provider.name, outcome)
             if outcome.code_differs:
                 self._observer.count("CodeDiffers", provider=provider.name, method=provider.method)
             if outcome.result is Result.STARTED or _may_be_ringing(provider, outcome):
@@ -349,20 +350,25 @@ class Service:
                 return verification
             provider, *others = next_providers
 
-    def _judge_provider(self, provider: Provider, outcome: Outcome) -> None:
+    def _judge_provider(self, name: ProviderName, outcome: Outcome) -> None:
         """Keep count of a provider's failures in a row. A refusal of the number is none: its caller caused it."""
         failed = outcome.result in (Result.UNAVAILABLE, Result.UNKNOWN)
         # Zeros too: the average is the share of starts that fail.
-        self._observer.measure("ProviderFailures", failed, "Count", provider=provider.name)
+        self._observer.measure("ProviderFailures", failed, "Count", provider=name)
         if failed:
-            self._failing.add(provider.name)
-            in_a_row = self._store.count_failure(provider.name, rest=PROVIDER_REST_SECONDS, now=self.now())
-            if in_a_row >= Breaker(provider.name).failures:
-                self._observer.count("BreakerOpened", provider=provider.name)
-        elif outcome.result is Result.STARTED and provider.name in self._failing:
+            self._failing.add(name)
+            in_a_row = self._store.count_failure(name, rest=PROVIDER_REST_SECONDS, now=self.now())
+            if in_a_row >= Breaker(name).failures:
+                self._observer.count("BreakerOpened", provider=name)
+        elif outcome.result is Result.STARTED and name in self._failing:
             # Only who has seen it fail looks: a start that goes well should cost no further write.
-            self._failing.discard(provider.name)
-            self._store.forget_failures(provider.name)
+            self._failing.discard(name)
+            self._store.forget_failures(name)
+
+    def _judge_interrupted(self, verification: Verification) -> None:
+        """Count an attempt whose process died: it may have waited for its provider."""
+        if verification.mode is Mode.LIVE and verification.attempt.outcome is Result.STARTING:
+            self._judge_provider(verification.provider, INTERRUPTED)
 
     def _start_call(
         self,
@@ -550,14 +556,14 @@ class Service:
             raise errors.IdempotencyInProgress(
                 "A request with this Idempotency-Key is in progress.", retry_after=TAKE_OVER_AFTER_SECONDS
             ) from None
-        interrupted = Outcome(Result.UNKNOWN, Cause.INTERRUPTED)
+        self._judge_interrupted(verification)
         step = verification.step
         if step.kind is StepKind.REPEAT:
             return self._record_repeat(verification, error=None, repeats_remaining=verification.repeats_remaining)
         if verification.method is Method.FLASH_CALL:
             provider = self._providers().get(verification.provider)
             if provider:
-                return self._record_started(verification, provider, interrupted)
+                return self._record_started(verification, provider, INTERRUPTED)
         if step.kind is StepKind.START:
             request = inputs.parse_start(body, methods=METHODS, return_origins=self._policy.return_origins)
             phone, candidates = self._parse_phone(request.phone), self._candidates(request)
@@ -567,7 +573,7 @@ class Service:
             candidates = [each for each in self._providers().values() if each.method is repeat.method]
         tried = {attempt.provider for attempt in verification.attempts if attempt.step == step.number}
         others = [provider for provider in candidates if provider.name not in tried]
-        verification, next_providers = self._go_on(verification, interrupted, others)
+        verification, next_providers = self._go_on(verification, INTERRUPTED, others)
         return self._ask(verification, phone, next_providers, base_url) if next_providers else verification
 
     # Status
@@ -965,6 +971,7 @@ class Service:
             expired = self._store.end(verification, Status.EXPIRED, EndReason.WINDOW_ELAPSED, now=now)
         except NotLive:
             return None
+        self._judge_interrupted(verification)
         self._count_end("Expired", expired)
         return None
 
