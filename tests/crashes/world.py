@@ -100,8 +100,8 @@ class World:
         self._images: dict[str, Any] = {}
         self._ends_read: dict[str, Any] = {}
         self._answers: dict[tuple[str, str], str | None] = {}
-        crashing = cast("DynamoDBClient", CrashingClient(client, self.points, self._note_changes))
-        self.store = Store(crashing, TABLE, sleep=lambda _: None)
+        self.dynamodb = CrashingClient(client, self.points, self._note_changes)
+        self.store = Store(cast("DynamoDBClient", self.dynamodb), TABLE, sleep=lambda _: None)
         self._service = self._new_service()
 
     def clock(self) -> float:
@@ -187,7 +187,7 @@ class World:
             store=self.store, bus=_Bus(), bus_name="bus", enqueue=None, clock=self.clock, note=_unheard
         )
         answer = self.run(lambda: publisher.publish(batch), at)
-        if not isinstance(answer, Crash):
+        if not isinstance(answer, Crash | errors.Busy):
             del self.unpublished[: len(batch)]
         return answer
 
@@ -243,6 +243,18 @@ class World:
             if old is None or old.status is not new.status:
                 self.transitions[new.id, new.status] += 1
             self.unpublished.append((old, new))
+
+    def counts(self) -> list[tuple[str, ...]]:
+        """What was written, without what differs from one history to the next: each record, and what is counted."""
+        told = [
+            ("verification", each.status, str(each.guesses), *(attempt.outcome for attempt in each.attempts))
+            for each in self.records()
+        ]
+        for image in images():
+            kind = image["pk"]["S"].split("#")[0]
+            if kind != "verification":
+                told.append((kind, repr(image.get("n")), repr(image.get("starts"))))
+        return sorted(told)
 
     # Judging: all of it holds at every moment
 

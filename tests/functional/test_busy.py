@@ -112,3 +112,60 @@ def test_secrets_that_cannot_be_read_are_answered_busy(
     # What Lambda writes to the log of an error that leaves a function.
     assert raised.value.__suppress_context__
     assert PHONE not in str(raised.value)
+
+
+class Throttled:
+    """A client that carries out `times` transactions and is throttled from then on, until told otherwise."""
+
+    def __init__(self, client: Any, times: int) -> None:
+        self._client = client
+        self.left = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def transact_write_items(self, **request: Any) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise refusal("ThrottlingException")
+        return self._client.transact_write_items(**request)
+
+
+@pytest.mark.parametrize("method", ["flash_call", "reverse_call"])
+def test_a_throttle_after_the_vendors_yes_names_the_verification(
+    api: Api, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    throttled, real = Throttled(harness.aws_client("dynamodb"), times=1), harness.aws_client
+    monkeypatch.setattr("callverify.aws.client", lambda name: throttled if name == "dynamodb" else real(name))
+    monkeypatch.setattr("callverify.store.BUSY_SECONDS", 0)
+    harness.clear_caches()
+    key = {"Idempotency-Key": "one click"}
+
+    answer = api.start(method=method, headers=key)
+    assert (answer.status, answer["code"], answer["retry_after"]) == (503, "busy", 2)
+    assert len(api.requests()) == 1, "the vendor was asked"
+    throttled.left = 100
+    assert api.status(answer["verification_id"])["status"] == "pending"
+
+    # The answer is not stored: a retry is told what became of the start.
+    early = api.start(method=method, headers=key)
+    assert (early.status, early["code"], early["retry_after"]) == (409, "idempotency_in_progress", 15)
+    api.advance(early["retry_after"])
+    again = api.start(method=method, headers=key)
+    assert (again.status, again.id) == (200, answer["verification_id"])
+    assert "client_token" in again.body
+    if method == "flash_call":
+        assert api.paid_calls() == 1
+        assert api.check(again.id, api.code(PHONE))["valid"]
+
+
+def test_a_busy_answer_is_not_the_keys(api: Api, fail: Callable[[str, Exception], Failing]) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("callverify.store.BUSY_SECONDS", 0)
+        fail("dynamodb", refusal("ThrottlingException"))
+        key = {"Idempotency-Key": "one click"}
+        assert api.start(headers=key)["code"] == "busy"
+        patched.setattr("callverify.aws.client", harness.aws_client)
+        harness.clear_caches()
+        answer = api.start(headers=key)
+    assert (answer.status, answer.replayed) == (201, False)

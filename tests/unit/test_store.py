@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from callverify.errors import Busy
 from callverify.models import (
     Attempt,
     Cause,
@@ -23,6 +25,7 @@ from callverify.models import (
     Verification,
 )
 from callverify.store import (
+    BUSY_SECONDS,
     DAY,
     AlreadyUsed,
     CalendarLimit,
@@ -512,3 +515,77 @@ def test_a_webhook_before_the_starts_answer_lets_the_next_read_ask(store: Store)
     kept = store.claim_poll(answered, every=3, now=NOW + 1)
     assert kept is not None
     assert kept.webhook_call_id == "7"
+
+
+# A busy DynamoDB
+
+
+class Busyness:
+    """A client that answers a transaction with these errors first, and notes what it is sent."""
+
+    def __init__(self, client: Any, *errors: Exception) -> None:
+        self._client = client
+        self._errors = list(errors)
+        self.exceptions = client.exceptions
+        self.sent: list[dict[str, Any]] = []
+
+    def transact_write_items(self, **request: Any) -> Any:
+        self.sent.append(request)
+        if self._errors:
+            raise self._errors.pop(0)
+        return self._client.transact_write_items(**request)
+
+
+def refusal(code: str, status: int = 400, **more: Any) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **more}
+    return ClientError(answer, "TransactWriteItems")
+
+
+UNCLEAR: list[Exception] = [
+    refusal("TransactionInProgressException"),
+    refusal("InternalServerError", 500),
+    ReadTimeoutError(endpoint_url="https://dynamodb"),
+    ConnectionClosedError(endpoint_url="https://dynamodb"),
+    refusal("ThrottlingException"),
+    refusal("TransactionCanceledException", CancellationReasons=[{"Code": "ThrottlingError"}, {"Code": "None"}]),
+    refusal("TransactionCanceledException", CancellationReasons=[{"Code": "TransactionConflict"}, {"Code": "None"}]),
+]
+
+
+def test_a_transaction_is_sent_again_under_its_token(dynamodb: Any, store: Store) -> None:  # noqa: ARG001
+    client: Any = Busyness(dynamodb, *UNCLEAR)
+    patient = Store(client, TABLE, sleep=lambda _: None)
+    patient.begin(flash())
+    assert len(client.sent) == len(UNCLEAR) + 1
+    assert all(request == client.sent[0] for request in client.sent)
+    patient.begin(later(2, NOW))
+    tokens = {request["ClientRequestToken"] for request in client.sent}
+    assert len(tokens) == 2, "another transaction has another token"
+    assert all(len(token) <= 36 for token in tokens)
+
+
+def test_a_form_of_a_transaction_that_changed_has_another_token(dynamodb: Any, store: Store) -> None:
+    """A list of starts that has grown long is written anew, by another form of the same transaction."""
+    limit = RollingLimit("phone_10m", PHONE, 1, 1)
+    for second in range(12):
+        store.count([limit], NOW + second)
+    client: Any = Busyness(dynamodb)
+    Store(client, TABLE).count([limit], NOW + 12)
+    contents = [str(request["TransactItems"]) for request in client.sent]
+    assert len(set(contents)) == len({request["ClientRequestToken"] for request in client.sent}) == 2
+
+
+def test_a_transaction_that_stays_busy_is_given_up(dynamodb: Any, store: Store) -> None:  # noqa: ARG001
+    client: Any = Busyness(dynamodb, *[refusal("ThrottlingException")] * 100)
+    seconds = iter(range(100))
+    with pytest.raises(Busy) as raised:
+        Store(client, TABLE, sleep=lambda _: None, monotonic=lambda: next(seconds)).begin(flash())
+    assert len(client.sent) == BUSY_SECONDS
+    assert raised.value.retry_after
+
+
+def test_a_refusal_that_is_our_own_fault_is_not_sent_again(dynamodb: Any, store: Store) -> None:  # noqa: ARG001
+    client: Any = Busyness(dynamodb, refusal("ValidationException"))
+    with pytest.raises(ClientError):
+        Store(client, TABLE, sleep=lambda _: None).begin(flash())
+    assert len(client.sent) == 1

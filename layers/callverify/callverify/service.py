@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -333,8 +334,18 @@ class Service:
     ) -> Verification:
         """Ask the provider of the current attempt, the first of `candidates`, and the others in turn when it fails.
 
-        Raises ProviderRejected or ProviderUnavailable when none is left; the verification has then ended.
+        Raises ProviderRejected or ProviderUnavailable when none is left; the verification has then ended. Raises Busy,
+        naming the verification, for which a call may have been made.
         """
+        try:
+            return self._ask_in_turn(verification, phone, candidates, base_url)
+        except errors.Busy as busy:
+            busy.verification_id = verification.id
+            raise
+
+    def _ask_in_turn(
+        self, verification: Verification, phone: Phone, candidates: Sequence[Provider], base_url: str
+    ) -> Verification:
         deadline = Deadline.after(VENDOR_SECONDS)
         provider, *others = candidates
         while True:
@@ -351,19 +362,23 @@ class Service:
             provider, *others = next_providers
 
     def _judge_provider(self, name: ProviderName, outcome: Outcome) -> None:
-        """Keep count of a provider's failures in a row. A refusal of the number is none: its caller caused it."""
+        """Keep count of a provider's failures in a row. A refusal of the number is none: its caller caused it.
+
+        Where the count can't be kept, the start goes on without.
+        """
         failed = outcome.result in (Result.UNAVAILABLE, Result.UNKNOWN)
         # Zeros too: the average is the share of starts that fail.
         self._observer.measure("ProviderFailures", failed, "Count", provider=name)
-        if failed:
-            self._failing.add(name)
-            in_a_row = self._store.count_failure(name, rest=PROVIDER_REST_SECONDS, now=self.now())
-            if in_a_row >= Breaker(name).failures:
-                self._observer.count("BreakerOpened", provider=name)
-        elif outcome.result is Result.STARTED and name in self._failing:
-            # Only who has seen it fail looks: a start that goes well should cost no further write.
-            self._failing.discard(name)
-            self._store.forget_failures(name)
+        with suppress(errors.Busy):
+            if failed:
+                self._failing.add(name)
+                in_a_row = self._store.count_failure(name, rest=PROVIDER_REST_SECONDS, now=self.now())
+                if in_a_row >= Breaker(name).failures:
+                    self._observer.count("BreakerOpened", provider=name)
+            elif outcome.result is Result.STARTED and name in self._failing:
+                # Only who has seen it fail looks: a start that goes well should cost no further write.
+                self._store.forget_failures(name)
+                self._failing.discard(name)
 
     def _judge_interrupted(self, verification: Verification) -> None:
         """Count an attempt whose process died: it may have waited for its provider."""
