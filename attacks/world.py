@@ -296,7 +296,10 @@ class Gateway:
         self._world = world
         self.api_keys = list(api_keys)
         self.access = Access(
-            keys=lambda: world.keys, read_api_keys=lambda _force: json.dumps(self.api_keys), clock=world.clock
+            keys=lambda: world.keys,
+            read_api_keys=lambda _force: json.dumps(self.api_keys),
+            clock=world.clock,
+            fault=lambda _: None,
         )
         self._authorize = edge.authorizer(lambda: self.access, Telemetry)
 

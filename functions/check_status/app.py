@@ -21,4 +21,4 @@ def events() -> edge.Response[str]:
     return api.answer(wiring.service().events(api.caller, api.query("after"), api.query("limit")))
 
 
-wiring.ready(wiring.secrets, wiring.table, imported=[wiring.vendors])
+wiring.ready(wiring.secrets, imported=[wiring.vendors])

@@ -18,4 +18,4 @@ def smsc(token: str) -> edge.Response[str]:
     return api.acknowledge()
 
 
-wiring.ready(wiring.secrets, wiring.table, imported=[wiring.vendors])
+wiring.ready(wiring.secrets, imported=[wiring.vendors])

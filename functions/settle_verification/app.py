@@ -9,4 +9,4 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return wiring.each_message(event, wiring.settlement().settle)
 
 
-wiring.ready(wiring.secrets, wiring.table, imported=[wiring.vendors])
+wiring.ready(wiring.secrets, imported=[wiring.vendors])

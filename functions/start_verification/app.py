@@ -25,4 +25,4 @@ def cancel(verification_id: str) -> edge.Response[str]:
     return api.reply(wiring.service().cancel(api.caller, verification_id, api.body))
 
 
-wiring.ready(wiring.secrets, wiring.table, imported=[wiring.vendors, wiring.phones])
+wiring.ready(wiring.secrets, imported=[wiring.vendors, wiring.phones])

@@ -200,28 +200,51 @@ def test_an_unknown_key_makes_us_read_the_secret_again_but_not_at_every_guess(ap
     assert api.status("vrf_x", credential=new).status == 404
 
 
+@pytest.mark.parametrize("secret", ["not JSON", "{}", "null", "7", "[" * 50_000, "[1"], ids=lambda text: text[:9])
+def test_what_is_no_list_of_keys_opens_nothing_and_the_log_names_it(api: Api, secret: str) -> None:
+    put_api_keys(secret)
+    assert api.status("vrf_x").status == 401
+    assert '"setting":"api-keys"' in api.logged()
+
+
 @pytest.mark.parametrize(
-    "secret",
+    "broken",
     [
-        "not JSON",
-        "{}",
-        [1],
-        [entry(LIVE_KEY, sha256="abc")],
-        [entry(LIVE_KEY, sha256=None)],
-        [entry(LIVE_KEY, mode="prod")],
-        [entry(LIVE_KEY, scopes=["verifications:admin"])],
-        [entry(LIVE_KEY, scopes="verifications:read")],
-        [{"sha256": "0" * 64}],
-        [entry(LIVE_KEY), {}],
+        1,
+        None,
+        [],
+        {},
+        entry(TEST_KEY, sha256="abc"),
+        entry(TEST_KEY, sha256=None),
+        entry(TEST_KEY, sha256=" ".join(["00"] * 32)),
+        entry(TEST_KEY, mode="prod"),
+        entry(TEST_KEY, mode=None),
+        entry(TEST_KEY, mode=["test"]),
+        entry(TEST_KEY, scopes="verifications:read"),
+        entry(TEST_KEY, scopes={"verifications:read": True}),
+        entry(TEST_KEY, scopes=None),
+        {"sha256": "0" * 64},
     ],
     ids=str,
 )
-def test_a_list_of_keys_with_a_mistake_in_it_opens_nothing_and_the_log_names_the_entry(
-    api: Api, secret: object
+@pytest.mark.parametrize("first", [True, False])
+def test_an_entry_with_a_mistake_opens_nothing_itself_and_the_others_go_on(
+    api: Api, broken: object, first: bool
 ) -> None:
-    put_api_keys(secret)
-    assert api.status("vrf_x").status == 401
-    assert '"setting":"api-keys' in api.logged()
+    put_api_keys([broken, entry(LIVE_KEY)] if first else [entry(LIVE_KEY), broken])
+    assert api.status("vrf_x").status == 404
+    assert api.status("vrf_x", credential=TEST_KEY).status == 401
+    assert f'"setting":"api-keys[{0 if first else 1}]"' in api.logged()
+    assert api.metrics()["ConfigurationFaults"] == 1
+
+
+@pytest.mark.parametrize("more", [[], ["verifications:read"]])
+def test_a_scope_that_this_version_does_not_know_opens_nothing(api: Api, more: list[str]) -> None:
+    """After a roll-back the list may name scopes of the later version."""
+    put_api_keys([entry(LIVE_KEY, scopes=["verifications:erase", 7, *more]), entry(READ_KEY)])
+    assert api.status("vrf_x").status == (404 if more else 403)
+    assert api.status("vrf_x", credential=READ_KEY).status == 404
+    assert api.metrics()["ConfigurationFaults"] == 0
 
 
 @pytest.mark.parametrize("secret", ["", "[]"])

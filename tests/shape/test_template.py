@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from callverify.access import CLIENT_TOKEN_ROUTES
+from callverify import aws
+from callverify.access import CLIENT_TOKEN_ROUTES, SLOW_SECONDS
+from callverify.delivery import DELIVERY_SECONDS
 from callverify.models import ProviderName
+from callverify.service import READ_BACK_SECONDS, TAKE_OVER_AFTER_SECONDS, VENDOR_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -176,10 +179,55 @@ def test_function_may_do_named_things_to_named_things(name: str) -> None:
         assert "*" not in json.dumps(statement["Resource"])
 
 
-def test_the_authorizer_reads_two_secrets_and_nothing_else() -> None:
-    (statement,) = statements(FUNCTIONS["AuthorizeFunction"])
-    assert statement["Action"] == "secretsmanager:GetSecretValue"
-    assert statement["Resource"] == [{"Ref": "PepperSecret"}, {"Ref": "ApiKeysSecret"}]
+def test_the_authorizer_reads_two_secrets_and_the_peppers_fingerprint() -> None:
+    secrets, table = statements(FUNCTIONS["AuthorizeFunction"])
+    assert secrets["Action"] == "secretsmanager:GetSecretValue"
+    assert secrets["Resource"] == [{"Ref": "PepperSecret"}, {"Ref": "ApiKeysSecret"}]
+    assert table["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem"]
+    assert table["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["pepper"]}}
+
+
+# Seconds that a function works besides, at the longest, and how many requests to a silent AWS have to fit in as well.
+WORK: dict[str, tuple[float, int]] = {
+    # A client token in a new container: pepper and fingerprint. An API key: one slow read (SLOW_SECONDS), then another.
+    "AuthorizeFunction": (0.1, 2),
+    # Vendors, and the write of their answer.
+    "StartVerificationFunction": (VENDOR_SECONDS, 1),
+    "CheckStatusFunction": (READ_BACK_SECONDS, 1),
+    "ReceiveWebhookFunction": (READ_BACK_SECONDS, 1),
+    "SettleVerificationFunction": (READ_BACK_SECONDS, 1),
+    # The secret before, and the queue after.
+    "DeliverEventFunction": (DELIVERY_SECONDS, 2),
+    "PublishEventFunction": (0.1, 2),
+    "ScheduleSettlementFunction": (0.1, 2),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - STATIC))
+def test_a_function_outlives_a_silent_aws(name: str) -> None:
+    """Else Lambda would end it, and the caller would learn nothing: 502 in place of `busy`."""
+    work, requests = WORK[name]
+    config: Any = aws._CONFIG
+    longest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) + 1
+    assert longest == aws.LONGEST_SECONDS
+    assert longest > SLOW_SECONDS
+    timeout = FUNCTIONS[name].get("Timeout", TEMPLATE["Globals"]["Function"]["Timeout"])
+    assert work + requests * longest < timeout
+
+
+def test_a_process_has_ended_when_another_takes_over() -> None:
+    assert TEMPLATE["Globals"]["Function"]["Timeout"] <= TAKE_OVER_AFTER_SECONDS
+    assert "Timeout" not in FUNCTIONS["StartVerificationFunction"]
+
+
+def test_a_message_is_hidden_for_as_long_as_a_function_works_on_it() -> None:
+    for name, resource in RESOURCES.items():
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping" and "Queue" in str(resource["Properties"]):
+            queue = resource["Properties"]["EventSourceArn"]["GetAtt"].partition(".")[0]
+            function = FUNCTIONS.get(resource["Properties"]["FunctionName"]["Ref"].partition(".")[0], {})
+            timeout = function.get("Timeout", TEMPLATE["Globals"]["Function"]["Timeout"])
+            if queue in RESOURCES and RESOURCES[queue]["Type"] == "AWS::SQS::Queue":
+                assert RESOURCES[queue]["Properties"]["VisibilityTimeout"] >= 3 * timeout, name
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"AuthorizeFunction"}))

@@ -50,6 +50,21 @@ class Operator:
         finally:
             client.put_secret_value(SecretId=secret_id, SecretString=before)
 
+    @contextmanager
+    def fingerprint(self, text: str) -> Iterator[None]:
+        """Have the table know another pepper."""
+        client, key = self.client("dynamodb"), {"pk": {"S": "pepper"}}
+        name = self.resources["Table"]
+        before = client.get_item(TableName=name, Key=key).get("Item")
+        client.put_item(TableName=name, Item=key | {"fingerprint": {"S": text}})
+        try:
+            yield
+        finally:
+            if before:
+                client.put_item(TableName=name, Item=before)
+            else:
+                client.delete_item(TableName=name, Key=key)
+
     def credentials(self, provider: str, **changed: str) -> AbstractContextManager[None]:
         return self.secret("provider-credentials", lambda all_: all_ | {provider: all_[provider] | changed})
 
@@ -180,11 +195,23 @@ SEEDS = {
         "smsc.callback_secret: must have at least 16 characters",
         "smsc alone is off",
     ),
-    "an entry of `api-keys` is malformed, so that no key works": Seed(
+    "an entry of `api-keys` is malformed, so that this key does not work": Seed(
         lambda operator: operator.secret("api-keys", lambda keys: [*keys, {"name": "shop", "sha256": "abc"}]),
         "secret api-keys",
         "api-keys[",
+        "this entry opens nothing until it is mended",
+    ),
+    "`api-keys` is no list, so that no key works": Seed(
+        lambda operator: operator.secret("api-keys", lambda keys: {"keys": keys}),
+        "secret api-keys",
+        "the secret must be a JSON list",
         "no key works until it is mended",
+    ),
+    "the pepper is another one than the table's": Seed(
+        lambda operator: operator.fingerprint("0" * 64),
+        "secret pepper",
+        "it is not the one of the table",
+        "pepper",
     ),
     "events are to be sent, and nothing is there to sign them with": Seed(
         lambda operator: operator.secret("event-signing", lambda _: []),

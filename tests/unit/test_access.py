@@ -42,7 +42,7 @@ def clock() -> list[float]:
 
 @pytest.fixture
 def access(secret: Secret, clock: list[float]) -> Access:
-    return Access(keys=lambda: Keys("p" * 64), read_api_keys=secret.read, clock=lambda: clock[0])
+    return Access(keys=lambda: Keys("p" * 64), read_api_keys=secret.read, clock=lambda: clock[0], fault=lambda _: None)
 
 
 def test_an_unknown_key_is_looked_for_again_at_most_every_ten_seconds(
@@ -60,6 +60,40 @@ def test_a_key_that_was_just_made_works(access: Access, secret: Secret) -> None:
     caller = access.caller(f"bearer  {KEY} ")
     assert (caller.kind, caller.mode, caller.scopes) == (CallerKind.API_KEY, Mode.TEST, frozenset({Scope.READ}))
     assert caller.key_id == hashlib.sha256(KEY.encode()).hexdigest()[:16]
+
+
+def test_a_read_that_took_its_time_is_not_made_twice_in_one_request(
+    access: Access, secret: Secret, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway waits for the authorizer, and the authorizer's time is for one slow read."""
+
+    def read_slowly(force: bool) -> str:
+        clock[0] += 5
+        return Secret.read(secret, force)
+
+    monkeypatch.setattr(access, "_read_api_keys", read_slowly)
+    with pytest.raises(Unauthorized):
+        access.caller(f"Bearer {KEY}")
+    assert secret.forced == 0
+
+
+def test_what_is_wrong_with_an_entry_is_told_once_for_each_text(secret: Secret, clock: list[float]) -> None:
+    told: list[str] = []
+    access = Access(
+        keys=lambda: Keys("p" * 64),
+        read_api_keys=secret.read,
+        clock=lambda: clock[0],
+        fault=lambda fault: told.append(fault.setting),
+    )
+    secret.add(KEY)
+    secret.text = json.dumps([*json.loads(secret.text), {"name": "broken"}])
+    for _ in range(3):
+        assert access.caller(f"Bearer {KEY}").mode is Mode.TEST
+    assert told == ["api-keys[1]"]
+    secret.text = json.dumps([*json.loads(secret.text), 7])
+    secret.cached = secret.text
+    access.caller(f"Bearer {KEY}")
+    assert told == ["api-keys[1]", "api-keys[1]", "api-keys[2]"]
 
 
 def test_a_key_with_a_space_in_it_is_unknown(access: Access, secret: Secret) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from callverify.keys import Keys
 from callverify.models import Caller, CallerKind, Clock, Mode, Scope
 
 REREAD_EVERY_SECONDS = 10
+SLOW_SECONDS = 1
 
 ROUTES = {
     Scope.WRITE: (
@@ -40,47 +42,69 @@ class ApiKey:
         return self.sha256[:16]
 
 
-def parse_api_keys(secret: str) -> list[ApiKey]:
-    """The keys in the secret `api-keys`: a JSON list of {"name", "sha256", "scopes", "mode"}.
+def parse_api_keys(secret: str) -> tuple[list[ApiKey], list[ConfigurationFault]]:
+    """The keys in the secret `api-keys`, and what is wrong with the entries that are none.
 
-    Raises ConfigurationFault, naming the entry, when one is unusable: a list with a mistake in it opens nothing.
+    It is a JSON list of {"name", "sha256", "scopes", "mode"}. An entry with a mistake opens nothing; the others do. A
+    scope that is not known opens nothing either. Raises ConfigurationFault for what is no list.
     """
     try:
         entries = json.loads(secret or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigurationFault("api-keys", "the secret is not valid JSON") from None
     if not isinstance(entries, list):
         raise ConfigurationFault("api-keys", "the secret must be a JSON list")
-    return [_api_key(number, entry) for number, entry in enumerate(entries)]
+    keys, faults = [], []
+    for number, entry in enumerate(entries):
+        try:
+            keys.append(_api_key(number, entry))
+        except ConfigurationFault as fault:
+            faults.append(fault)
+    return keys, faults
 
 
 def _api_key(number: int, entry: Any) -> ApiKey:
     try:
+        if not isinstance(entry["scopes"], list):
+            raise TypeError
         key = ApiKey(
             name=str(entry["name"]),
             sha256=str(entry["sha256"]).lower(),
-            scopes=frozenset(Scope(scope) for scope in entry["scopes"]),
+            scopes=frozenset(scope for scope in Scope if scope in entry["scopes"]),
             mode=Mode(entry["mode"]),
         )
-        if len(bytes.fromhex(key.sha256)) != hashlib.sha256().digest_size:
+        if not re.fullmatch("[0-9a-f]{64}", key.sha256):
             raise ValueError
     except (KeyError, TypeError, ValueError):
         raise ConfigurationFault(
             f"api-keys[{number}]",
-            "each key needs a name, the hex sha256 of the key, scopes out of "
+            "each key needs a name, the hex sha256 of the key, a list of scopes out of "
             f"{', '.join(Scope)}, and a mode out of {', '.join(Mode)}",
         ) from None
     return key
 
 
 class Access:
-    """Finds out who holds a credential. `read_api_keys(force)` gives the secret, from the cache unless forced."""
+    """Finds out who holds a credential. `read_api_keys(force)` gives the secret, from the cache unless forced.
 
-    def __init__(self, *, keys: Callable[[], Keys], read_api_keys: Callable[[bool], str], clock: Clock) -> None:
+    fault: told what is wrong with an entry of the secret, once for each text of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: Callable[[], Keys],
+        read_api_keys: Callable[[bool], str],
+        clock: Clock,
+        fault: Callable[[ConfigurationFault], None],
+    ) -> None:
         self._keys = keys
         self._read_api_keys = read_api_keys
         self._clock = clock
+        self._fault = fault
         self._reread_at = float("-inf")
+        self._text: str | None = None
+        self._api_keys: Sequence[ApiKey] = ()
 
     def caller(self, authorization: str) -> Caller:
         """The holder of `Authorization: Bearer <credential>`. Raises Unauthorized."""
@@ -100,14 +124,24 @@ class Access:
 
     def _server(self, credential: str) -> Caller:
         digest = hashlib.sha256(credential.encode()).hexdigest()
-        key = _find(digest, parse_api_keys(self._read_api_keys(False)))
-        if key is None and self._clock() >= self._reread_at + REREAD_EVERY_SECONDS:
-            # It may have been made a moment ago: look again, but not at every guess.
-            self._reread_at = self._clock()
-            key = _find(digest, parse_api_keys(self._read_api_keys(True)))
+        asked_at = self._clock()
+        key = _find(digest, self._parse(self._read_api_keys(False)))
+        now = self._clock()
+        # It may have been made a moment ago: look again, but not at every guess, nor after a read that took its time.
+        if key is None and now >= self._reread_at + REREAD_EVERY_SECONDS and now < asked_at + SLOW_SECONDS:
+            self._reread_at = now
+            key = _find(digest, self._parse(self._read_api_keys(True)))
         if key is None:
             raise Unauthorized("The API key is not known.")
         return Caller(CallerKind.API_KEY, key_id=key.id, mode=key.mode, scopes=key.scopes)
+
+    def _parse(self, text: str) -> Sequence[ApiKey]:
+        if text != self._text:
+            self._api_keys, faults = parse_api_keys(text)
+            self._text = text
+            for fault in faults:
+                self._fault(fault)
+        return self._api_keys
 
 
 def _find(digest: str, keys: Sequence[ApiKey]) -> ApiKey | None:

@@ -24,6 +24,10 @@ class Keys:
         message = b"".join(len(part).to_bytes(4) + part for part in encoded)
         return hmac.digest(key, message, hashlib.sha256)
 
+    def fingerprint(self) -> str:
+        """What tells this pepper from others, and nothing else of it."""
+        return self._digest("fingerprint").hex()
+
     def hash_phone(self, e164: str) -> str:
         return self._digest("phone", e164).hex()
 

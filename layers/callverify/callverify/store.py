@@ -11,6 +11,7 @@ Items, by the prefix of `pk`; each carries `ttl`, which only sweeps, and is igno
     signed_call#<hash>#<ts>      an SMSC callback that has been used
     breaker#<provider>           that a provider keeps failing, and until when it is asked last
     events#<mode>                the number of the latest event
+    pepper                       the fingerprint of the pepper behind all hashes; without a ttl
     event#<mode>#<number>        an event, and event_id#<id> that it has been numbered
 
 A verification's life, each arrow one conditional write:
@@ -212,8 +213,20 @@ class Store:
     # Reading
 
     def connect(self) -> None:
-        """Open the connection that the first request will use, by reading an item that there never is."""
-        self._read("-")
+        """Open the connection that the first request will use, by a read."""
+        self._read("pepper")
+
+    def knows_pepper(self, fingerprint: str) -> bool:
+        """Whether this is the fingerprint of the pepper of this table, which is that of whoever asks first."""
+        item = self._read("pepper")
+        if item is None:
+            write = self._put_new("pepper", {"fingerprint": fingerprint})
+            try:
+                self._ask(self._client.put_item, TableName=self._table, **write.request)
+                return True
+            except self._client.exceptions.ConditionalCheckFailedException:
+                item = self._read("pepper") or {}
+        return item.get("fingerprint") == fingerprint
 
     def get(self, verification_id: str, now: int) -> Verification | None:
         """The verification, unless its retention is over. One consistent read."""

@@ -91,6 +91,11 @@ class Telemetry:
         logger.warning("busy", extra=_place(error.__cause__ or error))
         self.count("Busy")
 
+    def secret_unreadable(self, setting: str, error: BaseException) -> None:
+        """Log and count that Secrets Manager did not give the secret of the environment variable `setting`."""
+        logger.warning("secret unreadable", extra={"setting": setting, **_place(error)})
+        self.count("SecretsUnreadable")
+
     def unexpected(self, error: BaseException) -> None:
         """Log an error that nobody foresaw by its type and its place: its message may quote a URL or an item."""
         logger.error("internal error", extra=_place(error))

@@ -13,13 +13,10 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from aws_lambda_powertools.utilities.parameters.base import BaseProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-
 from callverify import aws
 from callverify.access import Access
 from callverify.delivery import Delivery, backoff
-from callverify.errors import ConfigurationFault
+from callverify.errors import ConfigurationFault, busy
 from callverify.events import Publisher
 from callverify.items import verification_of_image
 from callverify.keys import Keys
@@ -28,13 +25,13 @@ from callverify.phone import load_numbers_of
 from callverify.providers import PROVIDERS
 from callverify.providers.base import Provider, ProviderSettings
 from callverify.providers.http import VendorHttp, load_requests
+from callverify.secret_cache import SecretCache
 from callverify.service import Policy, Service
 from callverify.settlement import Settlement
 from callverify.store import Store
 from callverify.telemetry import Telemetry
 
 HOUR = 60 * 60
-NEVER_CHANGES = 365 * 24 * HOUR
 # Lambda gives a start-up 10 seconds.
 READY_SECONDS = 5.0
 # Plain http is for vendors' stand-ins beside the stack: this machine, or the one that hosts a container.
@@ -57,12 +54,18 @@ def service() -> Service:
 @cache
 def access() -> Access:
     """API keys and client tokens."""
-    return Access(keys=keys, read_api_keys=_api_keys, clock=time.time)
+    return Access(keys=keys, read_api_keys=_api_keys, clock=time.time, fault=telemetry().configuration_fault)
 
 
 @cache
 def keys() -> Keys:
-    return Keys(_secret("PEPPER_SECRET", max_age=NEVER_CHANGES))
+    """What is derived from the pepper, which has to be the one that the table knows. Raises Busy."""
+    keys = Keys(_secret("PEPPER_SECRET"))
+    if not _store().knows_pepper(keys.fingerprint()):
+        fault = ConfigurationFault("pepper", "it is not the one that the hashes in the table were made with")
+        telemetry().configuration_fault(fault)
+        raise busy() from fault
+    return keys
 
 
 @cache
@@ -121,13 +124,13 @@ def allowed_origins() -> Collection[str]:
 
 
 def credentials() -> None:
-    """The secrets behind `access`."""
-    keys()
+    """The secrets behind `access`. The table is left to the first client token: API keys do without."""
+    _secret("PEPPER_SECRET")
     _api_keys()
 
 
 def secrets() -> None:
-    """The secrets behind `service`."""
+    """The secrets behind `service`, and with the pepper's fingerprint a connection to the table."""
     keys()
     _providers()()
 
@@ -302,30 +305,19 @@ def _sqs() -> Any:
     return aws.client("sqs")
 
 
-class _Secrets(BaseProvider):
-    """Powertools' cache of parameters, over Secrets Manager."""
-
-    def _get(self, name: str, **_: Any) -> str:
-        return str(aws.client("secretsmanager").get_secret_value(SecretId=name).get("SecretString", ""))
-
-    def _get_multiple(self, path: str, **_: Any) -> dict[str, str]:
-        raise NotImplementedError
-
-
-@cache
-def _secrets() -> _Secrets:
-    return _Secrets()  # type: ignore[no-untyped-call]
-
-
 def _api_keys(force: bool = False) -> str:
     return _secret("API_KEYS_SECRET", force=force)
 
 
-def _secret(setting: str, *, max_age: int | None = None, force: bool = False) -> str:
+def _secret(setting: str, *, force: bool = False) -> str:
     """The text of the secret that the environment variable `setting` names, cached for SECRET_CACHE_SECONDS."""
-    age = _number("SECRET_CACHE_SECONDS", 240) if max_age is None else max_age
-    try:
-        text: Any = _secrets().get(os.environ[setting], max_age=age, force_fetch=force)
-    except GetParameterError as error:  # Powertools' own, of which nobody could tell what happened
-        raise error.__context__ or error from None
-    return str(text or "")
+    return _secrets().get(setting, max_age=_number("SECRET_CACHE_SECONDS", 240), force=force)
+
+
+@cache
+def _secrets() -> SecretCache:
+    def read(setting: str) -> str:
+        answer = aws.client("secretsmanager").get_secret_value(SecretId=os.environ[setting])
+        return str(answer.get("SecretString") or "")
+
+    return SecretCache(read=read, clock=time.time, unreadable=telemetry().secret_unreadable)
