@@ -8,13 +8,15 @@ handler = api.handler
 
 @api.route("/webhooks/telefon-ip/{id}/{token}", "GET", "POST")
 def telefon_ip(verification_id: str, token: str) -> edge.Response[str]:
-    wiring.service().report(edge.ProviderName.TELEFON_IP, api.webhook(token, verification_id))
+    webhook = api.webhook(edge.ProviderName.TELEFON_IP, token, verification_id)
+    wiring.service().report(edge.ProviderName.TELEFON_IP, webhook)
     return api.acknowledge()
 
 
 @api.route("/webhooks/smsc/{token}", "GET", "POST")
 def smsc(token: str) -> edge.Response[str]:
-    wiring.service().report(edge.ProviderName.SMSC, api.webhook(token))
+    webhook = api.webhook(edge.ProviderName.SMSC, token)
+    wiring.service().report(edge.ProviderName.SMSC, webhook)
     return api.acknowledge()
 
 

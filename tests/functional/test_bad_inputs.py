@@ -10,7 +10,7 @@ import pytest
 from functions.check_status import app as check_status
 from functions.receive_webhook import app as receive_webhook
 from functions.start_verification import app as start_verification
-from tests.functional.harness import LIVE_KEY, PHONE, Answer, Api, answer_of, items, load_event
+from tests.functional.harness import LIVE_KEY, PHONE, TEST_KEY, Answer, Api, answer_of, items, load_event
 
 
 def assert_refused(api: Api, answer: Answer, status: int, code: str, *says: str) -> None:
@@ -38,6 +38,8 @@ def assert_refused(api: Api, answer: Answer, status: int, code: str, *says: str)
         ("null", "object"),
         ('"+79000000011"', "object"),
         ("{}", "`phone`"),
+        (f'{{"phone": "{PHONE}", "phone": "{PHONE}"}}', "`phone` is given twice"),
+        (f'{{"phone": "{PHONE}", "metadata": {{"a": "1", "b": "2", "a": "1"}}}}', "`a` is given twice"),
         (json.dumps({"phone": PHONE, "reference": "x" * 17_000}), "16 KB"),
         (json.dumps({"phone": PHONE}) + " " * 16_384, "16 KB"),
         (json.dumps({"phone": PHONE, "reference": "я" * 10_000}, ensure_ascii=False), "16 KB"),
@@ -132,6 +134,50 @@ def test_the_largest_body_is_taken(api: Api) -> None:
 )
 def test_a_field_that_cannot_be_is_400_and_named(api: Api, fields: dict[str, Any], field: str) -> None:
     assert_refused(api, api.send("start_telefon_ip", body={"phone": PHONE} | fields), 400, "invalid_request", field)
+
+
+@pytest.mark.parametrize("bad", ["\x00", "\n", "\x7f", "\x85", "\ufffe", "\uffff", "\ufdd0", "\U0010ffff"], ids=ascii)
+@pytest.mark.parametrize("credential", [LIVE_KEY, TEST_KEY])
+@pytest.mark.parametrize("escaped", [True, False])
+def test_text_that_a_later_step_cannot_carry_is_400(api: Api, bad: str, credential: str, escaped: bool) -> None:
+    texts = {
+        "`reference`": {"reference": f"order {bad}"},
+        "Names in `metadata`": {"metadata": {f"a{bad}": "x"}},
+        "Values in `metadata`": {"metadata": {"a": f"x{bad}"}},
+        "`return_url`": {"return_url": f"https://shop.example/{bad}"},
+    }
+    for field, fields in texts.items():
+        body = json.dumps({"phone": "+79000000101"} | fields, ensure_ascii=escaped)
+        answer = api.send("start_telefon_ip", raw_body=body, credential=credential)
+        assert_refused(api, answer, 400, "invalid_request", field)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "79001234567",
+        "+7 900 123 45 67",
+        "+7 (900) 123-45-67",
+        "8\u2011900\u2011123\u201145\u201167",
+        "+7\u00a0900\u2009123\u202f45\u206067",
+        "7_900_123_45_67",
+        "7/900/123/45/67",
+        "\u200e+7.900.1234567",
+        "+٧ ٩٠٠ ١٢٣ ٤٥ ٦٧",
+    ],
+    ids=ascii,
+)
+def test_an_error_quotes_no_number_however_it_is_grouped(api: Api, number: str) -> None:
+    bodies = [{number: 1}, {f"phone {number}": 1}, {"x" * 28 + number: 1}]
+    texts = [json.dumps({"phone": PHONE} | body) for body in bodies]
+    texts.append(f'{{"phone": "{PHONE}", {json.dumps(number)}: 1, {json.dumps(number)}: 2}}')
+    for text in texts:
+        answer = api.send("start_telefon_ip", raw_body=text)
+        assert_refused(api, answer, 400, "invalid_request", "***")
+        quoted = answer["detail"].split("Known fields")[0]
+        assert sum(character.isdigit() for character in quoted) == 0
+    answer = api.send("start_telefon_ip", body={"phone": PHONE, "return_url": "https://7-900-1234567.example/"})
+    assert_refused(api, answer, 400, "invalid_request", "`return_url`", "https://***.example")
 
 
 @pytest.mark.parametrize(

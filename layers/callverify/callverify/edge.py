@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes.api_gateway_proxy_event import APIGatewayProxyEvent
@@ -25,7 +24,7 @@ from callverify.errors import (
     Unauthorized,
     busy,
 )
-from callverify.inputs import MAX_BODY_BYTES
+from callverify.inputs import MAX_BODY_BYTES, parse_webhook
 from callverify.models import Caller, CallerKind, InboundWebhook, Mode, ProviderName, Verification
 from callverify.resource import resource
 from callverify.service import Reply
@@ -33,7 +32,6 @@ from callverify.telemetry import Telemetry, logger
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 Act = Callable[..., Response[str]]
-MAX_WEBHOOK_FIELDS = 50
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, POST",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
@@ -177,29 +175,24 @@ class Api:
         context = self.event.raw_event.get("requestContext") or {}
         return f"https://{context.get('domainName', '')}/{context.get('stage', '')}"
 
-    def webhook(self, token: str, verification_id: str | None = None) -> InboundWebhook:
-        """The provider's request: the parameters of query and body together, however often each is given."""
+    def webhook(self, provider: ProviderName, token: str, verification_id: str | None = None) -> InboundWebhook:
+        """The provider's request: the parameters of query and body together, however often each is given.
+
+        Raises InvalidRequest for a body that can't be read, and counts it.
+        """
         raw = self.event.raw_event
         query: Mapping[str, list[str]] = raw.get("multiValueQueryStringParameters") or {}
         pairs = [(name, value) for name, values in query.items() for value in values]
-        pairs += self._form()
+        try:
+            body = self.body
+            pairs += parse_webhook(body, self.event.headers.get("Content-Type") or "") if body else []
+        except InvalidRequest:
+            self._telemetry().count("UnreadableWebhooks", provider=provider)
+            raise
         parameters: dict[str, tuple[str, ...]] = {}
         for name, value in pairs:
             parameters[name] = (*parameters.get(name, ()), value)
         return InboundWebhook(parameters, token, verification_id)
-
-    def _form(self) -> list[tuple[str, str]]:
-        body = self.body
-        if not body:
-            return []
-        if len(body.encode()) > MAX_BODY_BYTES:
-            raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
-        if "json" in (self.event.headers.get("Content-Type") or ""):
-            return _scalars(body)
-        try:
-            return parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_WEBHOOK_FIELDS)
-        except ValueError:
-            raise InvalidRequest("The body is not a form.") from None
 
     # Out
 
@@ -247,17 +240,6 @@ class Api:
 def _json(status: int, body: Mapping[str, Any], content_type: str, headers: Mapping[str, str]) -> Response[str]:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return Response(status, content_type, text, headers={"Cache-Control": "no-store", **headers})
-
-
-def _scalars(body: str) -> list[tuple[str, str]]:
-    """The plain members of a JSON object; nested ones are as good as missing."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The body is not valid JSON.") from None
-    if not isinstance(value, dict):
-        raise InvalidRequest("The body must be a JSON object or a form.")
-    return [(name, str(member)) for name, member in value.items() if isinstance(member, str | int)]
 
 
 def _request_id(event: Mapping[str, Any]) -> str:

@@ -8,17 +8,20 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from callverify.errors import InvalidRequest
 from callverify.frozen import dataclass
 from callverify.models import Method, ProviderName
+from callverify.text import is_plain, quotable
 
 MAX_BODY_BYTES = 16 * 1024
 MAX_REFERENCE = 64
 MAX_METADATA_PAIRS, MAX_METADATA_NAME, MAX_METADATA_VALUE = 10, 40, 500
 MAX_IDEMPOTENCY_KEY = 255
+MAX_WEBHOOK_FIELDS = 50
 LOCALES = ("ru", "en")
+_PLAIN = ", none of them a control character or a Unicode non-character"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,67 @@ def parse_nothing(body: str | None) -> None:
         _object(body, set())
 
 
+_BOUNDARY = re.compile(r'boundary="?([^\s";,]{1,70})', re.IGNORECASE)
+_PART_NAME = re.compile(
+    r'^content-disposition:\s*form-data;(?:.*;)?\s*name="?([^"\r\n;]+)', re.IGNORECASE | re.MULTILINE
+)
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object's members, in the order and as often as they are given."""
+
+
+def parse_webhook(body: str, content_type: str) -> list[tuple[str, str]]:
+    """The fields of a vendor's report, each as often as it is given: of a form, a multipart form or a JSON object.
+
+    Read by its media type; by what it begins with where that says nothing. Raises InvalidRequest.
+    """
+    if len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
+        raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
+    media_type = content_type.partition(";")[0].strip().lower()
+    is_json = media_type.endswith(("/json", "+json"))
+    if media_type == "multipart/form-data":
+        fields = _multipart(body, content_type)
+    elif is_json or (media_type != "application/x-www-form-urlencoded" and body.lstrip().startswith("{")):
+        fields = _members(body)
+    else:
+        fields = _form(body)
+    if len(fields) > MAX_WEBHOOK_FIELDS:
+        raise InvalidRequest(f"The body has more than {MAX_WEBHOOK_FIELDS} fields.")
+    return fields
+
+
+def _form(body: str) -> list[tuple[str, str]]:
+    if "=" not in body:
+        raise InvalidRequest("The body is not a form, such as waitcall=1&ts=1795341600.")
+    return parse_qsl(body.strip(), keep_blank_values=True)
+
+
+def _members(body: str) -> list[tuple[str, str]]:
+    """A JSON object's members, with what is neither text nor a whole number as empty text."""
+    try:
+        value = json.loads(body, object_pairs_hook=_Pairs)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The body is not valid JSON.") from None
+    if not isinstance(value, _Pairs):
+        raise InvalidRequest("The body must be a JSON object or a form.")
+    return [(name, str(member) if isinstance(member, str | int) else "") for name, member in value]
+
+
+def _multipart(body: str, content_type: str) -> list[tuple[str, str]]:
+    """The parts' names and texts. The standard library's parser takes 5 ms, and 0.6 s for a body made to hurt."""
+    boundary = _BOUNDARY.search(content_type)
+    parts = f"\r\n{body}".split(f"\r\n--{boundary[1]}") if boundary else []
+    fields = []
+    for part in parts[1:-1]:
+        head, _, text = part.partition("\r\n\r\n")
+        if name := _PART_NAME.search(head):
+            fields.append((name[1], text))
+    if len(parts) < 3 or not parts[-1].startswith("--") or len(fields) < len(parts) - 2:
+        raise InvalidRequest("The body is not a multipart form, or `Content-Type` doesn't name its boundary.")
+    return fields
+
+
 def parse_number(name: str, value: str | None, *, default: int, most: int, least: int = 0) -> int:
     """A whole number in a query. Raises InvalidRequest."""
     if value is None:
@@ -114,8 +178,8 @@ def parse_idempotency_key(value: str | None) -> str | None:
 def canonical(body: str | None) -> str:
     """A body in a form that is the same however its JSON is spaced and ordered; other text stays as it is."""
     try:
-        return json.dumps(json.loads(body or ""), sort_keys=True)
-    except (ValueError, RecursionError):
+        return json.dumps(json.loads(body or "", object_pairs_hook=_each_once), sort_keys=True)
+    except (ValueError, RecursionError, InvalidRequest):
         return body or ""
 
 
@@ -135,7 +199,7 @@ def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
     if len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
         raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
     try:
-        value = json.loads(body)
+        value = json.loads(body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
         raise InvalidRequest("The body is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -143,10 +207,18 @@ def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
     for name in value:
         if name not in known:
             allowed = f"Known fields: {', '.join(sorted(known))}." if known else "This call takes no fields."
-            # A lone surrogate can't be written in an answer, and a number may be somebody's.
-            shown = re.sub(r"\d{4,}", "***", name[:40].encode(errors="replace").decode())
-            raise InvalidRequest(f"Unknown field `{shown}`. {allowed}")
+            raise InvalidRequest(f"Unknown field `{quotable(name)[:40]}`. {allowed}")
     return value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object's members. Raises InvalidRequest for a name given twice: which one was meant?"""
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise InvalidRequest(f"`{quotable(name)[:40]}` is given twice. Give each field once.")
+        members[name] = value
+    return members
 
 
 def _phone(fields: Mapping[str, Any]) -> str:
@@ -189,8 +261,8 @@ def _text(fields: Mapping[str, Any], name: str, longest: int) -> str | None:
     value = fields.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or not _is_text(value):
-        raise InvalidRequest(f"`{name}` must be a string of 1 to {longest} characters.")
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or not is_plain(value):
+        raise InvalidRequest(f"`{name}` must be a string of 1 to {longest} characters{_PLAIN}.")
     return value
 
 
@@ -201,20 +273,13 @@ def _metadata(fields: Mapping[str, Any]) -> Mapping[str, str]:
     if not isinstance(value, dict) or len(value) > MAX_METADATA_PAIRS:
         raise InvalidRequest(f"`metadata` must be an object of at most {MAX_METADATA_PAIRS} pairs.")
     for name, text in value.items():
-        if not 1 <= len(name) <= MAX_METADATA_NAME or not _is_text(name):
-            raise InvalidRequest(f"Names in `metadata` must have 1 to {MAX_METADATA_NAME} characters.")
-        if not isinstance(text, str) or len(text) > MAX_METADATA_VALUE or not _is_text(text):
-            raise InvalidRequest(f"Values in `metadata` must be strings of at most {MAX_METADATA_VALUE} characters.")
+        if not 1 <= len(name) <= MAX_METADATA_NAME or not is_plain(name):
+            raise InvalidRequest(f"Names in `metadata` must have 1 to {MAX_METADATA_NAME} characters{_PLAIN}.")
+        if not isinstance(text, str) or len(text) > MAX_METADATA_VALUE or not is_plain(text):
+            raise InvalidRequest(
+                f"Values in `metadata` must be strings of at most {MAX_METADATA_VALUE} characters{_PLAIN}."
+            )
     return value
-
-
-def _is_text(value: str) -> bool:
-    """Lone surrogates can be written in JSON but not stored as UTF-8."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _address(fields: Mapping[str, Any]) -> str | None:
@@ -240,8 +305,8 @@ def _return_url(fields: Mapping[str, Any], origins: Collection[str]) -> str | No
     value = fields.get("return_url")
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > 2000 or not _is_text(value):
-        raise InvalidRequest("`return_url` must be an https URL of at most 2000 characters.")
+    if not isinstance(value, str) or len(value) > 2000 or not is_plain(value):
+        raise InvalidRequest(f"`return_url` must be an https URL of at most 2000 characters{_PLAIN}.")
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -252,6 +317,6 @@ def _return_url(fields: Mapping[str, Any], origins: Collection[str]) -> str | No
     origin = f"https://{parts.hostname}" + (f":{port}" if port not in (None, 443) else "")
     if origin not in origins:
         raise InvalidRequest(
-            f"`return_url` must begin with an origin of the parameter ReturnOrigins; {origin} is not one."
+            f"`return_url` must begin with an origin of the parameter ReturnOrigins; {quotable(origin)} is not one."
         )
     return value
