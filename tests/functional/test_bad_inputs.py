@@ -168,7 +168,7 @@ def test_text_that_a_later_step_cannot_carry_is_400(api: Api, bad: str, credenti
     ids=ascii,
 )
 def test_an_error_quotes_no_number_however_it_is_grouped(api: Api, number: str) -> None:
-    bodies = [{number: 1}, {f"phone {number}": 1}, {"x" * 28 + number: 1}]
+    bodies: list[dict[str, Any]] = [{number: 1}, {f"phone {number}": 1}, {"x" * 28 + number: 1}]
     texts = [json.dumps({"phone": PHONE} | body) for body in bodies]
     texts.append(f'{{"phone": "{PHONE}", {json.dumps(number)}: 1, {json.dumps(number)}: 2}}')
     for text in texts:
