@@ -140,7 +140,7 @@ def test_a_field_that_cannot_be_is_400_and_named(api: Api, fields: dict[str, Any
 @pytest.mark.parametrize("credential", [LIVE_KEY, TEST_KEY])
 @pytest.mark.parametrize("escaped", [True, False])
 def test_text_that_a_later_step_cannot_carry_is_400(api: Api, bad: str, credential: str, escaped: bool) -> None:
-    texts = {
+    texts: dict[str, dict[str, Any]] = {
         "`reference`": {"reference": f"order {bad}"},
         "Names in `metadata`": {"metadata": {f"a{bad}": "x"}},
         "Values in `metadata`": {"metadata": {"a": f"x{bad}"}},
