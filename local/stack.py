@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import secrets
+import shlex
 import shutil
 import sys
 import time
@@ -163,10 +164,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         stack.callback(env_file.unlink, missing_ok=True)
         write_variables(directory / VARIABLES_FILE, aws, parameters, env)
         stack.callback((directory / VARIABLES_FILE).unlink, missing_ok=True)
-        partial = directory / "env.partial"
-        partial.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
-        partial.chmod(0o600)
-        partial.rename(env_file)
+        write_env(env_file, env)
 
         def dead_process() -> str | None:
             if not aws.is_alive():
@@ -181,9 +179,25 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         yield Stack(env, dead_process)
 
 
+def write_env(file: Path, env: Mapping[str, str]) -> None:
+    """Write `export NAME=value` lines for a shell to read, all at once: by renaming `<file>.partial`."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.touch(0o600)
+    partial.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items()))
+    partial.rename(file)
+
+
 def read_env(file: Path) -> dict[str, str]:
-    """What an env file says, by name."""
-    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+    """What an env file says, by name. Raises ValueError for a line that write_env does not write."""
+    env = {}
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        match shlex.split(line):
+            case ["export", pair] if "=" in pair:
+                name, _, value = pair.partition("=")
+                env[name] = value
+            case _:
+                raise ValueError(f"{file}, line {number}: not `export NAME=value`")
+    return env
 
 
 def _listen(options: Options, port: int) -> list[str]:

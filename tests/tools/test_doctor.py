@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from callverify.providers import PROVIDERS
+from local.stack import write_env
 from tools import doctor
 from tools.vendor_accounts import ACCOUNTS
 
@@ -300,7 +301,7 @@ def examine(
         for name, value in operator.env.items():
             if name.startswith("AWS_"):
                 monkeypatch.setenv(name, value)
-        (tmp_path / "env").write_text("".join(f"{name}={value}\n" for name, value in operator.env.items()))
+        write_env(tmp_path / "env", operator.env)
         code = doctor.main(["--dev-dir", str(tmp_path)])
         text = capsys.readouterr().out
         return Report(code, [(m[1], m[2], m[3]) for line in text.splitlines() if (m := LINE.match(line))], text)
