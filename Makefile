@@ -202,7 +202,5 @@ clean:
 .venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-vendors/.installed:
 	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 13)' 2>/dev/null || \
 	  { echo 'Python 3.13 is needed: install it, or name it with PYTHON=/path/to/python3.13' >&2; exit 1; }
-	@echo 'Installing $< into $(@D) (a minute, once) ...'
-	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@$(PYTHON) -m local.install $(@D) $<
 	@touch $@

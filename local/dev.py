@@ -16,21 +16,25 @@ from local.stack import Options, Stack, local_stack
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 FIRST_STEPS = """
-{env} says where everything is. Start a verification:
+  API         {base_url}   (AWS_PORT=…)
+  documents   {base_url}/docs
+  simulators  {simulator_url}   (SIMULATOR_PORT=…): every call and every fault, with bodies to copy
+  receiver    {receiver_url}/events   (RECEIVER_PORT=…): the events that it got; it also prints them to {receiver_log}
+
+`. {env}` in another terminal exports all of them, and the keys. Start a verification:
 
   curl -sS {base_url}/verifications -H 'Authorization: Bearer {api_key}' \\
-    -H 'Content-Type: application/json' -d '{{"phone": "+79000001234", "method": "reverse_call"}}'
+    -d '{{"phone": "+79000001234", "method": "reverse_call"}}'
 
 and let that phone call the number of the reply's challenge:
 
-  curl -sS {simulator_url}/phone/+79000001234/dial -H 'Content-Type: application/json' -d '{{"number": "+7…"}}'
+  curl -sS {simulator_url}/phone/+79000001234/dial -d '{{"number": "+7…"}}'
 
 Or by hand in two windows of a browser, with nothing to type but that number:
 
   {simulator_url}/demo    starts a verification and shows the page for the user
   {simulator_url}/phone   is the user's telephone
 
-Its events arrive signed at a small receiver, which prints them: tail -f {receiver_log}
 Ctrl-C stops everything."""
 
 
@@ -95,6 +99,7 @@ def announce(options: Options, stack: Stack) -> None:
             base_url=stack.env["BASE_URL"],
             api_key=stack.env["API_KEY"],
             simulator_url=stack.env["SIMULATOR_URL"],
+            receiver_url=stack.env["RECEIVER_URL"],
             receiver_log=options.directory / "receiver.log",
         ),
         flush=True,

@@ -89,8 +89,10 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         stack.enter_context(_own(directory))
         aws = EmbeddedAws(options.aws_port, options.bind_host)
 
-        ports = f"{options.aws_port} and {options.simulator_port}"
-        say(f"Starting the embedded AWS and the simulators on ports {ports} …")
+        say(
+            f"Starting the embedded AWS (port {options.aws_port}), the simulators ({options.simulator_port}) "
+            f"and the receiver of events ({options.receiver_port}) …"
+        )
         stack.enter_context(aws.running(directory))
         simulators = f"http://{HOST}:{options.simulator_port}"
         simulator_command = [sys.executable, "-m", "simulators", *_listen(options, options.simulator_port)]
@@ -109,7 +111,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
             ),
         )
 
-        say("Building with `sam build` …")
+        say("Building with `sam build` (the first time, a minute) …")
         parameters = {
             "Architecture": host_architecture(),
             "PublicBaseUrl": aws.base_url,
@@ -127,7 +129,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         built = directory / "build"
         build(["--parameter-overrides", f"Architecture={parameters['Architecture']}"], copy_to=built)
 
-        say("Deploying with `sam deploy` …")
+        say("Deploying with `sam deploy` (half a minute) …")
         aws.wait()
         aws.deploy(built, parameters, directory / "deploy.log")
         log_file = directory / "functions.log"

@@ -172,15 +172,16 @@ def next_steps(session: Any, stack: str) -> list[str]:
         steps.append(
             "put in the vendors' credentials, else no call can be made (docs/operations.md, Secrets):\n"
             f"    aws secretsmanager put-secret-value --secret-id {stack}/provider-credentials "
-            "--secret-string file://credentials.json"
+            "--secret-string file:///dev/stdin\n"
+            "    then paste the JSON, press Enter and Ctrl-D"
         )
     if is_empty("api-keys"):
         steps.append(f"make an API key:\n    make api-key NAME=… MODE=test STACK={stack}")
     if parameters.get("EventWebhookUrl") and is_empty("event-signing"):
         steps.append(
             "put in a secret to sign events with, else none is sent:\n"
-            f"    aws secretsmanager put-secret-value --secret-id {stack}/event-signing "
-            """--secret-string '["whsec_…"]'"""
+            f"""    echo "[\\"whsec_$(openssl rand -base64 32)\\"]" | aws secretsmanager put-secret-value """
+            f"--secret-id {stack}/event-signing --secret-string file:///dev/stdin"
         )
     if not parameters.get("AlarmTopicArn"):
         steps.append("name an SNS topic for the alarms: parameter AlarmTopicArn")

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_commands_of_make_exist() -> None:
     seen = 0
     for document in documents():
         for target, rest in re.findall(
-            r"(?:`|^\$ |\()make (?:-s )?([a-z-]+)([^`\n]*)", document.read_text(), re.MULTILINE
+            r"(?:`|^|\()make (?:-s )?([a-z-]+)([^`\n]*)", document.read_text(), re.MULTILINE
         ):
             assert target in targets, f"{document.relative_to(ROOT)}: make {target}"
             assert set(re.findall(r" ([A-Z_]+)=", rest)) <= settings, (
@@ -107,6 +108,47 @@ def test_commands_of_make_exist() -> None:
             )
             seen += 1
     assert seen > 3
+
+
+# Blocks that only an account in AWS, a foreground process or Docker can run; all others run in tests/local.
+NOT_ON_THE_STACK = (
+    "make dev",
+    "make deploy",
+    "aws ",
+    "API_KEY=$(make ",
+    "API_ID=$(aws ",
+    'echo "[',
+    ".venv/bin/sam local",
+)
+
+
+def test_blocks_that_are_meant_to_be_run_hold_commands_alone() -> None:
+    seen = 0
+    for document in documents():
+        text = document.read_text()
+        assert "```console" not in text or document.name == "page.md", document
+        for block in re.findall(r"^```(?:sh|bash)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+            assert block.startswith((". .dev/env", *NOT_ON_THE_STACK)), f"{document.name}: {block}"
+            # A prompt, a gap to fill in, or a comment, which zsh takes for a command.
+            assert not re.search(r"^\s*[$#>] |…|<[a-z]", block, re.MULTILINE), f"{document.name}: {block}"
+            seen += 1
+    assert seen > 10
+
+
+def test_no_secret_is_read_from_a_file_of_the_clone() -> None:
+    for document in documents():
+        assert re.findall(r"file://(?!/dev/stdin)\S+", document.read_text()) == [], document
+    ignored = ["credentials.json", "credentials-prod.json", "signing.pem", "private.key", ".env", ".dev/env"]
+    known = subprocess.run(["git", "check-ignore", *ignored], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert known.stdout.split() == ignored
+
+
+def test_the_readme_deploys_without_pinning_a_default() -> None:
+    lead = section(README, "## Deploy it")
+    assert lead.index("make deploy") < lead.index("--guided")
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    settings = {name: value for table in config["default"].values() for name, value in table["parameters"].items()}
+    assert "parameter_overrides" not in settings
 
 
 def test_examples_of_secrets_are_json() -> None:
