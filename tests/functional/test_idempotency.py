@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 
 from callverify import wiring
@@ -86,13 +88,67 @@ def test_a_replay_shows_the_verification_as_it_is_now(api: Api) -> None:
     assert (again.status, again["status"], again["client_token"]) == (200, "verified", first["client_token"])
 
 
-def test_a_key_is_kept_for_24_hours(api: Api) -> None:
+@pytest.mark.parametrize(("api", "hours"), [({}, 24), ({"RETENTION_HOURS": "1"}, 1)], indirect=["api"])
+def test_a_key_is_kept_as_long_as_its_verification_and_then_is_new(api: Api, hours: int) -> None:
     first = api.start(headers=KEY)
-    api.advance(24 * 3600 - 1)
-    assert api.start(headers=KEY).id == first.id
+    api.advance(30 * 60 + hours * 3600 - 1)
+    assert (api.start(headers=KEY).id, api.status(first.id).status) == (first.id, 200)
     api.advance(1)
+    assert api.status(first.id).status == 404
     later = api.start(headers=KEY)
     assert (later.status, later.id != first.id) == (201, True)
+
+
+@pytest.mark.parametrize("api", [{"RETENTION_HOURS": "1"}], indirect=True)
+def test_all_keys_of_a_verification_end_with_it_whatever_it_met(api: Api) -> None:
+    started = api.start(headers=KEY, provider="ucaller")
+    api.advance(100)
+    assert api.send("repeat", id=started.id, headers={"Idempotency-Key": "order-2"}).status == 200
+    api.advance(100)
+    another = api.another_way(started.id, PHONE, "reverse_call", headers={"Idempotency-Key": "order-3"})
+    assert another.status == 200
+    kept = {
+        item["pk"]: item["ttl"] for item in items(TABLE) if item["pk"].startswith(("verification#", "idempotency#"))
+    }
+    assert len(kept) == 4
+    assert set(kept.values()) == {api.now - 200 + 30 * 60 + 3600}
+
+
+@pytest.mark.parametrize("second", ["203.0.113.9", None, "2001:db8::1"])
+def test_the_address_of_the_user_is_no_part_of_the_body_that_is_compared(api: Api, second: str | None) -> None:
+    first = api.start(headers=KEY, end_user_ip="198.51.100.7")
+    again = api.start(headers=KEY, end_user_ip=second)
+    assert (again.status, again.replayed, again.id) == (200, True, first.id)
+    assert api.metrics()["ReplayOtherAddress"] == (1 if second else 0)
+
+
+def test_a_replay_from_the_same_network_or_of_an_unknown_address_is_not_counted(api: Api) -> None:
+    api.start(headers=KEY, end_user_ip="2001:db8::1")
+    api.start(headers=KEY, end_user_ip="2001:db8::2")
+    api.start("+79000000012", headers={"Idempotency-Key": "order-2"})
+    api.start("+79000000012", headers={"Idempotency-Key": "order-2"}, end_user_ip="198.51.100.7")
+    api.start("+79000000101", headers={"Idempotency-Key": "order-3"}, credential=TEST_KEY, end_user_ip="198.51.100.7")
+    api.start("+79000000101", headers={"Idempotency-Key": "order-3"}, credential=TEST_KEY, end_user_ip="198.51.100.8")
+    assert api.metrics()["ReplayOtherAddress"] == 0
+
+
+def test_a_replay_with_an_address_that_is_none_is_400(api: Api) -> None:
+    api.start(headers=KEY, end_user_ip="198.51.100.7")
+    again = api.start(headers=KEY, end_user_ip="localhost")
+    assert (again.status, again["code"]) == (400, "invalid_request")
+
+
+def test_a_key_from_before_an_upgrade_is_replayed(api: Api) -> None:
+    """Version 1 compared the address too, and kept keys for 24 h."""
+    body = {"phone": PHONE, "end_user_ip": "198.51.100.7"}
+    first = api.send("start_telefon_ip", body=body, headers=KEY)
+    table = boto3.resource("dynamodb").Table(TABLE)
+    (key,) = [item["pk"] for item in items(TABLE) if item["pk"].startswith("idempotency#")]
+    old = api.keys.hash_body("start\n" + json.dumps(body, sort_keys=True))
+    table.update_item(Key={"pk": key}, UpdateExpression="SET body_hash = :old", ExpressionAttributeValues={":old": old})
+    again = api.send("start_telefon_ip", body=body, headers=KEY)
+    assert (again.status, again.id) == (200, first.id)
+    assert api.send("start_telefon_ip", body=body | {"locale": "en"}, headers=KEY).status == 422
 
 
 @pytest.mark.parametrize(("fault", "status"), [("number_refused", 422), ("no_money", 503), ("timeout", 503)])

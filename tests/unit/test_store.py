@@ -93,8 +93,8 @@ def test_a_record_is_read_as_it_was_written(store: Store) -> None:
 
 def test_a_record_ends_with_its_retention_swept_or_not(store: Store) -> None:
     verification = begun(store)
-    assert store.get(verification.id, NOW + 300 + DAY - 1) is not None
-    assert store.get(verification.id, NOW + 300 + DAY) is None
+    assert store.get(verification.id, NOW + 30 * 60 + DAY - 1) is not None
+    assert store.get(verification.id, NOW + 30 * 60 + DAY) is None
     assert store.get("vrf_none", NOW) is None
 
 
@@ -144,12 +144,12 @@ def test_a_lock_is_ignored_once_its_window_is_over(store: Store) -> None:
     assert store.live_verification_id(PHONE, NOW + 300) == "vrf_2"
 
 
-def test_an_idempotency_record_is_ignored_once_its_day_is_over(store: Store) -> None:
+def test_an_idempotency_record_is_ignored_once_its_verification_is_no_longer_kept(store: Store) -> None:
     begun(store, idempotency=KEY)
-    assert store.idempotency_record(KEY.key_hash, NOW + DAY - 1) == KEY
-    assert store.idempotency_record(KEY.key_hash, NOW + DAY) is None
-    store.begin(later(2, NOW + DAY), idempotency=replace(KEY, verification_id="vrf_2"))
-    found = store.idempotency_record(KEY.key_hash, NOW + DAY)
+    assert store.idempotency_record(KEY.key_hash, NOW + 30 * 60 + DAY - 1) == KEY
+    assert store.idempotency_record(KEY.key_hash, NOW + 30 * 60 + DAY) is None
+    store.begin(later(2, NOW + 30 * 60 + DAY), idempotency=replace(KEY, verification_id="vrf_2"))
+    found = store.idempotency_record(KEY.key_hash, NOW + 30 * 60 + DAY)
     assert found is not None
     assert found.verification_id == "vrf_2"
 
@@ -462,6 +462,26 @@ def test_another_attempt_forgets_what_belonged_to_the_last(store: Store) -> None
     assert lock is not None
     assert hold is not None
     assert lock["expires_at"] == lock["ttl"] == hold["expires_at"] == hold["ttl"] == NOW + 170
+
+
+def test_a_record_from_before_an_upgrade_keeps_its_own_end(store: Store) -> None:
+    first = started(store)
+    store._client.update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": f"verification#{first.id}"}},
+        UpdateExpression="SET #ttl = :old",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues={":old": {"N": str(NOW + 300 + DAY)}},
+    )
+    read = store.get(first.id, NOW)
+    assert read is not None
+    attempt = Attempt(2, 2, Method.REVERSE_CALL, ProviderName.SMSC, Result.STARTING, NOW + 50)
+    step = Step(2, StepKind.ANOTHER_WAY, claimed_at=NOW + 50)
+    store.begin_attempt(read, attempt, window=300, now=NOW + 50, step=step, idempotency=KEY)
+    for pk in (f"verification#{first.id}", f"idempotency#{KEY.key_hash}"):
+        kept = item(pk)
+        assert kept is not None
+        assert kept["ttl"] == NOW + 300 + DAY
 
 
 def test_an_smsc_request_that_did_not_verify_is_held_until_its_window_is_over(store: Store) -> None:

@@ -175,12 +175,23 @@ def parse_idempotency_key(value: str | None) -> str | None:
     return value
 
 
-def canonical(body: str | None) -> str:
-    """A body in a form that is the same however its JSON is spaced and ordered; other text stays as it is."""
+def canonical(body: str | None, *, without: Collection[str] = ()) -> str:
+    """A body in a form that is the same however its JSON is spaced and ordered; other text stays as it is.
+
+    without: fields to leave out.
+    """
     try:
-        return json.dumps(json.loads(body or "", object_pairs_hook=_each_once), sort_keys=True)
+        value = json.loads(body or "", object_pairs_hook=_each_once)
+        if isinstance(value, dict):
+            value = {name: member for name, member in value.items() if name not in without}
+        return json.dumps(value, sort_keys=True)
     except (ValueError, RecursionError, InvalidRequest):
         return body or ""
+
+
+def end_user_ip(body: str | None) -> str | None:
+    """The network that a start of a known body names. Raises InvalidRequest for what is no address."""
+    return _address(json.loads(body or "{}"))
 
 
 def network_of(address: str) -> str:

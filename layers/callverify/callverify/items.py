@@ -134,6 +134,7 @@ def verification_of(item: Item) -> Verification:
         locale=item.get("locale"),
         return_url=item.get("return_url"),
         address_hash=item.get("address_hash"),
+        ttl=whole("ttl"),
     )
 
 

@@ -277,7 +277,8 @@ class Step:
 class Verification:
     """The record, as stored. `status` is what was written: see `status_at` for what it is.
 
-    answered_at: when the provider of the current attempt answered. poll_after: when it may be asked again.
+    answered_at: when the provider of the current attempt answered. poll_after: when it may be asked again. ttl: until
+    when it is kept, as found in the table; None before it was read from there.
     """
 
     id: str
@@ -312,6 +313,7 @@ class Verification:
     locale: str | None = None
     return_url: str | None = None
     address_hash: str | None = None
+    ttl: int | None = field(default=None, compare=False)
 
     @property
     def attempt(self) -> Attempt:

@@ -514,9 +514,11 @@ class Service:
             return None
         return IdempotencyRecord(
             key_hash=self._keys.hash_idempotency_key(scope, key),
-            body_hash=self._keys.hash_body(f"{operation}\n{inputs.canonical(body)}"),
+            # Who asks again may have moved to another network meanwhile: that is no other request.
+            body_hash=self._keys.hash_body(f"{operation}\n{inputs.canonical(body, without={'end_user_ip'})}"),
             verification_id="",
             step=1,
+            former_hash=self._keys.hash_body(f"{operation}\n{inputs.canonical(body)}"),
         )
 
     def _replay_now(self, idempotency: IdempotencyRecord | None, body: str | None, base_url: str) -> Reply:
@@ -535,7 +537,8 @@ class Service:
         known = self._store.idempotency_record(idempotency.key_hash, now)
         if known is None:
             return None
-        if not hmac.compare_digest(known.body_hash, idempotency.body_hash):
+        hashes = (idempotency.body_hash, idempotency.former_hash)
+        if not any(hmac.compare_digest(known.body_hash, body_hash) for body_hash in hashes):
             raise errors.IdempotencyKeyReused(
                 "This Idempotency-Key was used with another request. Use a new key for a new request."
             )
@@ -544,6 +547,8 @@ class Service:
             raise errors.NotFound("The verification of this Idempotency-Key is no longer kept.")
         self._observer.about(verification.id)
         step = verification.steps[known.step - 1]
+        if step.kind is StepKind.START and verification.mode is Mode.LIVE:
+            self._count_other_address(verification, body)
         if not step.done and step is verification.step and verification.is_live(now):
             wait = step.claimed_at + TAKE_OVER_AFTER_SECONDS - now
             if wait > 0:
@@ -559,6 +564,11 @@ class Service:
         if step.kind is StepKind.START:
             return replace(self._started(verification, base_url), replayed=True)
         return Reply(verification, replayed=True)
+
+    def _count_other_address(self, verification: Verification, body: str | None) -> None:
+        address, first = inputs.end_user_ip(body), verification.address_hash
+        if address and first and not hmac.compare_digest(self._keys.hash_address(address), first):
+            self._observer.count("ReplayOtherAddress")
 
     def _resume(self, verification: Verification, body: str | None, base_url: str) -> Verification:
         """Finish a step whose process died. What it had sent is an unknown outcome, and is not sent again.

@@ -38,6 +38,7 @@ from callverify import aws
 from callverify.errors import busy
 from callverify.frozen import dataclass
 from callverify.items import Item, attributes, deserialized, difference, serialized, verification_of
+from callverify.keys import CLIENT_TOKEN_SECONDS
 from callverify.models import (
     Attempt,
     Cause,
@@ -175,12 +176,16 @@ Limit = RollingLimit | CalendarLimit | Cooldown | GuessLimit | Breaker
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """What an Idempotency-Key stands for: `body_hash` of its request, and the step that it began."""
+    """What an Idempotency-Key stands for: `body_hash` of its request, and the step that it began.
+
+    former_hash: of the same request, as version 1 hashed it; not stored.
+    """
 
     key_hash: str
     body_hash: str
     verification_id: str
     step: int
+    former_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +198,9 @@ class _Write:
 
 
 class Store:
-    """All state. Times are arguments, in whole epoch seconds; a record stays readable `retention` seconds longer."""
+    """All state. Times are arguments, in whole epoch seconds. A record, with all that its Idempotency-Keys stand
+    for, is kept until 30 minutes and `retention` seconds after `created_at`.
+    """
 
     def __init__(
         self,
@@ -270,10 +277,9 @@ class Store:
 
         def writes(forms: Mapping[str, _Write]) -> Iterator[_Write]:
             if idempotency:
-                yield self._put_idempotency(idempotency, now)
+                yield self._put_idempotency(idempotency, verification, now)
             yield self._put_new(
-                f"verification#{verification.id}",
-                {**attributes(verification), "ttl": verification.expires_at + self._retention},
+                f"verification#{verification.id}", {**attributes(verification), "ttl": self._kept_until(verification)}
             )
             if takes_lock:
                 yield self._take_lock(verification, now, dead_lock)
@@ -322,11 +328,11 @@ class Store:
 
         def writes(forms: Mapping[str, _Write]) -> Iterator[_Write]:
             if idempotency:
-                yield self._put_idempotency(idempotency, now)
+                yield self._put_idempotency(idempotency, verification, now)
             yield self._update_verification(
                 verification,
                 now,
-                changes=difference(verification, changed) | {"ttl": expires_at + self._retention},
+                changes=difference(verification, changed),
                 same_step=True,
             )
             if verification.mode is Mode.LIVE:
@@ -384,7 +390,7 @@ class Store:
 
         def writes(forms: Mapping[str, _Write]) -> Iterator[_Write]:
             if idempotency:
-                yield self._put_idempotency(idempotency, now)
+                yield self._put_idempotency(idempotency, verification, now)
             yield self._update_verification(
                 verification,
                 now,
@@ -593,13 +599,16 @@ class Store:
         request = {"Item": serialized({"pk": pk, **attributes}), "ConditionExpression": "attribute_not_exists(pk)"}
         return _Write("Put", request, lost)
 
-    def _put_idempotency(self, record: IdempotencyRecord, now: int) -> _Write:
+    def _kept_until(self, verification: Verification) -> int:
+        return verification.ttl or verification.created_at + CLIENT_TOKEN_SECONDS + self._retention
+
+    def _put_idempotency(self, record: IdempotencyRecord, verification: Verification, now: int) -> _Write:
         item = {
             "pk": f"idempotency#{record.key_hash}",
             "body_hash": record.body_hash,
             "verification_id": record.verification_id,
             "step": record.step,
-            "ttl": now + DAY,
+            "ttl": self._kept_until(verification),
         }
         return _Write(
             "Put",
