@@ -102,23 +102,18 @@ class EmbeddedAws:
         environment = {name: value for name, value in sam_environment().items() if not name.startswith("AWS_")}
         run(command, env={**environment, **self.environment, "SAM_CLI_POLL_DELAY": "0.5"}, cwd=built, log=log)
         responses = template["Resources"]["Api"]["Properties"]["GatewayResponses"]
-        self._apply_gateway_responses(responses, parameters.get("AllowedOrigins", ""))
+        self._apply_gateway_responses(responses, bool(parameters.get("AllowedOrigins")))
         self._apply_table_settings(template["Resources"]["Table"]["Properties"])
 
     def _apply_gateway_responses(
-        self, gateway_responses: Mapping[GatewayResponseTypeType, Any], allowed_origins: str
+        self, gateway_responses: Mapping[GatewayResponseTypeType, Any], has_allowed_origins: bool
     ) -> None:
         """Do what the embedded AWS leaves out of a deployment: ministack 1.5.33 ignores those in an API's body."""
-        conditions = {"HasAllowedOrigins": bool(allowed_origins), "HasOneAllowedOrigin": "," not in allowed_origins}
 
         def resolve(value: Any) -> Any:
             match value:
-                case {"Fn::If": [condition, then, otherwise]}:
-                    return resolve(then if conditions[condition] else otherwise)
-                case {"Fn::Sub": text}:
-                    return text.replace("${AllowedOrigins}", allowed_origins)
-                case {"Ref": "AWS::NoValue"}:
-                    return None
+                case {"Fn::If": ["HasAllowedOrigins", then, _]}:
+                    return then if has_allowed_origins else None
             return value
 
         for response_type, response in gateway_responses.items():

@@ -4,6 +4,7 @@ All of it is static: the browser asks the API itself, and no request here says w
 layer's service is imported, so that the page costs no AWS client at a cold start.
 """
 
+import gc
 import hashlib
 import html
 import io
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import segno
+
+from callverify.origins import normal_origin
 
 HERE = Path(__file__).parent
 CONTENT_TYPES = {
@@ -80,7 +83,10 @@ def read_files() -> dict[str, tuple[str, str]]:
 
 def page() -> dict[str, Any]:
     """The page itself, with the operator's origins in it."""
-    origins = {name: " ".join(os.environ.get(name, "").split(",")) for name in ("ALLOWED_ORIGINS", "RETURN_ORIGINS")}
+    origins = {
+        name: " ".join(filter(None, map(normal_origin, os.environ.get(name, "").split(","))))
+        for name in ("ALLOWED_ORIGINS", "RETURN_ORIGINS")
+    }
     text = (HERE / "page.html").read_text()
     for name, value in origins.items():
         text = text.replace(f"{{{name}}}", html.escape(value))
@@ -108,3 +114,5 @@ def page() -> dict[str, Any]:
 
 FILES = read_files()
 PAGE = page()
+# Which the layer puts off to the end of a start-up.
+gc.enable()

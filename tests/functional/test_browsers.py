@@ -9,7 +9,7 @@ from callverify import wiring
 from functions.check_status import app as check_status
 from functions.receive_webhook import app as receive_webhook
 from functions.start_verification import app as start_verification
-from tests.functional.harness import Api
+from tests.functional.harness import Api, clear_caches
 
 SHOP = "https://shop.example.com"
 ALLOW = "Access-Control-Allow-Origin"
@@ -17,7 +17,10 @@ ALLOW = "Access-Control-Allow-Origin"
 
 @pytest.fixture
 def allowed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 (its environment comes first)
-    monkeypatch.setenv("ALLOWED_ORIGINS", f"{SHOP},https://app.example.com")
+    monkeypatch.setenv(
+        "ALLOWED_ORIGINS",
+        "https://Shop.Example.com:443,https://APP.example.com,capacitor://localhost,http://[::1]:8080",
+    )
     wiring.allowed_origins.cache_clear()
 
 
@@ -65,7 +68,7 @@ def test_nothing_but_the_start_tells_page_url(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("allowed")
-@pytest.mark.parametrize("origin", [SHOP, "https://app.example.com"])
+@pytest.mark.parametrize("origin", [SHOP, "https://app.example.com", "capacitor://localhost", "http://[::1]:8080"])
 def test_an_allowed_origin_is_echoed(api: Api, origin: str) -> None:
     started = api.start()
     for answer in (
@@ -80,12 +83,63 @@ def test_an_allowed_origin_is_echoed(api: Api, origin: str) -> None:
 
 @pytest.mark.usefixtures("allowed")
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "https://shop.example.com.evil.example", "http://shop.example.com", "null", None]
+    "origin",
+    [
+        "https://evil.example",
+        "https://shop.example.com.evil.example",
+        "http://shop.example.com",
+        "null",
+        "file://",
+        "ionic://localhost",
+        None,
+    ],
 )
 def test_no_other_origin_is(api: Api, origin: str | None) -> None:
     answer = api.status(api.start().id, headers={"Origin": origin} if origin else {})
     assert ALLOW not in answer.headers
     assert answer.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    ("variable", "parameter"), [("ALLOWED_ORIGINS", "AllowedOrigins"), ("RETURN_ORIGINS", "ReturnOrigins")]
+)
+def test_an_origin_that_can_never_be_met_is_a_fault_of_configuration_and_stops_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch, variable: str, parameter: str
+) -> None:
+    monkeypatch.setenv(variable, f"https://shop.example.com:65536,{SHOP}")
+    clear_caches()
+    started = api.start(**{"return_url": f"{SHOP}/done"} if variable == "RETURN_ORIGINS" else {})
+    assert started.status == 201
+    api.status(started.id, headers={"Origin": SHOP})
+    assert f'"setting":"{parameter}"' in api.logged()
+    assert api.metrics()["ConfigurationFaults"] == 1
+
+
+@pytest.mark.parametrize(
+    "api", [{"RETURN_ORIGINS": "https://Shop.Example:443,http://localhost:3000,https://магазин.рф"}], indirect=True
+)
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("https://shop.example/done", 201),
+        ("https://SHOP.example:443/done", 201),
+        ("http://localhost:3000/done?x=1", 201),
+        ("https://магазин.рф/готово", 201),
+        ("https://xn--80aairftm.xn--p1ai/", 201),
+        ("http://localhost:3001/done", 400),
+        ("http://shop.example/done", 400),
+        ("http://localhost:3000@evil.example/", 400),
+        ("https://shop.example\\@evil.example/", 400),
+        ("https://shop.example:443:80/", 400),
+        ("https://shop.example:x/", 400),
+        ("capacitor://localhost/done", 400),
+    ],
+)
+def test_a_return_url_is_compared_in_the_normal_form_of_its_origin(api: Api, url: str, status: int) -> None:
+    answer = api.start(return_url=url)
+    assert answer.status == status
+    if status == 400:
+        assert "return_url" in answer["detail"]
 
 
 def test_nothing_is_said_of_origins_where_none_is_allowed(api: Api) -> None:

@@ -14,6 +14,7 @@ from callverify.access import CLIENT_TOKEN_ROUTES, SLOW_SECONDS
 from callverify.delivery import DELIVERY_SECONDS
 from callverify.models import ProviderName
 from callverify.service import READ_BACK_SECONDS, TAKE_OVER_AFTER_SECONDS, VENDOR_SECONDS
+from tests.unit.test_origins import NO_ORIGINS, ORIGINS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -138,19 +139,19 @@ def test_base_urls_are_https_but_on_this_machine(name: str, url: str, allowed: b
 
 
 @pytest.mark.parametrize("name", ["AllowedOrigins", "ReturnOrigins"])
-@pytest.mark.parametrize(
-    ("origins", "allowed"),
-    [
-        ("", True),
-        ("https://shop.example.com", True),
-        ("https://shop.example.com,http://localhost:8080", True),
-        ("*", False),
-        ("http://shop.example.com", False),
-        ("https://shop.example.com/path", False),
-    ],
-)
-def test_origins_are_named_one_by_one(name: str, origins: str, allowed: bool) -> None:
-    assert bool(re.fullmatch(PARAMETERS[name]["AllowedPattern"], origins)) is allowed
+def test_an_origin_that_can_never_be_met_is_not_deployed(name: str) -> None:
+    def taken(origins: str) -> bool:
+        return re.fullmatch(PARAMETERS[name]["AllowedPattern"], origins) is not None
+
+    web = [origin for origin in ORIGINS if origin.lower().startswith("http")]
+    apps = [origin for origin in ORIGINS if origin not in web]
+    assert taken("")
+    assert taken(",".join(web))
+    assert [origin for origin in web if not taken(origin)] == []
+    # A return_url is the web's.
+    assert [origin for origin in apps if taken(origin) is (name == "ReturnOrigins")] == []
+    assert [origin for origin in NO_ORIGINS if taken(origin) or taken(f"https://shop.example,{origin}")] == []
+    assert not taken("https://shop.example,")
 
 
 def test_a_folder_for_every_function() -> None:

@@ -37,8 +37,8 @@ def test_the_page_lets_nothing_else_in() -> None:
 
 
 def test_origins_are_those_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALLOWED_ORIGINS", "https://shop.example.com,https://app.example.com")
-    monkeypatch.setenv("RETURN_ORIGINS", "https://shop.example.com")
+    monkeypatch.setenv("ALLOWED_ORIGINS", "https://Shop.Example.com:443,https://app.example.com,https://a..b,file://x")
+    monkeypatch.setenv("RETURN_ORIGINS", "HTTPS://shop.example.com")
     configured = importlib.reload(app)
     answer = configured.handler({}, None)
     assert policy(answer)["frame-ancestors"] == "https://shop.example.com https://app.example.com"

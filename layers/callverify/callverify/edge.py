@@ -26,6 +26,7 @@ from callverify.errors import (
 )
 from callverify.inputs import MAX_BODY_BYTES, parse_webhook
 from callverify.models import Caller, CallerKind, InboundWebhook, Mode, ProviderName, Verification
+from callverify.origins import normal_origin
 from callverify.resource import resource
 from callverify.service import Reply
 from callverify.telemetry import Telemetry, logger
@@ -67,7 +68,7 @@ def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry])
 class Api:
     """The routes of one function. Every error leaves as a problem, and none with a word of what it must not tell.
 
-    `origins`: those whose pages may call it from a browser (CORS).
+    `origins`: those whose pages may call it from a browser (CORS), in their normal form.
     """
 
     def __init__(
@@ -119,9 +120,9 @@ class Api:
         if not origins:
             return {}
         origin = APIGatewayProxyEvent(event).headers.get("Origin")
-        if origin not in origins:
+        if not origin or normal_origin(origin) not in origins:
             return {"Vary": "Origin"}
-        headers = {"Vary": "Origin", "Access-Control-Allow-Origin": str(origin)}
+        headers = {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
         return headers | (PREFLIGHT_HEADERS if preflight else ANSWER_HEADERS)
 
     @property

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from callverify.errors import InvalidRequest
 from callverify.frozen import dataclass
 from callverify.models import Method, ProviderName
+from callverify.origins import normal_origin
 from callverify.text import is_plain, quotable
 
 MAX_BODY_BYTES = 16 * 1024
@@ -317,15 +318,17 @@ def _return_url(fields: Mapping[str, Any], origins: Collection[str]) -> str | No
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > 2000 or not is_plain(value):
-        raise InvalidRequest(f"`return_url` must be an https URL of at most 2000 characters{_PLAIN}.")
+        raise InvalidRequest(f"`return_url` must be a URL of at most 2000 characters{_PLAIN}.")
     try:
         parts = urlsplit(value)
-        port = parts.port
     except ValueError:
         raise InvalidRequest("`return_url` is not a URL.") from None
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None or parts.password is not None:
-        raise InvalidRequest("`return_url` must be an https URL without credentials.")
-    origin = f"https://{parts.hostname}" + (f":{port}" if port not in (None, 443) else "")
+    origin = normal_origin(f"{parts.scheme}://{parts.netloc}") if parts.scheme in ("https", "http") else None
+    if origin is None:
+        raise InvalidRequest(
+            "`return_url` must be an https URL without credentials, or an http URL of this machine such as "
+            "http://localhost:3000/done."
+        )
     if origin not in origins:
         raise InvalidRequest(
             f"`return_url` must begin with an origin of the parameter ReturnOrigins; {quotable(origin)} is not one."

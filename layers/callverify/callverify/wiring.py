@@ -21,6 +21,7 @@ from callverify.events import Publisher
 from callverify.items import verification_of_image
 from callverify.keys import Keys
 from callverify.models import ProviderName, Verification
+from callverify.origins import normal_origin
 from callverify.phone import load_numbers_of
 from callverify.providers import PROVIDERS
 from callverify.providers.base import Provider, ProviderSettings
@@ -116,8 +117,8 @@ def delivery() -> Delivery:
 
 @cache
 def allowed_origins() -> Collection[str]:
-    """Origins whose pages may call the API."""
-    return _words("ALLOWED_ORIGINS")
+    """Origins whose pages may call the API, in their normal form."""
+    return _origins("ALLOWED_ORIGINS", "AllowedOrigins")
 
 
 # What a request needs besides, to be had at the end of a start-up: see `ready`.
@@ -259,7 +260,7 @@ def _policy() -> Policy:
         allowed_countries=_words("ALLOWED_COUNTRIES") or standard.allowed_countries,
         windows={name: _number(f"{name.upper()}_WINDOW_SECONDS", window) for name, window in standard.windows.items()},
         provider_order=tuple(ProviderName(name) for name in _words("PROVIDER_ORDER")) or standard.provider_order,
-        return_origins=_words("RETURN_ORIGINS"),
+        return_origins=_origins("RETURN_ORIGINS", "ReturnOrigins"),
         public_base_url=os.environ.get("PUBLIC_BASE_URL", "").rstrip("/") or None,
         phone_cooldown=_number("PHONE_COOLDOWN_SECONDS", standard.phone_cooldown),
         phone_10m=_number("PHONE_10M_LIMIT", standard.phone_10m),
@@ -275,6 +276,16 @@ def _policy() -> Policy:
 
 def _words(name: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in os.environ.get(name, "").split(",") if word.strip())
+
+
+@cache
+def _origins(name: str, parameter: str) -> tuple[str, ...]:
+    """The origins in a variable that can be met. The others are the operator's mistake, and no reason to stop."""
+    found = [(word, normal_origin(word)) for word in _words(name)]
+    for word, origin in found:
+        if origin is None:
+            telemetry().configuration_fault(ConfigurationFault(parameter, f"no page has the origin {word}"))
+    return tuple(origin for _, origin in found if origin)
 
 
 def _number(name: str, default: int) -> int:
