@@ -24,6 +24,7 @@ def create_app(world: World | None = None) -> Flask:
     world = world or World()
     vendors: list[Vendor] = [Ucaller(world), TelefonIp(world), Smsc(world)]
     app = Flask("simulators", static_folder=None)
+    app.extensions["vendors"] = vendors
 
     def dial(caller: str, dialled: str) -> dict[str, object]:
         for vendor in vendors:
@@ -38,7 +39,7 @@ def create_app(world: World | None = None) -> Flask:
     for vendor in vendors:
         for prefix in vendor.prefixes:
             app.register_blueprint(vendor.blueprint(), name=prefix, url_prefix=f"/{prefix}")
-    app.register_blueprint(telephone.blueprint(world.telephone, dial))
+    app.register_blueprint(telephone.blueprint(world, dial))
     app.register_blueprint(demo.blueprint(demo.Shop()))
     _add_steering(app, world)
     _keep_quiet(app)

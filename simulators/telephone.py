@@ -3,10 +3,14 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify, send_from_directory
 
 from simulators.web import BadInputError, json_body, normalise, utc
+
+if TYPE_CHECKING:
+    from simulators.vendor import World
 
 # Flash calls come from made-up numbers of the test block, ending in the code.
 CALLING_PREFIX = "+7900000"
@@ -32,7 +36,7 @@ class Telephone:
             return list(self._incoming.get(number, []))
 
 
-def blueprint(telephone: Telephone, dial: Callable[[str, str], dict[str, object]]) -> Blueprint:
+def blueprint(world: "World", dial: Callable[[str, str], dict[str, object]]) -> Blueprint:
     """The routes of the telephone; `dial(caller, dialled)` asks the vendors who answers."""
     routes = Blueprint("telephone", __name__, url_prefix="/phone")
 
@@ -49,7 +53,7 @@ def blueprint(telephone: Telephone, dial: Callable[[str, str], dict[str, object]
     @routes.get("/<number>")
     def incoming_calls(number: str) -> Response:
         """Lists the calls that reached this phone; the last four digits of `from` are a flash call's code."""
-        return jsonify(incoming_calls=telephone.incoming(normalise(number)))
+        return jsonify(incoming_calls=world.telephone.incoming(normalise(number)))
 
     @routes.post("/<number>/dial")
     def call_number(number: str) -> Response:

@@ -2,16 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crashes.world import World, clouds, new_world
-
-
-@pytest.fixture(scope="package")
-def cloud() -> Iterator[None]:
-    with clouds():
-        yield
+from tests.crashes.world import World, new_world
 
 
 @pytest.fixture
-def world(cloud: None) -> Iterator[World]:  # noqa: ARG001
+def world() -> Iterator[World]:
     with new_world() as made:
         yield made

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+from tests.support.dynamodb import MemoryDynamoDb
 
 READS = ("get_item", "batch_get_item")
 WRITES = ("transact_write_items", "update_item", "delete_item")
@@ -58,14 +57,13 @@ UNANSWERED = ReadTimeoutError(endpoint_url="https://dynamodb")
 class CrashingClient:
     """A DynamoDB client whose every request is two points: not yet sent, and carried out but not yet answered.
 
-    throttles: every request is refused, from now on. It knows tokens of transactions, which moto does not.
+    throttles: every request is refused, from now on.
     """
 
-    def __init__(self, client: DynamoDBClient, points: Points, written: Callable[[], None]) -> None:
+    def __init__(self, client: MemoryDynamoDb, points: Points, written: Callable[[], None]) -> None:
         self._client = client
         self._points = points
         self._written = written
-        self._tokens: dict[str, Any] = {}
         self.throttles = False
 
     def __getattr__(self, name: str) -> Any:
@@ -78,13 +76,7 @@ class CrashingClient:
             self._points.reach(f"before {name}")
             if self.throttles:
                 raise THROTTLED
-            token = request.pop("ClientRequestToken", None)
-            if token in self._tokens:
-                assert self._tokens[token] == request, "another transaction under the same token"
-                return {}
             answer = operation(**request)
-            if token:
-                self._tokens[token] = request
             if name in WRITES:
                 self._written()
             self._points.reach(f"after {name}")

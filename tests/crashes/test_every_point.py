@@ -13,8 +13,6 @@ from tests.crashes.points import Crash, crash
 from tests.crashes.scenarios import SCENARIOS, TAKE_OVER, Scenario, settle, to_flash, to_reverse
 from tests.crashes.world import THOROUGH, Answer, World, new_world
 
-pytestmark = pytest.mark.usefixtures("cloud")
-
 
 @cache
 def points_of(scenario: Scenario) -> list[tuple[int, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -178,4 +177,4 @@ Schedules.TestCase.settings = settings(
 )
 
 
-TestSchedules = pytest.mark.usefixtures("cloud")(Schedules.TestCase)
+TestSchedules = Schedules.TestCase

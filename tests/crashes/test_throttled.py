@@ -13,8 +13,6 @@ from tests.crashes.scenarios import SCENARIOS, Scenario
 from tests.crashes.test_every_point import at_point, retried
 from tests.crashes.world import World, new_world
 
-pytestmark = pytest.mark.usefixtures("cloud")
-
 LOST = {f"after {name}" for name in WRITES}
 REFUSED = {f"before {name}" for name in READS + WRITES}
 

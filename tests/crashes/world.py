@@ -11,11 +11,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import pytest
-from moto import mock_aws
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
 
 from callverify import errors
 from callverify.events import Publisher
@@ -44,6 +40,7 @@ from callverify.service import Policy, Reply, Service
 from callverify.store import Store
 from tests.crashes.points import Crash, CrashingClient, Plan, Points
 from tests.crashes.vendors import FakeSmsc, FakeTelefonIp, FakeUcaller, Vendor
+from tests.support.dynamodb import MemoryDynamoDb
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -54,7 +51,7 @@ CALLER = Caller(CallerKind.API_KEY, key_id="shop", scopes=frozenset(Scope))
 COOLDOWN = 20 + 8  # at its longest: counted from the start, with the time that the vendor may take
 # HYPOTHESIS_PROFILE=ci, as in CI: some minutes more, for every meeting and three times as many random histories.
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
-TABLE, REGION = "callverify", "eu-central-1"
+TABLE = "callverify"
 # Nothing here is about limits: they would only keep a schedule from going on.
 POLICY = Policy(phone_10m=90, ip_10m=90, phone_day=90, prefix_10m=90)
 
@@ -85,7 +82,9 @@ class World:
     An invocation answers what its caller would see: a result, an error, or the Crash that it died of.
     """
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    def __init__(self) -> None:
+        self._rows = MemoryDynamoDb()
+        self._rows.create_table(TableName=TABLE)
         self.now: float = 1_800_000_000
         self.points = Points()
         self.passed: list[str] = []
@@ -100,7 +99,7 @@ class World:
         self._images: dict[str, Any] = {}
         self._ends_read: dict[str, Any] = {}
         self._answers: dict[tuple[str, str], str | None] = {}
-        self.dynamodb = CrashingClient(client, self.points, self._note_changes)
+        self.dynamodb = CrashingClient(self._rows, self.points, self._note_changes)
         self.store = Store(cast("DynamoDBClient", self.dynamodb), TABLE, sleep=lambda _: None)
         self._service = self._new_service()
 
@@ -226,12 +225,17 @@ class World:
     def phone_of(self, verification: Verification) -> str:
         return next(p for p in (PHONE, OTHER_PHONE) if self.keys.hash_phone(p) == verification.phone_hash)
 
+    def images(self) -> list[dict[str, Any]]:
+        """The table's items as they are, without a request, in the order in which they were first written."""
+        found: list[dict[str, Any]] = self._rows.scan(TableName=TABLE)["Items"]
+        return found
+
     def paid(self) -> Counter[str]:
         return Counter(itertools.chain(self.ucaller.paid, self.telefon_ip.paid, self.smsc.paid))
 
     def _note_changes(self) -> None:
         """What the table's stream would tell, of verifications."""
-        for image in images():
+        for image in self.images():
             pk = image["pk"]["S"]
             before, self._images[pk] = self._images.get(pk), image
             if before == image:
@@ -250,7 +254,7 @@ class World:
             ("verification", each.status, str(each.guesses), *(attempt.outcome for attempt in each.attempts))
             for each in self.records()
         ]
-        for image in images():
+        for image in self.images():
             kind = image["pk"]["S"].split("#")[0]
             if kind != "verification":
                 told.append((kind, repr(image.get("n")), repr(image.get("starts"))))
@@ -326,7 +330,7 @@ class World:
 
     def _judge_lock(self, phone: str) -> None:
         pk = f"phone#{self.keys.hash_phone(phone)}"
-        lock = next((image for image in images() if image["pk"]["S"] == pk), None)
+        lock = next((image for image in self.images() if image["pk"]["S"] == pk), None)
         if lock is None:
             return
         holder = self.record(lock["verification_id"]["S"])
@@ -393,38 +397,14 @@ class World:
         assert answer is None or isinstance(answer, Reply), f"no new start of the phone: {answer!r}"
 
 
-def images() -> list[dict[str, Any]]:
-    """The table's items as they are, without a request, in the order in which they were first written."""
-    table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[TABLE]
-    return [item.to_json()["Attributes"] for item in table.all_items()]
-
-
 @contextmanager
 def new_world() -> Iterator[World]:
-    """A world of its own. To be used inside `clouds()`."""
-    client: DynamoDBClient = boto3.client("dynamodb", region_name=REGION)
-    client.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-    )
-    made = World(client)
+    """A world of its own."""
+    made = World()
     with pytest.MonkeyPatch.context() as patched:
         # Waiting for a vendor takes the world's time, not the machine's.
         patched.setattr(
             "callverify.service.Deadline",
             SimpleNamespace(after=lambda seconds: Deadline.after(seconds, made.clock)),
         )
-        try:
-            yield made
-        finally:
-            client.delete_table(TableName=TABLE)
-
-
-@contextmanager
-def clouds() -> Iterator[None]:
-    """moto's DynamoDB, for as many worlds as follow one another."""
-    with pytest.MonkeyPatch.context() as patched, mock_aws():
-        patched.delenv("AWS_ENDPOINT_URL", raising=False)  # of a local stack
-        yield
+        yield made

@@ -34,6 +34,7 @@ from simulators.__main__ import QuietHandler
 from simulators.accounts import SMSC_LOGIN, SMSC_PASSWORD, TELEFON_IP_TOKEN, UCALLER_KEY, UCALLER_SERVICE_ID
 from simulators.webhooks import Webhook
 from tests.simulators.harness import Simulators
+from tests.support.dynamodb import MemoryDynamoDb
 
 EVENTS = Path(__file__).parents[2] / "events"
 TABLE = "callverify"
@@ -93,7 +94,12 @@ SECRETS = {
 }
 changed_secrets: set[str] = set()
 # Loading boto3's models takes longer than a whole test.
-aws_client: Callable[..., Any] = cache(boto3.client)
+moto_client: Callable[..., Any] = cache(boto3.client)
+dynamodb = MemoryDynamoDb()
+
+
+def aws_client(service: str) -> Any:
+    return dynamodb if service == "dynamodb" else moto_client(service)
 
 
 def create_table(name: str) -> None:

@@ -152,6 +152,9 @@ def test_two_that_come_first_at_once_agree(api: Api, monkeypatch: pytest.MonkeyP
 
 def test_a_start_up_asks_no_more_than_before(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     """The fingerprint is read in place of an item that there never was."""
+    # A real client says what it asks.
+    monkeypatch.setattr(harness, "dynamodb", harness.moto_client("dynamodb"))
+    harness.create_table(TABLE)
     wiring.keys()
     another_container()
     asked: list[str] = []
@@ -169,3 +172,4 @@ def test_a_start_up_asks_no_more_than_before(api: Api, monkeypatch: pytest.Monke
     finally:
         for service in ("dynamodb", "secretsmanager"):
             harness.aws_client(service).meta.events.unregister("before-call", unique_id="counting")
+        harness.drop_table(TABLE)

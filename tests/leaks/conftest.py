@@ -171,6 +171,8 @@ def kept(
         return out + err
 
     simulators = vendor_server.simulators = Simulators()
+    # AWS's own client, whose requests and log lines are what is searched.
+    monkeypatch.setattr(harness, "dynamodb", harness.moto_client("dynamodb"))
     harness.use_clock(monkeypatch, lambda: simulators.now)
     harness.create_table(TABLE)
     harness.clear_caches()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count, permutations
 from typing import Any, ClassVar
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from callverify.errors import CallverifyError
 from callverify.keys import Keys
@@ -37,7 +34,7 @@ from callverify.models import (
 )
 from callverify.service import Policy, Reply, Service
 from callverify.store import Store
-from tests.functional.harness import create_table
+from tests.support.dynamodb import MemoryDynamoDb
 
 TABLE = "callverify-properties"
 NOW = 1_800_000_000
@@ -99,10 +96,7 @@ class World:
     """One verification of a fresh phone, and all that can happen to it, by name."""
 
     def __init__(self, client: Any, number: int) -> None:
-        # moto copies the whole table for every transaction: a small one is a fast one.
-        with suppress(client.exceptions.ResourceNotFoundException):
-            client.delete_table(TableName=TABLE)
-        create_table(TABLE)
+        client.create_table(TableName=TABLE)
         self.now = float(NOW)
         self.provider = FakeReverse()
         self.phone = f"+7900001{number % 10_000:04d}"
@@ -158,10 +152,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def dynamodb() -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patched, mock_aws():
-        patched.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        yield boto3.client("dynamodb")
+def dynamodb() -> MemoryDynamoDb:
+    return MemoryDynamoDb()
 
 
 worlds = count()

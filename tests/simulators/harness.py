@@ -1,8 +1,10 @@
 """The simulators behind a test client, with a clock that tests move and webhooks that tests collect."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from simulators.accounts import SMSC_LOGIN, SMSC_PASSWORD, TELEFON_IP_TOKEN, UCALLER_KEY, UCALLER_SERVICE_ID
@@ -16,15 +18,27 @@ HOOK = "http://receiver.example/webhooks/token"
 SECRET = "fake-callback-secret"
 
 
+@cache
+def _app() -> tuple[World, Flask]:
+    """One for all tests of a process: making its routes takes longer than most tests."""
+    world = World()
+    return world, create_app(world)
+
+
 class Simulators:
+    """A new one takes the place of the one before."""
+
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
         self.holds = 0
         self.sent: list[Webhook] = []
         self.jobs: list[tuple[float, Callable[[], None]]] = []
         self.on_webhook: Callable[[Webhook], tuple[int, str]] = lambda _: (200, "OK")
-        world = World(lambda: self.now, self._send, self._run_later, self._hold)
-        self.client = create_app(world).test_client()
+        world, app = _app()
+        world.__init__(lambda: self.now, self._send, self._run_later, self._hold)  # type: ignore[misc]
+        for vendor in app.extensions["vendors"]:
+            vendor.__init__(world)
+        self.client = app.test_client()
 
     def _send(self, webhook: Webhook) -> tuple[int, str]:
         self.sent.append(webhook)
