@@ -1,4 +1,4 @@
-"""uCaller (api.ucaller.ru/v1.0): flash calls. Every error travels over HTTP 200.
+"""uCaller (api.ucaller.ru/v1.0): flash calls, and reverse calls that we don't use. Errors travel over HTTP 200 too.
 
 Facts: developer.ucaller.ru, and replies captured live 2026-09-22 with the vendor's test numbers.
 """
@@ -27,6 +27,8 @@ REPEAT_AFTER, REPEAT_BEFORE, MOST_REPEATS = 60, 300, 2  # seconds from initCall
 FIRST_ID = 103000
 CALL_COST = 0.5  # made up: no prices are published
 CHECK_COST = 0.04  # checkPhone
+WAITING_SECONDS = 60  # inboundCallWaiting; the vendor publishes no time
+NUMBERS_TO_CALL = "7900004"  # four digits follow
 CREATED_AT = 1_556_064_401  # of account and service
 OWNER = "owner@example.com"
 
@@ -70,6 +72,17 @@ class Authorization:
         return self.phone != UNREACHABLE
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A number that was issued for the user to call."""
+
+    ucaller_id: int
+    at: float
+    phone: str
+    number: str
+    callback_url: str
+
+
 def refuse(code: int) -> RefusalError:
     return RefusalError(json_reply({"status": False, "error": ERRORS[code], "code": code}))
 
@@ -82,12 +95,14 @@ class Ucaller(Vendor):
         super().__init__(world)
         self.balance = 1000.0
         self.authorizations: dict[int, Authorization] = {}
+        self.waiting: list[Waiting] = []
 
     def add_routes(self, routes: Blueprint) -> None:
         methods = (
             ("initCall", "start", self.init_call),
             ("initRepeat", "repeat", self.init_repeat),
             ("getInfo", "check", self.get_info),
+            ("inboundCallWaiting", "start", self.inbound_call_waiting),
             ("getBalance", "other", self.get_balance),
             ("getService", "other", self.get_service),
             ("getAccount", "other", self.get_account),
@@ -107,8 +122,23 @@ class Ucaller(Vendor):
         known = self.authorizations.get(int(uid)) if (uid := str(parameters.get("uid", ""))).isdecimal() else None
         return known.phone if known else str(parameters.get("phone", ""))
 
-    def take_call(self, caller: str, dialled: str) -> tuple[bool, Webhook | None]:  # noqa: ARG002
-        return False, None  # nobody calls uCaller: its reverse calls are not simulated
+    def take_call(self, caller: str, dialled: str) -> tuple[bool, Webhook | None]:
+        with self.lock:
+            for issued in self.waiting:
+                if issued.number == dialled and self.world.clock() - issued.at < WAITING_SECONDS:
+                    # Unsigned, and in names of its own, as public integrations know it.
+                    report: dict[str, object] = {
+                        "callId": str(issued.ucaller_id),
+                        "callbackLink": issued.callback_url,
+                        "clientNumber": caller,
+                        "confirmationNumber": dialled,
+                        "isMnp": False,
+                        "operatorName": None,
+                        "operatorNameMnp": None,
+                        "regionName": "",
+                    }
+                    return True, Webhook(self.name, issued.callback_url, WAITING_SECONDS, json=report)
+        return False, None
 
     def authenticated(self, handle: Callable[[Parameters, Record], Response], record: Record) -> Response:
         """One pair of key and service id, in any of three places: a bearer header, the query, the JSON body."""
@@ -180,6 +210,18 @@ class Ucaller(Vendor):
         body |= {key: value for key, value in (("unique", info.unique), ("client", info.client)) if value is not None}
         body |= {"phone": mask(info.phone), "code": info.code, "country_code": "RU", "phone_info": []}
         return json_reply(body | {"cost": info.cost, "balance": info.balance_before})
+
+    def inbound_call_waiting(self, parameters: Parameters, record: Record) -> Response:
+        """Issue a number for the user to call; ids of a range of their own are an assumption."""
+        phone, url = self._phone(parameters), parameters.get("callback_url")
+        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+            raise refuse(2)
+        count = len(self.waiting)
+        issued = Waiting(FIRST_ID + 900_000 + count, self.world.clock(), phone, f"{NUMBERS_TO_CALL}{count:04}", url)
+        self.waiting.append(issued)
+        record.phone, record.paid = f"+{phone}", True
+        reply = {"status": True, "ucaller_id": issued.ucaller_id, "phone": mask(phone)}
+        return json_reply(reply | {"confirmation_number": issued.number})
 
     def get_balance(self, _: Parameters, __: Record) -> Response:
         balance = self.money_left(self.balance)

@@ -16,16 +16,17 @@ Job = Callable[[], None]
 
 @dataclass(frozen=True)
 class Webhook:
-    """A report ready to be sent: a GET to `url`, or a form-encoded POST when there is a `form`."""
+    """A report ready to be sent: a GET to `url`, or a POST when there is a `form` or a `json`."""
 
     provider: str
     url: str
     window: int
     form: dict[str, str] | None = None
+    json: dict[str, object] | None = None
 
     @property
     def method(self) -> str:
-        return "GET" if self.form is None else "POST"
+        return "GET" if self.form is None and self.json is None else "POST"
 
 
 def send_by_http(webhook: Webhook) -> tuple[int, str]:
@@ -33,7 +34,12 @@ def send_by_http(webhook: Webhook) -> tuple[int, str]:
     with requests.Session() as session:
         session.trust_env = False  # no proxy, no .netrc: the receiver is on this machine
         reply = session.request(
-            webhook.method, webhook.url, data=webhook.form, timeout=CONNECT_AND_READ_SECONDS, allow_redirects=False
+            webhook.method,
+            webhook.url,
+            data=webhook.form,
+            json=webhook.json,
+            timeout=CONNECT_AND_READ_SECONDS,
+            allow_redirects=False,
         )
         return reply.status_code, reply.text[:1000]
 

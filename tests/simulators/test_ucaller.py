@@ -1,7 +1,7 @@
 import pytest
 
 from simulators.accounts import UCALLER_KEY, UCALLER_SERVICE_ID
-from tests.simulators.harness import BEARER, Simulators
+from tests.simulators.harness import BEARER, HOOK, Simulators
 
 PHONE = 79000000003
 INIT_CALL = "/ucaller/v1.0/initCall"
@@ -149,6 +149,21 @@ def test_repeat_405_is_what_the_vendor_answers_today(simulators: Simulators) -> 
     reply = simulators.ucaller("initRepeat", uid=uid)
     assert reply == {"status": False, "error": "Method Not Allowed", "code": 405}
     assert simulators.ucaller("initRepeat", uid=uid)["free_repeated"] is True
+
+
+def test_a_reverse_call_is_reported_in_names_of_its_own(simulators: Simulators) -> None:
+    started = simulators.ucaller("inboundCallWaiting", phone=PHONE, callback_url=HOOK)
+    assert started.keys() == {"status", "ucaller_id", "phone", "confirmation_number"}
+    assert simulators.dial(str(PHONE), started["confirmation_number"])["provider"] == "ucaller"
+    (report,) = simulators.sent
+    assert (report.method, report.url) == ("POST", HOOK)
+    assert report.json == {
+        "callId": str(started["ucaller_id"]), "callbackLink": HOOK, "clientNumber": str(PHONE),
+        "confirmationNumber": started["confirmation_number"], "isMnp": False, "operatorName": None,
+        "operatorNameMnp": None, "regionName": "",
+    }  # fmt: skip
+    simulators.advance(60)
+    assert simulators.dial(str(PHONE), started["confirmation_number"])["answered"] is False
 
 
 def test_service_and_health(simulators: Simulators) -> None:

@@ -40,6 +40,14 @@ def test_a_call_its_key_its_state_and_its_repeat(simulators: str, ucaller: Call)
     assert (kind, repeated["ucaller_id"]) == ("InitCallModel", started["ucaller_id"] + 1)
 
 
+def test_a_reverse_call(simulators: str, ucaller: Call) -> None:
+    kind, issued = ucaller("inbound_call_waiting", phone=PHONE, callback_url="http://127.0.0.1:9/closed")
+    assert (kind, issued["phone"]) == ("InboundCallWaitingModel", "7900***0011")
+    dialled = {"number": issued["confirmation_number"]}
+    answer = requests.post(f"{simulators}/phone/+79000000011/dial", json=dialled, timeout=5).json()
+    assert answer == {"answered": True, "provider": "ucaller", "webhook": "sent"}
+
+
 def test_the_account(ucaller: Call) -> None:
     kind, service = ucaller("get_service")
     assert (kind, service["service_status"]) == ("GetServiceModel", UCALLER_SERVICE_ID)
@@ -52,9 +60,8 @@ def test_the_account(ucaller: Call) -> None:
 
 def test_what_goes_wrong_is_an_error_that_the_client_reads(simulators: str, ucaller: Call) -> None:
     assert ucaller("get_info", uid=1)[1]["code"] == 10
-    # Not simulated: the service doesn't use it.
-    kind, refused = ucaller("inbound_call_waiting", phone=PHONE, callback_url="http://127.0.0.1:9/")
-    assert (kind, refused["code"]) == ("ErrorResponseModel", 405)
+    kind, refused = ucaller("inbound_call_waiting", phone=PHONE, callback_url="no address")
+    assert (kind, refused["code"]) == ("ErrorResponseModel", 2)
     account = {"service_id": 1, "key": UCALLER_KEY, "base_url": f"{simulators}/ucaller/"}
     with client("pyucallerapi", "UCallerAPI", **account) as stranger:
         assert stranger("init_call", phone=PHONE, code="0427")[1]["code"] == 401
