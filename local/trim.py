@@ -36,7 +36,7 @@ UNUSED = (
 )
 # The operations of AWS that are used; callverify/aws.py makes the clients.
 OPERATIONS: Mapping[str, Sequence[str]] = {
-    "dynamodb": ("BatchGetItem", "DeleteItem", "GetItem", "TransactWriteItems", "UpdateItem"),
+    "dynamodb": ("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "TransactWriteItems", "UpdateItem"),
     "events": ("PutEvents",),
     "secretsmanager": ("GetSecretValue",),
     "sqs": ("ChangeMessageVisibility", "SendMessage"),
