@@ -172,4 +172,3 @@ def test_a_start_up_asks_no_more_than_before(api: Api, monkeypatch: pytest.Monke
     finally:
         for service in ("dynamodb", "secretsmanager"):
             harness.aws_client(service).meta.events.unregister("before-call", unique_id="counting")
-        harness.drop_table(TABLE)
