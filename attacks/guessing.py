@@ -8,13 +8,13 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from statistics import NormalDist
 from typing import Any
 
 from attacks.report import Finding
-from attacks.world import World, browser, phone_number, server
+from attacks.world import PEPPER, World, browser, phone_number, server
 from callverify.errors import CallverifyError
 from callverify.keys import CODE_COUNT, Keys
 from callverify.models import Caller, Verification
@@ -120,9 +120,18 @@ def most_within(times: Sequence[float], seconds: float) -> int:
     return most
 
 
-def run(client: Any, *, phones: int, days: int, edges: int, codes: int) -> list[Finding]:
-    """phones: attacked through the store, on `days` days. edges: how many. codes: phones to measure chance with."""
-    return [_siege(client, phones, days), _edges(client, EDGES[:edges]), measure(codes), spray()]
+def run(client: Any, *, phones: int, days: int, edges: int, codes: int, checks: int) -> list[Finding]:
+    """phones: attacked through the store, on `days` days. edges: how many. codes: phones to measure chance with.
+
+    checks: sent from an address that is full.
+    """
+    return [
+        _siege(client, phones, days),
+        _edges(client, EDGES[:edges]),
+        _full_address(client, checks),
+        measure(codes),
+        spray(),
+    ]
 
 
 def _siege(client: Any, phones: int, days: int) -> Finding:
@@ -195,6 +204,49 @@ def _let_the_user_in(attacker: Attacker, phone: str) -> None:
     right = world.keys.code(verification.id, 1)
     wrong = [code for code in ("0001", "0002", "0003") if code != right][:2]
     list(attacker.pool.map(lambda code: attacker.guess(phone, verification, server("a"), code), [right, *wrong]))
+
+
+class CountingKeys(Keys):
+    """Counts how often a code is derived, as each comparison has to."""
+
+    derived = 0
+
+    def code(self, verification_id: str, attempt: int) -> str:
+        self.derived += 1
+        return super().code(verification_id, attempt)
+
+
+def _full_address(client: Any, checks: int) -> Finding:
+    """Every code there is, the right one among them, from an address that has used up its wrong ones."""
+    policy = replace(WITHOUT_CALL_LIMITS, browser_10m=20)
+    world = World(client, policy)
+    address = "203.0.113.7"
+    with ThreadPoolExecutor(THREADS) as pool:
+        attacker = Attacker(world, pool, random.Random(1))
+        for number in range(policy.browser_10m // GUESSES_PER_VERIFICATION):
+            started = attacker.start(phone_number(7950 + number), 0)
+            assert started is not None
+            for _ in range(GUESSES_PER_VERIFICATION):
+                attacker.guess(*started, browser(started[1], address, world.now), "0000")
+        victim = attacker.start(phone_number(7960), 0)
+        assert victim is not None
+        keys = world.use_keys(CountingKeys(PEPPER))
+        full = browser(victim[1], address, world.now)
+        codes = (f"{number % CODE_COUNT + 1:04d}" for number in range(checks))
+        right = keys.code(victim[1].id, 1)
+        keys.derived = 0
+        list(pool.map(lambda code: attacker.guess(*victim, full, code), [right, *codes]))
+    left = world.service.status(server(), victim[1].id)
+    spent = left.guesses
+    return Finding(
+        "checks from an address whose wrong codes are used up, the right code among them",
+        checks + 1,
+        len(attacker.right),
+        f"{keys.derived} codes were compared, and {spent} guesses spent: seen from elsewhere, the verification is "
+        f"{left.status} with {left.guess_limit - spent} of {left.guess_limit} left. The address is judged first, in "
+        "the transaction that would spend the guess",
+        keys.derived == 0 and spent == 0 and not attacker.right and not attacker.unexpected,
+    )
 
 
 def measure(phones: int) -> Finding:

@@ -134,7 +134,7 @@ def _broken_limits(calls: Sequence[Call], asked: dict[str, tuple[str, str]]) -> 
 
 def _spoofed_addresses(client: Any, checks: int) -> Finding:
     """A browser that claims another address with each request: its checks count by the one the gateway saw."""
-    policy = Policy(phone_10m=300, prefix_10m=300, ip_10m=20, verification_guesses=5)
+    policy = Policy(phone_10m=300, prefix_10m=300, browser_10m=20, verification_guesses=5)
     world = World(client, policy)
     passed = 0
     with gateway(world) as entry:
@@ -165,7 +165,8 @@ def _spoofed_addresses(client: Any, checks: int) -> Finding:
     return Finding(
         "a false address in every header, and a new one of the same IPv6 /64 for each request",
         checks,
-        max(0, passed - policy.ip_10m),
-        f"{passed} checks passed in 10 minutes (limit {policy.ip_10m}); addresses come from the request context alone",
-        passed == min(checks, policy.ip_10m),
+        max(0, passed - policy.browser_10m),
+        f"{passed} wrong codes passed in 10 minutes (limit {policy.browser_10m}); addresses come from the request "
+        "context alone",
+        passed == min(checks, policy.browser_10m),
     )

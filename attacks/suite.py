@@ -21,14 +21,14 @@ LONGEST = ["webhooks", "pumping", "guessing", "lockout", "credentials"]
 # "full": a few minutes on two processors. "small": what the tests run.
 SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "full": {
-        "guessing": {"phones": 20, "days": 3, "edges": 5, "codes": 1_000_000},
+        "guessing": {"phones": 20, "days": 3, "edges": 5, "codes": 1_000_000, "checks": 10_000},
         "webhooks": {"tries": 100_000},
         "pumping": {"rounds": 150, "checks": 100, "met": 7},
         "credentials": {"tokens": 5_000, "keys": 5_000},
         "lockout": {"sieges": 21, "minutes": 60},
     },
     "small": {
-        "guessing": {"phones": 1, "days": 2, "edges": 1, "codes": 60_000},
+        "guessing": {"phones": 1, "days": 2, "edges": 1, "codes": 60_000, "checks": 150},
         "webhooks": {"tries": 2_000},
         "pumping": {"rounds": 12, "checks": 25, "met": 3},
         "credentials": {"tokens": 150, "keys": 100},

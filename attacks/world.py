@@ -196,7 +196,7 @@ class World:
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         )
-        self.keys = Keys(PEPPER)
+        self.keys: Keys = Keys(PEPPER)
         # Attackers wait less than others do between two tries of a transaction: that is when things meet.
         self.store = Store(self.client, self.table, sleep=lambda seconds: time.sleep(seconds / 20))
         self.vendors = Vendors(self.clock)
@@ -205,14 +205,20 @@ class World:
             name: PROVIDERS[name].configure(CREDENTIALS[name], self._settings(name))
             for name in self.policy.provider_order
         }
+        self.use_keys(self.keys)
+
+    def use_keys[K: Keys](self, keys: K) -> K:
+        """Have the service derive with these from now on."""
+        self.keys = keys
         self.service = Service(
             store=self.store,
-            keys=self.keys,
+            keys=keys,
             policy=self.policy,
             providers=lambda: self.providers,
             observer=self.counts,
             clock=self.clock,
         )
+        return keys
 
     def clock(self) -> float:
         return self.now

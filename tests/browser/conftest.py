@@ -29,6 +29,7 @@ PARAMETERS = {
     "PhoneCooldownSeconds": "0",
     "PrefixTenMinuteLimit": "1000",
     "IpTenMinuteLimit": "1000",
+    "BrowserTenMinuteLimit": "1000",
 }
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # It runs as root in a container, and should reach for nothing by itself.

@@ -93,15 +93,51 @@ def test_two_hundred_guesses_compare_no_more_than_the_budgets(bench: Bench) -> N
     assert set(codes(answers)) == {"ok", "rate_limited", "verification_not_pending"}
 
 
-def test_right_guesses_at_once_verify_once_and_cost_nothing(bench: Bench) -> None:
-    verification = bench.start(provider="ucaller").verification
-    answers = at_once([partial(bench.check, verification.id, bench.ucaller.last_code(PHONE) or "")] * 8)
-    assert bench.counts.counted.count("Verified") == 1
-    assert set(codes(answers)) <= {"ok", "verification_not_pending"}
-    assert all(answer.valid for answer in answers if isinstance(answer, Reply))
-    guesses = bench.item(f"guesses#{verification.phone_hash}")
-    assert guesses is not None
-    assert guesses["n"] == 0
+@pytest.mark.parametrize("checks", [6, 8])
+def test_right_guesses_at_once_verify_once_and_cost_nothing(bench: Bench, checks: int) -> None:
+    """More than there are guesses: those that find none left are told to come again, and nothing is exhausted."""
+    for phone in many_phones(10):
+        bench.counts.counted.clear()
+        verification = bench.start(phone, provider="ucaller").verification
+        answers = at_once([partial(bench.check, verification.id, bench.ucaller.last_code(phone) or "")] * checks)
+        assert bench.counts.counted.count("Verified") == 1
+        assert bench.counts.counted.count("Failed") == 0
+        assert set(codes(answers)) <= {"ok", "verification_not_pending", "rate_limited"}
+        assert all(answer.valid for answer in answers if isinstance(answer, Reply))
+        assert any(isinstance(answer, Reply) for answer in answers)
+        limits = {answer.limit for answer in answers if isinstance(answer, errors.RateLimited)}
+        assert limits <= {"verification_guesses"}
+        ended = bench.store.get(verification.id, NOW)
+        assert ended is not None
+        assert ended.status is Status.VERIFIED
+        guesses = bench.item(f"guesses#{verification.phone_hash}")
+        assert guesses is not None
+        assert guesses["n"] == 0
+
+
+def test_wrong_guesses_at_once_end_it_once_all_are_judged(bench: Bench) -> None:
+    for phone in many_phones(10):
+        bench.counts.counted.clear()
+        verification = bench.start(phone, provider="ucaller").verification
+        answers = at_once([partial(bench.check, verification.id, WRONG)] * 8)
+        assert sum(isinstance(answer, Reply) for answer in answers) == 5
+        assert set(codes(answers)) <= {"ok", "verification_not_pending", "rate_limited"}
+        assert bench.counts.counted.count("Failed") == 1
+        ended = bench.store.get(verification.id, NOW)
+        assert ended is not None
+        assert (ended.status, ended.guesses, ended.wrong_guesses) == (Status.FAILED, 5, 5)
+
+
+def test_the_right_guess_among_wrong_ones_always_verifies(bench: Bench) -> None:
+    """Whatever the order: four wrong ones leave it its guess, and the sixth comes too late for none."""
+    for phone in many_phones(10):
+        verification = bench.start(phone, provider="ucaller").verification
+        right = partial(bench.check, verification.id, bench.ucaller.last_code(phone) or "")
+        answers = at_once([partial(bench.check, verification.id, WRONG)] * 4 + [right])
+        assert [answer.valid for answer in answers if isinstance(answer, Reply)].count(True) == 1
+        ended = bench.store.get(verification.id, NOW)
+        assert ended is not None
+        assert ended.status is Status.VERIFIED
 
 
 def test_two_webhooks_an_expiry_and_a_cancel_at_once_make_one_end(bench: Bench) -> None:

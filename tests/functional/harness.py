@@ -390,6 +390,7 @@ def environment(simulators_url: str) -> dict[str, str]:
         "PHONE_COOLDOWN_SECONDS": "20",
         "PHONE_10M_LIMIT": "5",
         "IP_10M_LIMIT": "20",
+        "BROWSER_10M_LIMIT": "60",
         "PHONE_DAY_LIMIT": "15",
         "PREFIX_10M_LIMIT": "30",
         "KEY_PAID_DAY_LIMIT": "1000",

@@ -166,7 +166,7 @@ def test_reads_are_never_counted(api: Api) -> None:
         assert api.status(started.id, credential=started["client_token"]).status == 200
 
 
-@pytest.mark.parametrize("api", [{"IP_10M_LIMIT": "2"}], indirect=True)
+@pytest.mark.parametrize("api", [{"IP_10M_LIMIT": "1", "BROWSER_10M_LIMIT": "2"}], indirect=True)
 def test_a_browsers_checks_and_repeats_count_by_the_address_in_the_request_context(api: Api) -> None:
     started = api.start(allowed_methods=["flash_call", "reverse_call"], end_user_ip="203.0.113.7", **FLASH)
     browser: dict[str, Any] = {"credential": started["client_token"], "source_ip": "203.0.113.7"}
@@ -175,9 +175,9 @@ def test_a_browsers_checks_and_repeats_count_by_the_address_in_the_request_conte
     api.advance(20)
     assert api.another_way(started.id, PHONE, "flash_call", **browser).status == 200
     refused = api.check(started.id, wrong, headers={"X-Forwarded-For": "198.51.100.1"}, **browser)
-    assert_limited(refused, "ip_10m", 580)
+    assert_limited(refused, "browser_10m", 580)
     api.advance(20)
-    assert_limited(api.another_way(started.id, PHONE, "reverse_call", **browser), "ip_10m", 560)
+    assert_limited(api.another_way(started.id, PHONE, "reverse_call", **browser), "browser_10m", 560)
     # It cost no guess, is not counted against the server, and another address is another.
     assert api.status(started.id)["attempts_remaining"] == 4
     assert api.check(started.id, api.wrong_code(PHONE)).status == 200

@@ -244,6 +244,8 @@ def test_limits_are_those_that_the_service_counts() -> None:
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("RollingLimit", "CalendarLimit"):
                 assert isinstance(node.args[0], ast.Constant)
                 names.add(str(node.args[0].value))
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "LimitReached":
+                names |= {str(word.value) for word in node.args if isinstance(word, ast.Constant)} - {"1"}
     names |= {Cooldown(phone_hash="", seconds=0).name, GuessLimit(phone_hash="", count=0).name}
     assert set(SCHEMAS["Problem"]["properties"]["limit"]["enum"]) == {*names, "gateway_throttle"}
 

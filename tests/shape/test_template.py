@@ -53,6 +53,7 @@ DEFAULTS = {
     "PhoneCooldownSeconds": 20,
     "PhoneTenMinuteLimit": 5,
     "IpTenMinuteLimit": 20,
+    "BrowserTenMinuteLimit": 60,
     "PhoneDayLimit": 15,
     "PrefixTenMinuteLimit": 30,
     "KeyPaidDayLimit": 1000,

@@ -122,6 +122,8 @@ def verification_of(item: Item) -> Verification:
         call_id=item.get("call_id"),
         answered_at=whole("answered_at"),
         guesses=int(item["guesses"]),
+        # Version 1 compared each guess before it answered, and counted only that it was spent.
+        wrong_guesses=int(item["wrong_guesses"] if "wrong_guesses" in item else item["guesses"]),
         guess_limit=int(item["guess_limit"]),
         repeats_remaining=int(item["repeats_remaining"]),
         phone_mismatches=int(item["phone_mismatches"]),

@@ -279,6 +279,7 @@ class Verification:
 
     answered_at: when the provider of the current attempt answered. poll_after: when it may be asked again. ttl: until
     when it is kept, as found in the table; None before it was read from there.
+    guesses: those that were spent; wrong_guesses: those of them that were compared, and wrong.
     """
 
     id: str
@@ -301,6 +302,7 @@ class Verification:
     call_id: str | None = None
     answered_at: int | None = None
     guesses: int = 0
+    wrong_guesses: int = 0
     guess_limit: int = 5
     repeats_remaining: int = 0
     phone_mismatches: int = 0

@@ -60,6 +60,7 @@ from callverify.store import (
     RollingLimit,
     SmscBusy,
     Store,
+    Unless,
 )
 from callverify.test_numbers import (
     ANSWER_AFTER_SECONDS,
@@ -107,6 +108,7 @@ class Policy:
     phone_cooldown: int = 20
     phone_10m: int = 5
     ip_10m: int = 20
+    browser_10m: int = 60
     phone_day: int = 15
     prefix_10m: int = 30
     key_paid_day: int = 1000
@@ -653,25 +655,25 @@ class Service:
     def check(self, caller: Caller, verification_id: str, body: str | None) -> Reply:
         """Compare a typed code. Reply.valid tells whether it was right.
 
+        Judged in this order: the browser's address has room, a guess is spent, the code is compared. From then on
+        nothing but the comparison decides the answer.
         Raises VerificationNotPending, MethodHasNoCode, RateLimited; InvalidRequest for what is no code, at no cost.
         """
         verification = self._visible(caller, verification_id, Scope.WRITE)
         code = inputs.parse_code(body)
+        browser = self._browser_limits(caller, verification)
         guess_id = secrets.token_hex(8)
         while True:
             self._require_pending(verification)
             if verification.method is not Method.FLASH_CALL:
                 raise errors.MethodHasNoCode("A reverse call has no code: the user calls the number of the challenge.")
-            if verification.guesses >= verification.guess_limit:
-                verification = self._exhaust(verification)
-                continue
             try:
                 verification = self._store.spend_guess(
                     verification,
                     guess_id=guess_id,
                     phone_limit=self._policy.phone_guesses,
                     now=self.now(),
-                    limits=self._browser_limits(caller, verification),
+                    limits=[Unless(limit) for limit in browser],
                 )
                 break
             except NotLive:
@@ -679,51 +681,68 @@ class Service:
             except LimitReached as reached:
                 raise _rate_limited(reached) from None
         if hmac.compare_digest(code, self._expected_code(verification)):
-            return Reply(self._verify_by_code(verification, guess_id), valid=True)
-        if verification.guesses >= verification.guess_limit:
-            verification = self._exhaust(verification)
-        return Reply(verification, valid=False)
+            verified = self._verify_by_code(verification, guess_id)
+            if verified:
+                return Reply(verified, valid=True)
+        return Reply(self._judge_wrong(verification, browser), valid=False)
 
     def _expected_code(self, verification: Verification) -> str:
         if verification.mode is Mode.TEST:
             return TEST_CODE
         return self._keys.code(verification.id, verification.attempt.number)
 
-    def _verify_by_code(self, verification: Verification, guess_id: str) -> Verification:
+    def _verify_by_code(self, verification: Verification, guess_id: str) -> Verification | None:
+        """Write what a right code proves; None where a later attempt, of another code, has begun in between."""
         try:
             verified = self._store.verify(
                 verification, evidence=Evidence.CODE_MATCHED, now=self.now(), guess_id=guess_id
             )
         except NotLive:
-            if verification.mode is Mode.LIVE:
-                self._store.return_guess(verification, guess_id)
             fresh = self._fresh(verification)
+            if fresh.is_live(self.now()):
+                return None
+            if verification.mode is Mode.LIVE:
+                with suppress(errors.Busy):
+                    self._store.return_guess(verification, guess_id)
             if fresh.evidence is not Evidence.CODE_MATCHED:
                 raise self._not_pending(fresh) from None
             return fresh
         self._count_end("Verified", verified)
         return verified
 
-    def _exhaust(self, verification: Verification) -> Verification:
-        try:
-            ended = self._store.end(verification, Status.FAILED, EndReason.ATTEMPTS_EXHAUSTED, now=self.now())
-        except NotLive:
-            return self._fresh(verification)
-        self._count_end("Failed", ended)
-        return ended
+    def _judge_wrong(self, verification: Verification, browser: Sequence[Limit]) -> Verification:
+        """Count a wrong code, of the verification and of the browser. Whatever fails here, it was wrong."""
+        with suppress(errors.Busy):
+            verification = self._count_wrong(verification)
+        with suppress(errors.Busy, LimitReached):
+            self._store.count(browser, self.now())
+        return verification
 
-    def _browser_limits(self, caller: Caller, verification: Verification) -> list[Limit]:
+    def _count_wrong(self, verification: Verification) -> Verification:
+        while True:
+            try:
+                judged = self._store.count_wrong(verification, self.now())
+            except NotLive:
+                verification = self._fresh(verification)
+                if verification.is_live(self.now()):
+                    continue
+                return verification
+            if judged.status is Status.FAILED:
+                self._count_end("Failed", judged)
+            return judged
+
+    def _browser_limits(self, caller: Caller, verification: Verification) -> list[RollingLimit]:
+        """What a browser's wrong codes, repeats and other ways count against: its address at the gateway.
+
+        Apart from the starts that its server makes for it.
+        """
         if caller.kind is CallerKind.API_KEY or verification.mode is Mode.TEST:
             return []
-        address = self._browser_address(caller)
-        return [RollingLimit("ip_10m", address, self._policy.ip_10m, TEN_MINUTES)] if address else []
-
-    def _browser_address(self, caller: Caller) -> str | None:
-        """A browser is counted apart from the starts that its server makes for it, by its address at the gateway."""
         try:
-            return self._keys.hash_address(f"browser {inputs.network_of(caller.address or '')}")
+            address = self._keys.hash_address(f"browser {inputs.network_of(caller.address or '')}")
         except ValueError:
-            return None
+            return []
+        return [RollingLimit("browser_10m", address, self._policy.browser_10m, TEN_MINUTES)]
 
     # Repeat
 
@@ -742,12 +761,12 @@ class Service:
         self._require_pending(verification)
         if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
             raise errors.RepeatExhausted("Too many repeats of this verification named another phone.")
-        browser = caller.kind is CallerKind.CLIENT_TOKEN
-        address = self._browser_address(caller) if browser else verification.address_hash
+        browser = self._browser_limits(caller, verification)
+        address = verification.address_hash if caller.kind is CallerKind.API_KEY else None
         try:
             if request.method is None:
-                return Reply(self._repeat_call(verification, address, idempotency))
-            return Reply(self._another_way(verification, request, address, idempotency, base_url))
+                return Reply(self._repeat_call(verification, address, browser, idempotency))
+            return Reply(self._another_way(verification, request, address, browser, idempotency, base_url))
         except KeyTaken:
             return self._replay_now(idempotency, body, base_url)
         except LimitReached as reached:
@@ -758,7 +777,11 @@ class Service:
             raise errors.RepeatTooSoon("Another request of this verification is in progress.", retry_after=1) from None
 
     def _repeat_call(
-        self, verification: Verification, address: str | None, idempotency: IdempotencyRecord | None
+        self,
+        verification: Verification,
+        address: str | None,
+        browser: Sequence[Limit],
+        idempotency: IdempotencyRecord | None,
     ) -> Verification:
         now = self.now()
         test = verification.mode is Mode.TEST
@@ -786,7 +809,7 @@ class Service:
         begun = self._store.begin_repeat(
             verification,
             now=now,
-            limits=self._limits(verification, verification.method, address),
+            limits=[*browser, *self._limits(verification, verification.method, address)],
             idempotency=idempotency,
         )
         outcome = self._timed(
@@ -829,6 +852,7 @@ class Service:
         verification: Verification,
         request: inputs.RepeatRequest,
         address: str | None,
+        browser: Sequence[Limit],
         idempotency: IdempotencyRecord | None,
         base_url: str,
     ) -> Verification:
@@ -858,7 +882,7 @@ class Service:
                     window=provider.window,
                     now=now,
                     step=step,
-                    limits=[*self._limits(verification, provider.method, address), *breaker],
+                    limits=[*browser, *self._limits(verification, provider.method, address), *breaker],
                     idempotency=idempotency,
                     poll_after=now + POLL_EVERY_SECONDS,
                 )

@@ -145,6 +145,13 @@ class CalendarLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Unless:
+    """No start while `limit`, which is counted elsewhere, is reached."""
+
+    limit: RollingLimit
+
+
+@dataclass(frozen=True, slots=True)
 class Cooldown:
     """No start for `seconds` after the vendor's reply; until that reply, for `seconds` + `reply_within`."""
 
@@ -171,7 +178,7 @@ class Breaker:
     failures: int = 5
 
 
-Limit = RollingLimit | CalendarLimit | Cooldown | GuessLimit | Breaker
+Limit = RollingLimit | CalendarLimit | Unless | Cooldown | GuessLimit | Breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,11 +485,15 @@ class Store:
     ) -> Verification:
         """Take one guess from the verification and from the phone, before anything is compared.
 
-        Raises NotLive (also when another guess came in between) and LimitReached.
+        limits: what has to have room first. Raises LimitReached, and NotLive (also when another guess came in between).
         """
+        if verification.guesses >= verification.guess_limit:
+            # Others are still being compared: the last wrong one would have ended the verification.
+            raise LimitReached("verification_guesses", 1)
         changed = replace(verification, guesses=verification.guesses + 1)
 
         def writes(forms: Mapping[str, _Write]) -> Iterator[_Write]:
+            yield from self._count(limits, now, forms)
             yield self._update_verification(
                 verification,
                 now,
@@ -493,9 +504,31 @@ class Store:
             if verification.mode is Mode.LIVE:
                 key = f"guesses#{verification.phone_hash}"
                 yield forms.get(key) or self._spend_phone_guess(key, guess_id, phone_limit, now)
-            yield from self._count(limits, now, forms)
 
         self._transact_adapting(writes)
+        return changed
+
+    def count_wrong(self, verification: Verification, now: int) -> Verification:
+        """Count a guess that was compared and wrong. The last of all guesses ends the verification.
+
+        Raises NotLive (also when another one was counted in between).
+        """
+        changed = replace(verification, wrong_guesses=verification.wrong_guesses + 1)
+        exhausted = changed.wrong_guesses >= verification.guess_limit
+        if exhausted:
+            changed = replace(changed, status=Status.FAILED, reason=EndReason.ATTEMPTS_EXHAUSTED, ended_at=now)
+        write = self._update_verification(
+            verification,
+            now,
+            changes=difference(verification, changed),
+            # Not there in a record of version 1: see `verification_of`.
+            conditions=("(attribute_not_exists(wrong_guesses) OR wrong_guesses = :wrong_before)",),
+            values={":wrong_before": verification.wrong_guesses},
+        )
+        if exhausted:
+            self._end_with([write], verification)
+        else:
+            self._transact([write])
         return changed
 
     def return_guess(self, verification: Verification, guess_id: str) -> None:
@@ -743,6 +776,8 @@ class Store:
                     yield forms.get(key) or self._count_rolling(key, limit, now)
                 case CalendarLimit():
                     yield self._count_calendar(limit, now)
+                case Unless():
+                    yield self._check_limit(limit.limit, now)
                 case Cooldown():
                     yield self._start_cooldown(limit, now)
                 case GuessLimit():
@@ -808,6 +843,19 @@ class Store:
             },
             lambda _: LimitReached(limit.name, end - now),
         )
+
+    def _check_limit(self, limit: RollingLimit, now: int) -> _Write:
+        oldest = f"starts[{limit.count - 1}]"
+        request = {
+            "Key": serialized({"pk": f"limit#{limit.name}#{limit.subject}"}),
+            "ConditionExpression": f"attribute_not_exists({oldest}) OR {oldest} <= :before",
+            "ExpressionAttributeValues": serialized({":before": now - limit.window}),
+        }
+
+        def lost(item: Item) -> Lost:
+            return LimitReached(limit.name, int(item["starts"][limit.count - 1]) + limit.window - now)
+
+        return _Write("ConditionCheck", request, lost)
 
     def _start_cooldown(self, cooldown: Cooldown, now: int) -> _Write:
         until = now + cooldown.seconds + cooldown.reply_within

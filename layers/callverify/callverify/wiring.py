@@ -265,6 +265,7 @@ def _policy() -> Policy:
         phone_cooldown=_number("PHONE_COOLDOWN_SECONDS", standard.phone_cooldown),
         phone_10m=_number("PHONE_10M_LIMIT", standard.phone_10m),
         ip_10m=_number("IP_10M_LIMIT", standard.ip_10m),
+        browser_10m=_number("BROWSER_10M_LIMIT", standard.browser_10m),
         phone_day=_number("PHONE_DAY_LIMIT", standard.phone_day),
         prefix_10m=_number("PREFIX_10M_LIMIT", standard.prefix_10m),
         key_paid_day=_number("KEY_PAID_DAY_LIMIT", standard.key_paid_day),
