@@ -11,6 +11,7 @@ import hashlib
 import json
 import secrets
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -18,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.target import target_stack
 
+TURNS = 5
 SCOPES = ("verifications:read", "verifications:write")
 
 
@@ -27,27 +29,76 @@ class Refused(Exception):
 
 def add_key(client: Any, secret_id: str, name: str, mode: str, scopes: list[str]) -> str:
     """Make a key of 256 random bits, add it to the secret beside those in force, and return it."""
-    entries = _read(client, secret_id)
-    if any(entry.get("name") == name for entry in entries):
-        raise Refused(f"a key named {name!r} is in force: choose another name, or revoke that one first")
     key = f"cv_{mode}_{secrets.token_urlsafe(32)}"
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    _write(client, secret_id, [*entries, {"name": name, "sha256": digest, "scopes": scopes, "mode": mode}])
+    added = {"name": name, "sha256": hashlib.sha256(key.encode()).hexdigest(), "scopes": scopes, "mode": mode}
+
+    def add(entries: list[Any], turn: int) -> list[Any] | None:
+        if turn and added in entries:  # the answer to our own write was lost
+            return None
+        if name in map(_name, entries):
+            raise Refused(f"a key named {name!r} is in force: choose another name, or revoke that one first")
+        return [*entries, added]
+
+    _change(client, secret_id, add)
     return key
 
 
 def revoke_key(client: Any, secret_id: str, name: str) -> None:
     """Take a key out of the secret. It dies within 5 minutes: the secret's cache time and the gateway's 60 s."""
-    entries = _read(client, secret_id)
-    left = [entry for entry in entries if entry.get("name") != name]
-    if len(left) == len(entries):
-        names = ", ".join(repr(entry.get("name")) for entry in entries) or "none"
+
+    def remove(entries: list[Any], turn: int) -> list[Any] | None:
+        left = [entry for entry in entries if _name(entry) != name]
+        if len(left) < len(entries):
+            return left
+        if turn:  # somebody did it meanwhile, perhaps we ourselves
+            return None
+        names = ", ".join(repr(_name(entry)) for entry in entries) or "none"
         raise Refused(f"no key is named {name!r}; in force: {names}")
-    _write(client, secret_id, left)
+
+    _change(client, secret_id, remove)
 
 
-def _read(client: Any, secret_id: str) -> list[dict[str, Any]]:
-    text = client.get_secret_value(SecretId=secret_id)["SecretString"]
+def _name(entry: Any) -> Any:
+    return entry.get("name") if isinstance(entry, dict) else None
+
+
+def _change(client: Any, secret_id: str, change: Callable[[list[Any], int], list[Any] | None]) -> None:
+    """Write what `change` makes of the list, unless somebody wrote in between: then change theirs.
+
+    change: gets the list and how often it was asked before; None for nothing to do. Else a key that is made could
+    bring back one that is revoked at the same time.
+    """
+    for turn in range(TURNS):
+        current = client.get_secret_value(SecretId=secret_id, VersionStage="AWSCURRENT")
+        changed = change(_entries(secret_id, current["SecretString"]), turn)
+        if changed is None:
+            return
+        # A version under a label of its own counts for nothing. It becomes the current one in place of what was read
+        # alone.
+        label = f"callverify-{secrets.token_hex(8)}"
+        version = client.put_secret_value(
+            SecretId=secret_id, SecretString=json.dumps(changed, indent=1), VersionStages=[label]
+        )["VersionId"]
+        try:
+            client.update_secret_version_stage(
+                SecretId=secret_id,
+                VersionStage="AWSCURRENT",
+                MoveToVersionId=version,
+                RemoveFromVersionId=current["VersionId"],
+            )
+            return
+        except (
+            client.exceptions.InvalidParameterException,
+            client.exceptions.InvalidRequestException,
+            client.exceptions.ResourceNotFoundException,
+        ):
+            continue
+        finally:
+            client.update_secret_version_stage(SecretId=secret_id, VersionStage=label, RemoveFromVersionId=version)
+    raise Refused(f"others keep writing the secret {secret_id}: try again")
+
+
+def _entries(secret_id: str, text: str) -> list[Any]:
     try:
         entries = json.loads(text or "[]")
     except ValueError:
@@ -55,10 +106,6 @@ def _read(client: Any, secret_id: str) -> list[dict[str, Any]]:
     if not isinstance(entries, list):
         raise Refused(f"the secret {secret_id} is not a JSON list: mend it first")
     return entries
-
-
-def _write(client: Any, secret_id: str, entries: list[dict[str, Any]]) -> None:
-    client.put_secret_value(SecretId=secret_id, SecretString=json.dumps(entries, indent=1))
 
 
 def main(arguments: list[str] | None = None) -> int:
