@@ -7,7 +7,6 @@ it. With PHONE, and in the local stack always, it also starts one reverse call a
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import secrets
 import sys
@@ -26,6 +25,7 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from callverify.access import parse_api_keys
+from callverify.delivery import signing_secrets
 from callverify.errors import CallverifyError, ConfigurationFault
 from callverify.keys import Keys
 from callverify.models import CallOrder, CallVerdict, Deadline, ProviderName, Result
@@ -45,7 +45,6 @@ LEAST_CONCURRENCY = 100
 KEY_APPEARS_WITHIN_SECONDS = 15
 # The pepper is generated with 64 characters; whoever puts an own one should not fall far below.
 LEAST_PEPPER = 32
-SIGNING_SECRET_BYTES = range(24, 65)
 # One that the simulators accept, and that nobody else verifies.
 LOCAL_PHONE = "+79000009999"
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "172.17.0.1", "host.docker.internal")
@@ -223,24 +222,12 @@ def check_event_signing(stack: Stack) -> Iterator[Finding]:
         yield Finding(check, State.SKIPPED, "EventWebhookUrl is empty: events are not sent")
         return
     try:
-        given = json.loads(stack.secret("event-signing") or "[]")
-    except ValueError:
-        given = None
-    if isinstance(given, list) and given and all(_is_signing_secret(each) for each in given):
-        yield Finding(check, State.OK, f"{len(given)} in force")
+        given = signing_secrets(stack.secret("event-signing"))
+    except ConfigurationFault as fault:
+        fix = f"secret {stack.name}/event-signing: events wait in the queue until it is mended"
+        yield Finding(check, State.FAULT, str(fault), fix)
     else:
-        says = "it is empty" if given == [] else 'it is not a list of "whsec_" and 24 to 64 bytes in base64'
-        fix = f"secret {stack.name}/event-signing: events wait in the queue until it holds one"
-        yield Finding(check, State.FAULT, says, fix)
-
-
-def _is_signing_secret(value: object) -> bool:
-    if not isinstance(value, str) or not value.startswith("whsec_"):
-        return False
-    try:
-        return len(base64.b64decode(value.removeprefix("whsec_"), validate=True)) in SIGNING_SECRET_BYTES
-    except ValueError:
-        return False
+        yield Finding(check, State.OK, f"{len(given)} in force")
 
 
 def check_accounts(stack: Stack) -> Iterator[Finding]:

@@ -139,6 +139,30 @@ def test_base_urls_are_https_but_on_this_machine(name: str, url: str, allowed: b
     assert bool(re.fullmatch(PARAMETERS[name]["AllowedPattern"], url)) is allowed
 
 
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("", True),
+        ("https://shop.example.com/events", True),
+        ("https://shop.example.com:8443/events?of=calls&x=1", True),
+        ("https://shop.example.com?of=calls", True),
+        ("http://127.0.0.1:5000/events", True),
+        ("http://172.17.0.1:5000/events", True),
+        ("http://shop.example.com/events", False),
+        ("http://10.0.0.1/events", False),
+        ("http://localhost.example.com/events", False),
+        ("http://localhost@example.com/events", False),
+        ("https://user:password@example.com/events", False),
+        ("https:///events", False),
+        ("https://shop.example.com/ev ents", False),
+        ("HTTP://shop.example.com/events", False),
+        ("ftp://shop.example.com/events", False),
+    ],
+)
+def test_events_go_over_https_but_on_this_machine(url: str, allowed: bool) -> None:
+    assert bool(re.fullmatch(PARAMETERS["EventWebhookUrl"]["AllowedPattern"], url)) is allowed
+
+
 @pytest.mark.parametrize("name", ["AllowedOrigins", "ReturnOrigins"])
 def test_an_origin_that_can_never_be_met_is_not_deployed(name: str) -> None:
     def taken(origins: str) -> bool:

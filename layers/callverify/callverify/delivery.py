@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import random
@@ -15,6 +16,7 @@ from callverify.errors import ConfigurationFault
 from callverify.models import Clock, Deadline, Note
 
 DELIVERY_SECONDS = 10
+SIGNING_SECRET_BYTES = range(24, 65)  # standard-webhooks.md, "Signature scheme", read 2026-11
 LONGEST_BACKOFF_SECONDS = 4 * 60 * 60
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -33,16 +35,55 @@ def resolve(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
+# IPv4 written as IPv6 leads to that IPv4 address: ::ffff:… always, 64:ff9b::… where a network translates (NAT64).
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+# All that is handed out for the open internet. IPv4-compatible and site-local addresses lie outside, and all their kin.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# For examples (RFC 9637), and for 6to4's relays (RFC 7526), which Python takes for open.
+_RESERVED = (ipaddress.IPv6Network("3fff::/20"), ipaddress.IPv4Network("192.88.99.0/24"))
+
+
 def is_public(address: str) -> bool:
-    """Whether an address is one of the open internet, seen through IPv4 written as IPv6 in any of its forms."""
+    """Whether an address is one of the open internet. 6to4 and Teredo, which tunnel to any IPv4 address, are not."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if ip in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-    return ip.is_global and not ip.is_multicast
+        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _TRANSLATED else ip.ipv4_mapped
+        if inner is None and ip not in _GLOBAL_UNICAST:
+            return False
+        ip = inner or ip
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _RESERVED)
+
+
+def signing_secrets(text: str) -> list[str]:
+    """The secrets in the secret `event-signing`: a JSON list of `whsec_` and 24 to 64 bytes in base64.
+
+    Raises ConfigurationFault, naming the entry.
+    """
+    try:
+        secrets = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        secrets = None
+    if not isinstance(secrets, list):
+        raise ConfigurationFault("event-signing", "it must be a JSON list of `whsec_…` secrets")
+    if not secrets:
+        raise ConfigurationFault("event-signing", "it is empty: put a `whsec_…` secret into the list")
+    for number, secret in enumerate(secrets):
+        if not _is_signing_secret(secret):
+            raise ConfigurationFault(
+                f"event-signing[{number}]", "each secret must be `whsec_` and 24 to 64 bytes in base64"
+            )
+    return secrets
+
+
+def _is_signing_secret(secret: object) -> bool:
+    if not isinstance(secret, str) or not secret.startswith("whsec_"):
+        return False
+    encoded = secret.removeprefix("whsec_")
+    try:
+        # Standard Webhooks' own libraries do without the padding.
+        return len(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)) in SIGNING_SECRET_BYTES
+    except ValueError:
+        return False
 
 
 # The operating system's: of the module's own, containers that start from one snapshot have the same.
@@ -134,7 +175,7 @@ class Delivery:
         from standardwebhooks import Webhook
 
         at = datetime.fromtimestamp(int(self._clock()), UTC)
-        signatures = [Webhook(secret).sign(event_id, at, body) for secret in self._secrets()]
+        signatures = [Webhook(secret).sign(event_id, at, body) for secret in signing_secrets(self._read_secrets())]
         return {
             "Content-Type": "application/json",
             "User-Agent": "callverify",
@@ -142,13 +183,3 @@ class Delivery:
             "webhook-timestamp": str(int(at.timestamp())),
             "webhook-signature": " ".join(signatures),
         }
-
-    def _secrets(self) -> list[str]:
-        try:
-            secrets = json.loads(self._read_secrets() or "[]")
-        except ValueError:
-            secrets = None
-        usable = isinstance(secrets, list) and all(str(secret).startswith("whsec_") for secret in secrets)
-        if not secrets or not usable:
-            raise ConfigurationFault("event-signing", "it must be a JSON list of `whsec_…` secrets")
-        return [str(secret) for secret in secrets]
