@@ -111,7 +111,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
             ),
         )
 
-        say("Building with `sam build` (the first time, a minute) …")
+        say("Building with `sam build` (the first time, half a minute) …")
         parameters = {
             "Architecture": host_architecture(),
             "PublicBaseUrl": aws.base_url,
@@ -161,7 +161,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         )
 
         say("Waiting for every route to answer …")
-        _wait_for_routes(aws.base_url, env["API_KEY"])
+        _wait_for_routes(aws.base_url, env["API_KEY"], log_file)
         aws.warm(BACKGROUND_FUNCTIONS)
         stack.callback(env_file.unlink, missing_ok=True)
         write_variables(directory / VARIABLES_FILE, aws, parameters, env)
@@ -266,8 +266,11 @@ def _write_api_keys(aws: EmbeddedAws, env: Mapping[str, str]) -> None:
     aws.secrets_manager.put_secret_value(SecretId=f"{STACK_NAME}/api-keys", SecretString=json.dumps(keys))
 
 
-def _wait_for_routes(base_url: str, api_key: str) -> None:
-    """Wait for an answer of a function on every route, so that each function has a warm container."""
+def _wait_for_routes(base_url: str, api_key: str, log_file: Path) -> None:
+    """Wait for an answer of a function on every route, so that each function has a warm container.
+
+    Raises LocalStackError, which leads to `log_file`, where one does not come.
+    """
     deadline = time.monotonic() + ROUTES_SECONDS
 
     def wait(route: tuple[str, str]) -> None:
@@ -290,7 +293,7 @@ def _wait_for_routes(base_url: str, api_key: str) -> None:
                     return
                 answer = f"{response.status_code} {response.text[:300]}"
             time.sleep(0.5)
-        raise LocalStackError(f"{method} {path} does not work: {answer}")
+        raise LocalStackError(f"{method} {path} does not work: {answer}\nWhat the functions log is in {log_file}")
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(wait, ROUTES))
