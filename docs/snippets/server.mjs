@@ -2,7 +2,7 @@
 //
 // BASE_URL and API_KEY are what the service's operator gave you.
 
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, randomUUID, timingSafeEqual } from "node:crypto";
 
 const { BASE_URL, API_KEY } = process.env;
 
@@ -27,12 +27,26 @@ async function call(method, path, body, headers = {}) {
 }
 
 /**
- * Start a verification. The same order may be sent again, after a timeout for instance, and costs one call.
- * Keep the reply's `id` with the order. Your app gets `client_token` and `challenge`, and never the API key.
+ * A random key for one click of the user on "Confirm my number". Make it on your server and keep it there.
+ * Don't build it from an order or a phone: after a cancel or an expiry, a new click would get the ended verification.
  */
-export function start(phone, orderId, endUserIp, method = "reverse_call") {
-  const body = { phone, method, reference: orderId, end_user_ip: endUserIp };
-  return call("POST", "/verifications", body, { "Idempotency-Key": `start-${orderId}` });
+export function newClick() {
+  return randomUUID();
+}
+
+/**
+ * Start a verification. A retry with the same `click`, after a timeout for instance, costs one call in all.
+ * click: from newClick(). Keep the reply's `id` in the user's session. If they click again while that verification is
+ * pending, cancel it first. Your app gets `client_token` and `challenge`, and never the API key.
+ */
+export function start(phone, click, endUserIp, method = "reverse_call") {
+  const body = { phone, method, reference: click, end_user_ip: endUserIp };
+  return call("POST", "/verifications", body, { "Idempotency-Key": click });
+}
+
+/** End a pending verification, so that its phone is free for another one. Refused if it has ended. */
+export function cancel(id) {
+  return call("POST", `/verifications/${id}/cancel`);
 }
 
 /** Check the code of a flash call: true or false; Refused once there is nothing left to check. */
@@ -56,8 +70,12 @@ export async function wait(id, seconds = 300) {
  * 10 seconds; an event may come twice, with the same `id`, and late ones may come after newer ones.
  */
 export function readEvent(headers, body, secret, now = Date.now() / 1000) {
+  for (const name of ["webhook-id", "webhook-timestamp", "webhook-signature"]) {
+    if (!headers[name]) throw new Error(`the header ${name} is missing`);
+  }
   const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
   const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
+  if (!key.length) throw new Error("the secret is empty");
   const expected = Buffer.from(`v1,${createHmac("sha256", key).update(signed).digest("base64")}`);
   // While a secret is being rotated there are two signatures.
   const given = headers["webhook-signature"].split(" ").map((signature) => Buffer.from(signature));

@@ -11,6 +11,7 @@ import os
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 BASE_URL = os.environ["BASE_URL"]
 API_KEY = os.environ["API_KEY"]
@@ -35,13 +36,27 @@ def call(method, path, body=None, **headers):
         raise Refused(json.load(error)) from None
 
 
-def start(phone, order_id, end_user_ip, method="reverse_call"):
-    """Start a verification. The same order may be sent again, after a timeout for instance, and costs one call.
+def new_click():
+    """A random key for one click of the user on "Confirm my number". Make it on your server and keep it there.
 
-    Keep the reply's `id` with the order. Your app gets `client_token` and `challenge`, and never the API key.
+    Don't build it from an order or a phone: after a cancel or an expiry, a new click would get the ended verification.
     """
-    body = {"phone": phone, "method": method, "reference": order_id, "end_user_ip": end_user_ip}
-    return call("POST", "/verifications", body, **{"Idempotency-Key": f"start-{order_id}"})
+    return str(uuid.uuid4())
+
+
+def start(phone, click, end_user_ip, method="reverse_call"):
+    """Start a verification. A retry with the same `click`, after a timeout for instance, costs one call in all.
+
+    `click`: from new_click(). Keep the reply's `id` in the user's session. If they click again while that verification
+    is pending, cancel it first. Your app gets `client_token` and `challenge`, and never the API key.
+    """
+    body = {"phone": phone, "method": method, "reference": click, "end_user_ip": end_user_ip}
+    return call("POST", "/verifications", body, **{"Idempotency-Key": click})
+
+
+def cancel(verification_id):
+    """End a pending verification, so that its phone is free for another one. Refused if it has ended."""
+    return call("POST", f"/verifications/{verification_id}/cancel")
 
 
 def check(verification_id, code):
@@ -65,8 +80,13 @@ def read_event(headers, body, secret, now=None):
     `headers`: with names in lower case. `body`: the raw bytes. `secret`: whsec_…. Answer with a 2xx within 10 seconds;
     an event may come twice, with the same `id`, and late ones may come after newer ones.
     """
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        if not headers.get(name):
+            raise ValueError(f"the header {name} is missing")
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     key = base64.b64decode(secret.removeprefix("whsec_"))
+    if not key:
+        raise ValueError("the secret is empty")
     expected = b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
     # While a secret is being rotated there are two signatures.
     given = headers["webhook-signature"].encode().split(b" ")

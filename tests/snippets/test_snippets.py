@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 import requests
 
+from tests.e2e.client import Operator
+
 SNIPPETS = Path(__file__).resolve().parents[2] / "docs/snippets"
 NODE = shutil.which("node")
 EVENT_SECONDS = 30
+COOLDOWN_SECONDS = 20
 
 Call = Callable[..., Any]
 
@@ -74,15 +77,15 @@ def call(request: pytest.FixtureRequest, stack: dict[str, str], monkeypatch: pyt
 
 
 @pytest.fixture
-def order() -> tuple[str, str, str]:
-    """A phone, an order and an address that nobody else has."""
+def click(call: Call) -> tuple[str, str, str]:
+    """A phone, a click's key and an address that nobody else has."""
     number = random.randint(0, 9_999_999)
-    return f"+7900{number:07}", f"order-{number}", f"198.51.100.{number % 250 + 1}"
+    return f"+7900{number:07}", call("new_click"), f"198.51.100.{number % 250 + 1}"
 
 
-def test_a_flash_call(call: Call, stack: dict[str, str], order: tuple[str, str, str]) -> None:
-    started = call("start", *order, "flash_call")
-    rang = requests.get(f"{stack['SIMULATOR_URL']}/phone/{order[0]}", timeout=10).json()["incoming_calls"]
+def test_a_flash_call(call: Call, stack: dict[str, str], click: tuple[str, str, str]) -> None:
+    started = call("start", *click, "flash_call")
+    rang = requests.get(f"{stack['SIMULATOR_URL']}/phone/{click[0]}", timeout=10).json()["incoming_calls"]
     code = rang[0]["from"][-4:]
     assert call("check", started["id"], "0000") is False  # which is never a code
     assert call("check", started["id"], code) is True
@@ -91,17 +94,41 @@ def test_a_flash_call(call: Call, stack: dict[str, str], order: tuple[str, str, 
         call("check", started["id"], code)
 
 
-def test_a_reverse_call_and_a_start_sent_twice(call: Call, stack: dict[str, str], order: tuple[str, str, str]) -> None:
-    started = call("start", *order)
-    assert call("start", *order)["id"] == started["id"]
+def test_a_reverse_call_and_a_start_sent_twice(call: Call, stack: dict[str, str], click: tuple[str, str, str]) -> None:
+    started = call("start", *click)
+    assert call("start", *click)["id"] == started["id"]
     dial = {"number": started["challenge"]["number"]}
-    requests.post(f"{stack['SIMULATOR_URL']}/phone/{order[0]}/dial", json=dial, timeout=30).raise_for_status()
+    requests.post(f"{stack['SIMULATOR_URL']}/phone/{click[0]}/dial", json=dial, timeout=30).raise_for_status()
     ended = call("wait", started["id"], 30)
-    assert (ended["status"], ended["reference"]) == ("verified", order[1])
+    assert (ended["status"], ended["reference"]) == ("verified", click[1])
 
 
-def test_an_event_is_read_if_it_is_signed(call: Call, stack: dict[str, str], order: tuple[str, str, str]) -> None:
-    started = call("start", *order)
+@pytest.mark.parametrize("end", ["canceled", "expired"])
+def test_a_second_try(end: str, call: Call, stack: dict[str, str], click: tuple[str, str, str]) -> None:
+    phone, first_click, address = click
+    first = call("start", *click)
+    with pytest.raises(Exception, match="409 verification_in_progress"):
+        call("start", phone, call("new_click"), address)
+    operator = Operator(stack)
+    if end == "canceled":
+        assert call("cancel", first["id"])["status"] == "canceled"
+        operator.age(first["id"], COOLDOWN_SECONDS)
+    else:
+        operator.end_window(first["id"])
+    assert call("wait", first["id"])["status"] == end
+    with pytest.raises(Exception, match="409 verification_not_pending"):
+        call("cancel", first["id"])
+
+    again = call("new_click")
+    assert again != first_click
+    second = call("start", phone, again, address)
+    assert second["id"] != first["id"]
+    assert second["status"] == "pending"
+    assert call("start", phone, again, address)["id"] == second["id"]
+
+
+def test_an_event_is_read_if_it_is_signed(call: Call, stack: dict[str, str], click: tuple[str, str, str]) -> None:
+    started = call("start", *click)
     deadline = time.monotonic() + EVENT_SECONDS
     while True:
         deliveries = requests.get(f"{stack['RECEIVER_URL']}/events", timeout=10).json()["deliveries"]
@@ -126,5 +153,13 @@ def test_an_event_is_read_if_it_is_signed(call: Call, stack: dict[str, str], ord
             call("read_event", wrong_headers, wrong_body, secret, now)
     with pytest.raises(ValueError, match="not signed with our secret"):
         call("read_event", headers, body, "whsec_" + "A" * 32, at)
+    for missing in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        without = {name: value for name, value in headers.items() if name != missing}
+        for sent in (without, without | {missing: ""}):
+            with pytest.raises(ValueError, match=f"the header {missing} is missing"):
+                call("read_event", sent, body, secret, at)
+    for nothing in ("", "whsec_"):
+        with pytest.raises(ValueError, match="the secret is empty"):
+            call("read_event", headers, body, nothing, at)
     with pytest.raises(ValueError, match="too old"):
         call("read_event", headers, body, secret, at + 301)

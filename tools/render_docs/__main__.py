@@ -156,7 +156,7 @@ class Reference:
         if "$ref" in schema:
             name = schema["$ref"].rpartition("/")[2]
             return Markup('<a href="#schema-{0}">{0}</a>').format(name)
-        for word, kind in ((" or ", "oneOf"), (" and ", "allOf")):
+        for word, kind in ((" or ", "oneOf"), (" or ", "anyOf"), (" and ", "allOf")):
             if kind in schema:
                 return Markup(word).join(map(self.type, schema[kind]))
         if "const" in schema:
@@ -172,7 +172,8 @@ class Reference:
     @staticmethod
     def bounds(schema: dict[str, Any]) -> list[Markup]:
         """What else a value must be, in words."""
-        formats = [each["format"] for each in (schema, *schema.get("anyOf", [])) if "format" in each]
+        branches = (schema, schema.get("then", {}), schema.get("else", {}))
+        formats = [each["format"] for each in branches if "format" in each]
         said = [Markup(" or ").join(map(code, formats))] if formats else []
         if "pattern" in schema:
             said.append(Markup("matches {}").format(code(schema["pattern"])))
