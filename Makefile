@@ -26,6 +26,7 @@ help:
 	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (needs Java 17 and npm)'
 	@echo 'make contract-test  some thousand requests made up from docs/openapi.yaml, and whether each answer is in it (minutes)'
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
+	@echo 'make client-test  what client generators make of docs/openapi.yaml, with a whole verification each (needs Java 17 and npm)'
 	@echo 'make browser-test  the hosted page in Chromium; make screens keeps pictures of it in docs/screens'
 	@echo 'make docs       make what /docs and /openapi.json serve again, of docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
@@ -55,12 +56,12 @@ dev: .venv/.installed .venv-aws/.installed
 
 .PHONY: test
 test: .venv/.installed .venv-aws/.installed
-	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser --ignore=tests/vendor_clients
-	$(BIN)/pytest -m stack --ignore=tests/browser --ignore=tests/contract
+	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser --ignore=tests/clients --ignore=tests/vendor_clients
+	$(BIN)/pytest -m stack --ignore=tests/browser --ignore=tests/contract --ignore=tests/clients
 
 .PHONY: test-unit
 test-unit: .venv/.installed
-	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser --ignore=tests/vendor_clients
+	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser --ignore=tests/clients --ignore=tests/vendor_clients
 
 # Amazon's own engine. `make test` has these tests on the embedded AWS's.
 .PHONY: test-engines
@@ -75,6 +76,18 @@ contract-test: .venv/.installed .venv-aws/.installed
 .PHONY: vendor-clients
 vendor-clients: .venv/.installed .venv-vendors/.installed
 	$(BIN)/pytest tests/vendor_clients
+
+.PHONY: client-test
+client-test: .venv/.installed .venv-aws/.installed .venv-clients/.installed .clients/.installed
+	@command -v java >/dev/null || { echo 'Java 17 is needed for the client tests: openapi-generator runs on it' >&2; exit 1; }
+	$(BIN)/pytest tests/clients
+
+# openapi-typescript wants TypeScript 5.
+.clients/.installed: Makefile
+	@command -v npm >/dev/null || { echo 'npm is needed for the client tests: it brings generators and linters' >&2; exit 1; }
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix .clients @redocly/cli@2.77.0 \
+	  @stoplight/spectral-cli@6.16.3 axios@1.21.1 openapi-fetch@0.17.0 openapi-typescript@7.13.0 typescript@5.9.3
+	@touch $@
 
 AXE := .axe/node_modules/axe-core/axe.min.js
 .PHONY: browser-test
@@ -183,6 +196,7 @@ lock: .venv/.installed
 	$(COMPILE) $(LOCK_OPTIONS) layers/callverify/requirements.in --output-file layers/callverify/requirements.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/aws.in --output-file requirements/aws.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/checkov.in --output-file requirements/checkov.txt
+	$(COMPILE) $(LOCK_OPTIONS) requirements/clients.in --output-file requirements/clients.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/dev.in --output-file requirements/dev.txt
 	$(COMPILE) $(LOCK_OPTIONS) requirements/vendor-clients.in --output-file requirements/vendor-clients.txt
 	$(COMPILE) $(LOCK_OPTIONS) bench/runtime/requirements.in --output-file bench/runtime/requirements.txt
@@ -191,15 +205,16 @@ lock: .venv/.installed
 
 .PHONY: clean
 clean:
-	rm -rf .axe .bench .tools .venv .venv-aws .venv-checkov .venv-vendors .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .axe .bench .clients .tools .venv .venv-aws .venv-checkov .venv-clients .venv-vendors .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.
 .venv/.installed: requirements/dev.txt
 .venv-aws/.installed: requirements/aws.txt
 .venv-checkov/.installed: requirements/checkov.txt
+.venv-clients/.installed: requirements/clients.txt
 .venv-vendors/.installed: requirements/vendor-clients.txt
-.venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-vendors/.installed:
+.venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clients/.installed .venv-vendors/.installed:
 	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 13)' 2>/dev/null || \
 	  { echo 'Python 3.13 is needed: install it, or name it with PYTHON=/path/to/python3.13' >&2; exit 1; }
 	@$(PYTHON) -m local.install $(@D) $<
