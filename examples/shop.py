@@ -1,6 +1,16 @@
 """A customer's server that lets the hosted page do the work, once as a link and once as a frame.
 
-    BASE_URL=… API_KEY=… python -m flask --app examples.shop run --port 8808
+Start the local stack in one terminal, with the shop's origin among those that may show the frame:
+
+    make dev PARAMETERS=AllowedOrigins=http://127.0.0.1:8808
+
+When it says Ready, start the shop in another one, and open http://127.0.0.1:8808:
+
+    . .dev/env
+    .venv/bin/python -m flask --app examples.shop run --port 8808
+
+For another stack, set BASE_URL and API_KEY. Set RETURN_URL to the shop's own /done, at one of the stack's
+ReturnOrigins, and the page of its own leads back there; without it, open /done yourself.
 
 What it takes care of is in docs/page.md: it acts only on the verification that it stored itself at the start, beside
 its own session and the full phone number, once, and soon.

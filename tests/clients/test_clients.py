@@ -58,9 +58,7 @@ def document(stack: dict[str, str], tmp_path: Path) -> Path:
 
 
 def openapi_generator(language: str, document: Path, to: Path, *more: str) -> None:
-    run(
-        "openapi-generator-cli", "generate", "-g", language, "-i", document, "-o", to, *more, directory=document.parent
-    )
+    run("openapi-generator-cli", "generate", "-g", language, "-i", document, "-o", to, *more, directory=document.parent)
 
 
 # Each makes ./callverify_client or ./client of the document.

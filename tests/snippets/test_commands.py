@@ -1,0 +1,84 @@
+"""The commands of docs/page.md and examples/shop.py, as they stand, against the deployed local stack."""
+
+import json
+import random
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from local.build import ROOT
+from local.processes import free_port
+from local.stack import write_env
+
+SECONDS = 30
+
+
+@pytest.fixture
+def env_file(stack: dict[str, str], tmp_path: Path) -> Path:
+    """What `make dev` writes to .dev/env."""
+    file = tmp_path / "env"
+    write_env(file, stack)
+    return file
+
+
+def new_phone() -> str:
+    return f"+7900{random.randint(0, 9_999_999):07}"
+
+
+def test_the_first_example_of_the_page(env_file: Path) -> None:
+    (command,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/page.md").read_text(), re.DOTALL)
+    command = command.replace(".dev/env", str(env_file)).replace("+79000001234", new_phone())
+    done = subprocess.run(["bash", "-ec", command], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    page = requests.get(json.loads(done.stdout)["page_url"], timeout=10)
+    assert page.status_code == 200
+    assert page.headers["Content-Type"].startswith("text/html")
+
+
+@pytest.fixture
+def shop(env_file: Path) -> Iterator[str]:
+    """The shop, started as its docstring says."""
+    docstring = (ROOT / "examples/shop.py").read_text().split('"""')[1]
+    commands = "\n".join(re.findall(r"^ {4}(?!make )(.+)", docstring, re.MULTILINE))
+    port = str(free_port())
+    assert "8808" in commands
+    commands = commands.replace(".dev/env", str(env_file)).replace("8808", port)
+    with subprocess.Popen(["bash", "-ec", f"{commands} & echo $!; wait"], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        shop_id = int(process.stdout.readline())
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            subprocess.run(["kill", str(shop_id)], check=False)
+
+
+def test_the_shop(shop: str, stack: dict[str, str]) -> None:
+    deadline = time.monotonic() + SECONDS
+    session = requests.Session()
+    while True:
+        try:
+            assert "Your phone number" in session.get(shop, timeout=5).text
+            break
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline, "the shop did not start"
+            time.sleep(0.2)
+    phone = new_phone()
+    framed = session.post(f"{shop}/start", {"phone": phone, "show": "frame"}, timeout=30)
+    assert framed.status_code == 200, framed.text
+    assert f'page-url="{stack["BASE_URL"]}/page#id=vrf_' in framed.text
+    assert session.get(f"{shop}/done", timeout=30).status_code == 403
+
+    shown = re.findall(r"id=(vrf_\w+)", framed.text)[0]
+    headers = {"Authorization": f"Bearer {stack['API_KEY']}"}
+    read = requests.get(f"{stack['BASE_URL']}/verifications/{shown}", headers=headers, timeout=10).json()
+    dial = {"number": read["challenge"]["number"]}
+    requests.post(f"{stack['SIMULATOR_URL']}/phone/{phone}/dial", json=dial, timeout=30).raise_for_status()
+    while (done := session.get(f"{shop}/done", timeout=30)).status_code == 403:
+        assert time.monotonic() < deadline, done.text
+        time.sleep(0.5)
+    assert f"{phone} is yours" in done.text
+    assert session.get(f"{shop}/done", timeout=30).status_code == 403
