@@ -151,6 +151,11 @@ def test_sixteen_characters_are_enough() -> None:
     configure(NAME, credentials={**CREDENTIALS, "callback_secret": "s" * 16, "webhook_token": "t" * 16})
 
 
+@pytest.mark.parametrize("first", "-_")
+def test_a_webhook_token_of_random_base64_for_urls(first: str) -> None:
+    configure(NAME, credentials={**CREDENTIALS, "webhook_token": first + "t" * 31})
+
+
 @pytest.mark.parametrize("token", ["a/b" * 6, "x?y=" * 5, " " * 16])
 def test_a_webhook_token_that_is_no_part_of_a_path(token: str) -> None:
     with pytest.raises(ConfigurationFault):
