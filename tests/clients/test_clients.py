@@ -20,7 +20,7 @@ from local.build import ROOT
 JOURNEYS = Path(__file__).parent / "journeys"
 PYTHON_TOOLS = ROOT / ".venv-clients/bin"
 NPM_TOOLS = ROOT / ".clients/node_modules"
-SECONDS = 120
+SECONDS = 300
 TSC = "--strict --target es2022 --lib es2022,dom --module commonjs --moduleResolution node10 --skipLibCheck"
 
 Generate = Callable[[Path, Path], None]

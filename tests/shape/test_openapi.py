@@ -42,7 +42,8 @@ from callverify.store import Cooldown, GuessLimit
 from tests.shape.test_template import API, FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
-SPEC: dict[str, Any] = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
+DOCUMENT = ROOT / "docs/openapi.yaml"
+SPEC: dict[str, Any] = yaml.safe_load(DOCUMENT.read_text())
 SCHEMAS: dict[str, Any] = SPEC["components"]["schemas"]
 REGISTRY: Registry[Any] = Registry().with_resource("urn:callverify", DRAFT202012.create_resource(SPEC))
 HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -166,6 +167,21 @@ def parts(value: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
 PARTS = dict(parts(SPEC))
 
 
+def test_no_key_is_given_twice() -> None:
+    # This reader takes the last one and says nothing; others refuse the document.
+    nodes, seen = [yaml.compose(DOCUMENT.read_text())], 0
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            assert len(keys) == len(set(keys)), f"line {node.start_mark.line + 1}: {keys}"
+            nodes += [value for _, value in node.value]
+            seen += 1
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+    assert seen > 500
+
+
 def test_no_pattern_reads_as_a_delimited_one() -> None:
     patterns = {where: part["pattern"] for where, part in PARTS.items() if isinstance(part.get("pattern"), str)}
     assert len(patterns) > 10
@@ -224,7 +240,7 @@ def test_rules_across_fields_stand_beside_the_properties() -> None:
 
 
 def test_phones_in_examples_are_test_numbers() -> None:
-    found = re.findall(r"\+7\d{10}|\b[78]\d{10}\b|8 900 [\d-]+", (ROOT / "docs/openapi.yaml").read_text())
+    found = re.findall(r"\+7\d{10}|\b[78]\d{10}\b|8 900 [\d-]+", DOCUMENT.read_text())
     assert len(found) > 5
     for phone in found:
         assert re.fullmatch(r"\+?[78]900000\d{4}", re.sub(r"[ -]", "", phone)), phone
