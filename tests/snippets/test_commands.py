@@ -3,7 +3,6 @@
 import json
 import random
 import re
-import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import requests
 
 from local.build import ROOT
 from local.processes import free_port
+from local.stack import write_env
 
 SECONDS = 30
 
@@ -22,7 +22,7 @@ SECONDS = 30
 def env_file(stack: dict[str, str], tmp_path: Path) -> Path:
     """What `make dev` writes to .dev/env."""
     file = tmp_path / "env"
-    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in stack.items()))
+    write_env(file, stack)
     return file
 
 
