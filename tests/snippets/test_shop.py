@@ -1,6 +1,5 @@
-"""The commands of docs/page.md and examples/shop.py, as they stand, against the deployed local stack."""
+"""examples/shop.py runs as its docstring says, and does a verification on the deployed local stack."""
 
-import json
 import random
 import re
 import subprocess
@@ -28,15 +27,6 @@ def env_file(stack: dict[str, str], tmp_path: Path) -> Path:
 
 def new_phone() -> str:
     return f"+7900{random.randint(0, 9_999_999):07}"
-
-
-def test_the_first_example_of_the_page(env_file: Path) -> None:
-    (command,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/page.md").read_text(), re.DOTALL)
-    command = command.replace(".dev/env", str(env_file)).replace("+79000001234", new_phone())
-    done = subprocess.run(["bash", "-ec", command], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
-    page = requests.get(json.loads(done.stdout)["page_url"], timeout=10)
-    assert page.status_code == 200
-    assert page.headers["Content-Type"].startswith("text/html")
 
 
 @pytest.fixture
