@@ -12,7 +12,7 @@ from local.stack import read_env, write_env
 ENV = {
     "BASE_URL": "http://127.0.0.1:4566/_aws/execute-api/ca11ab1e/v1",
     "EVENT_SIGNING_SECRET": "whsec_a+/b==",
-    "LOG_FILE": '/home/it\'s a folder/$HOME `x` "y" /functions.log',
+    "LOG_FILE": '/srv/it\'s a folder/$HOME `x` "y" /functions.log',
     "EMPTY": "",
 }
 
