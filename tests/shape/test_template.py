@@ -241,6 +241,13 @@ def test_a_function_outlives_a_silent_aws(name: str) -> None:
     assert work + requests * longest < timeout
 
 
+def test_the_look_up_of_a_name_leaves_time_for_vendors() -> None:
+    """It is the one wait that no deadline of ours reaches."""
+    options = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["RES_OPTIONS"]
+    seconds, attempts = re.fullmatch(r"timeout:(\d) attempts:(\d)", options).groups()  # type: ignore[union-attr]
+    assert int(seconds) * int(attempts) <= VENDOR_SECONDS / len(ProviderName)
+
+
 def test_a_process_has_ended_when_another_takes_over() -> None:
     assert TEMPLATE["Globals"]["Function"]["Timeout"] <= TAKE_OVER_AFTER_SECONDS
     assert "Timeout" not in FUNCTIONS["StartVerificationFunction"]
