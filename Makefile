@@ -90,8 +90,9 @@ client-test: .venv/.installed .venv-aws/.installed .venv-clients/.installed .cli
 	@touch $@
 
 AXE := .axe/node_modules/axe-core/axe.min.js
+ACORN := .axe/node_modules/acorn/dist/acorn.js
 .PHONY: browser-test
-browser-test: .venv/.installed .venv-aws/.installed $(AXE)
+browser-test: .venv/.installed .venv-aws/.installed $(AXE) $(ACORN)
 	@(command -v chromium || command -v chromium-browser || command -v google-chrome) >/dev/null || \
 	  { echo 'Chromium is needed: apt-get install chromium, or what your system calls it' >&2; exit 1; }
 	$(BIN)/pytest tests/browser
@@ -101,10 +102,10 @@ screens: .venv/.installed .venv-aws/.installed $(AXE)
 	mkdir -p docs/screens
 	SCREENS_DIR=docs/screens $(BIN)/pytest tests/browser/test_screens.py tests/browser/test_by_hand.py
 
-# The accessibility checks of the browser tests.
-$(AXE):
-	@command -v npm >/dev/null || { echo 'npm is needed for the browser tests: it brings axe-core' >&2; exit 1; }
-	npm install --silent --no-audit --no-fund --no-package-lock --prefix .axe axe-core@4.14.1
+# The browser tests' checks of accessibility, and of syntax for older browsers.
+$(AXE) $(ACORN):
+	@command -v npm >/dev/null || { echo 'npm is needed for the browser tests: it brings axe-core and acorn' >&2; exit 1; }
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix .axe axe-core@4.14.1 acorn@8.16.0
 
 .PHONY: docs
 docs: .venv/.installed

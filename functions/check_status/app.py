@@ -8,12 +8,14 @@ handler = api.handler
 
 @api.route("/verifications/{id}", "GET")
 def status(verification_id: str) -> edge.Response[str]:
-    return api.reply(wiring.service().status(api.caller, verification_id))
+    caller = api.caller
+    return api.reply(wiring.service().status(caller, verification_id), caller)
 
 
 @api.route("/verifications/{id}/check", "POST")
 def check(verification_id: str) -> edge.Response[str]:
-    return api.reply(wiring.service().check(api.caller, verification_id, api.body))
+    caller = api.caller
+    return api.reply(wiring.service().check(caller, verification_id, api.body), caller)
 
 
 @api.route("/events", "GET")

@@ -62,6 +62,7 @@ def respond(text: str, content_type: str, headers: dict[str, str]) -> dict[str, 
         "Content-Type": content_type,
         "Cache-Control": "public, max-age=300",
         "ETag": f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"',
+        "Strict-Transport-Security": "max-age=31536000",
         "X-Content-Type-Options": "nosniff",
         **headers,
     }

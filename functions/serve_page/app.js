@@ -18,7 +18,7 @@
       digitsLead: ["Your phone ", " will ring in a moment. Don’t answer: type in the last four digits of the calling number."],
       digits: "Last four digits of the calling number",
       checking: "Checking…",
-      wrong: { one: "These digits are wrong. {n} try left.", other: "These digits are wrong. {n} tries left." },
+      wrong: "These digits are wrong.",
       tries: { one: "{n} try left", other: "{n} tries left" },
       again: "Call me again",
       againIn: "Another call in {time}",
@@ -45,11 +45,13 @@
         expired_digits: ["Time is up", "The digits did not come in time."],
         canceled: ["Canceled", "The confirmation of this number was canceled."],
         gone: ["This link has ended", "It works for a short time only."],
-        empty: ["This link is not complete", "Please open the page again from where you came."],
+        empty: ["This link is not complete", "Go back to the app or site that sent you here and open the link again: " +
+          "its address can’t be copied into another browser."],
       },
       restart: "Start again",
       restartThere: "Go back to the app or site that sent you here, and start again.",
       closeThere: "You can close this page and go back.",
+      cannotDraw: "This page does not work in this browser. Please open the link again in another one.",
       offline: "No connection. We go on as soon as it is back.",
       online: "Connected again.",
     },
@@ -69,11 +71,7 @@
       digitsLead: ["На телефон ", " сейчас поступит звонок. Отвечать не нужно: введите последние четыре цифры звонящего номера."],
       digits: "Последние четыре цифры звонящего номера",
       checking: "Проверяем…",
-      wrong: {
-        one: "Цифры не подходят. Осталась {n} попытка.",
-        few: "Цифры не подходят. Осталось {n} попытки.",
-        many: "Цифры не подходят. Осталось {n} попыток.",
-      },
+      wrong: "Цифры не подходят.",
       tries: { one: "Осталась {n} попытка", few: "Осталось {n} попытки", many: "Осталось {n} попыток" },
       again: "Позвонить ещё раз",
       againIn: "Ещё звонок через {time}",
@@ -100,11 +98,13 @@
         expired_digits: ["Время вышло", "Цифры не были введены вовремя."],
         canceled: ["Подтверждение отменено", "Этот номер больше не проверяется."],
         gone: ["Ссылка больше не действует", "Она работает недолго."],
-        empty: ["Ссылка неполная", "Откройте страницу ещё раз оттуда, откуда пришли."],
+        empty: ["Ссылка неполная", "Вернитесь в приложение или на сайт, с которого пришли, и откройте ссылку ещё раз: " +
+          "скопированный адрес в другом браузере не работает."],
       },
       restart: "Начать заново",
       restartThere: "Вернитесь в приложение или на сайт, с которого пришли, и начните заново.",
       closeThere: "Эту страницу можно закрыть и вернуться назад.",
+      cannotDraw: "Страница не работает в этом браузере. Откройте ссылку ещё раз в другом.",
       offline: "Нет связи. Продолжим, как только она появится.",
       online: "Связь восстановлена.",
     },
@@ -115,7 +115,9 @@
     cross: "M7 7l10 10M17 7L7 17",
     clock: "M12 7v5l3.5 2M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0z",
   };
-  const FIRST_WAIT = 1000, LONGEST_WAIT = 5000, ANSWER_WITHIN = 10000;
+  const FIRST_WAIT = 1000, LONGEST_WAIT = 5000, LONGEST_PAUSE = 30000, ANSWER_WITHIN = 10000;
+  // Between the keys of somebody who types a whole number.
+  const TYPING_PAUSE = 800;
   // The resource does not say when the next call may be asked for; if this is too early, the API does.
   const REPEAT_AFTER = 60000;
   const HINT_AFTER = 25000;
@@ -131,26 +133,34 @@
 
   let link, words, locale, skew;  // what the link says; skew: the server's clock minus ours, in ms
   let resource, drawn, ended, other, parentOrigin;
-  let timer, waitFor, notBefore, asking, offline, shownAt, repeatAt, repeatKey, repeatable, saidSoon, flow = 0;
+  let timer, waitFor, asking, refused, unwell, readAtEnd;  // refused, unwell: how many reads in a row
+  let offline, shownAt, repeatAt, repeatKey, repeatable, saidSoon, flow = 0;
 
   // The link
 
   function readLink() {
-    const told = new URLSearchParams(location.hash.slice(1));
+    // As it comes out of HTML, JSON or a messenger that quoted it once more.
+    const told = new URLSearchParams(location.hash.slice(1)
+      .replace(/(&|%26)((amp|#38|#x26)(;|%3B))*|\\u0026/gi, "&").replace(/%3D/gi, "="));
     if (told.get("id") && told.get("token")) {
       const found = {};
-      for (const name of ["id", "token", "locale", "methods", "return"]) found[name] = told.get(name) || "";
+      for (const name of ["id", "token", "locale", "methods"]) found[name] = (told.get(name) || "").trim();
       // Out of the address bar, the history and whatever copies them; kept for a reload, for this tab alone.
       history.replaceState(null, "", location.pathname + location.search);
-      try { sessionStorage.setItem(STORE, JSON.stringify(found)); } catch { /* a frame without storage */ }
-      return found;
+      return keep(found);
     }
     try { return JSON.parse(sessionStorage.getItem(STORE)); } catch { return null; }
   }
 
+  function keep(found) {
+    try { sessionStorage.setItem(STORE, JSON.stringify(found)); } catch { /* a frame without storage */ }
+    return found;
+  }
+
+  // Where the start asked for, as the API says: anybody can write a link.
   function returnUrl() {
     try {
-      const url = new URL(link.return);
+      const url = new URL(link.returnUrl);
       if (!origins("returnOrigins").includes(url.origin)) return null;
       url.searchParams.set("verification_id", link.id);
       return url.href;
@@ -166,14 +176,14 @@
     words = WORDS[locale];
     root.lang = locale;
     resource = drawn = other = repeatKey = null;
-    ended = asking = offline = saidSoon = false;
+    ended = asking = offline = saidSoon = readAtEnd = false;
     repeatable = true;
-    skew = notBefore = repeatAt = 0;
+    skew = repeatAt = refused = unwell = 0;
     waitFor = FIRST_WAIT;
     connection.hidden = true;
     if (link) {
-      draw("loading", [sign("phone"), heading(words.loading)], { quiet: true });
-      poll();
+      poll();  // first: nothing that goes wrong below stops it
+      try { draw("loading", [sign("phone"), heading(words.loading)], { quiet: true }); } catch (error) { cannotDraw(error); }
     } else {
       end("empty");
     }
@@ -194,9 +204,9 @@
       const date = Date.parse(answer.headers.get("Date"));
       // Corrected only when clearly off: the header has whole seconds.
       if (date && Math.abs(date - Date.now() - skew) > 2000) skew = date - Date.now();
-      const content = await answer.json().catch(() => ({}));
+      // Good news that is cut off, or is not ours (a hotel's sign-in page), is no answer.
+      const content = await answer.json().catch((error) => { if (answer.ok) throw error; return {}; });
       const wait = Number(answer.headers.get("Retry-After")) || 0;
-      if (answer.status === 429 || answer.status >= 500) notBefore = Math.max(notBefore, Date.now() + wait * 1000);
       setOffline(false);
       return { status: answer.status, body: content, wait };
     } catch {
@@ -212,21 +222,37 @@
     if (ended || asking) return;
     asking = true;
     const mine = flow;
-    const answer = await ask("GET", "");
+    let wait = LONGEST_WAIT;
+    try {
+      const answer = await ask("GET", "");
+      if (mine === flow) wait = hear(answer);
+    } catch (error) {
+      cannotDraw(error);
+    }
     if (mine !== flow) return;
     asking = false;
-    if (answer.status === 200) take(answer.body);
-    else if ([401, 403, 404].includes(answer.status)) end("gone");
-    if (ended) return;
-    later(waitFor);
+    if (!ended) later(wait);
+  }
+
+  // What a read brought; returns the milliseconds until the next one.
+  function hear({ status, body, wait }) {
+    if (status) refused = [401, 403, 404].includes(status) ? refused + 1 : 0;
+    unwell = status === 429 || status >= 500 ? unwell + 1 : 0;
+    if (status === 200) take(body);
+    // Once may be a firewall's or a deployment's.
+    else if (refused > 1) end("gone");
+    if (unwell) return Math.min(LONGEST_PAUSE, Math.max(wait * 1000, FIRST_WAIT * 2 ** unwell));
+    const next = waitFor;
     waitFor = Math.min(waitFor * 1.35, LONGEST_WAIT);
+    return next;
   }
 
   function later(wait) {
     clearTimeout(timer);
-    timer = setTimeout(poll, Math.max(wait, notBefore - Date.now()));
+    timer = setTimeout(poll, wait);
   }
 
+  // Reads at once, whatever the last read was told: when the user comes back, and at the end of the window.
   function hurry() {
     if (!link || ended) return;
     waitFor = FIRST_WAIT;
@@ -246,8 +272,10 @@
   function take(body) {
     // An answer that was on its way while another one brought the end, or another attempt, is out of date.
     if (ended || (resource && body.attempts.length < resource.attempts.length)) return;
-    resource = body;
     const attempt = body.attempts.length;
+    if (!resource || body.expires_at !== resource.expires_at) readAtEnd = false;
+    resource = body;
+    if (body.return_url && !link.returnUrl) keep(Object.assign(link, { returnUrl: body.return_url }));
     if (body.status !== "pending") {
       const digits = body.challenge && body.challenge.type === "enter_digits";
       if (body.status === "failed") return end(body.reason === "attempts_exhausted" ? body.reason : "failed");
@@ -276,26 +304,30 @@
       if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
       else if (value !== false && value != null) made.setAttribute(name, value === true ? "" : value);
     }
-    made.append(...children.filter((child) => child != null));
+    made.append(...present(children));
     return made;
   }
 
-  function icon(name) {
+  // What may be missing from a screen is null there; the DOM would write the word.
+  const present = (children) => children.filter((child) => child != null);
+
+  function vector(d, attributes) {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    svg.setAttribute("viewBox", "0 0 24 24");
-    svg.setAttribute("aria-hidden", "true");
-    path.setAttribute("d", ICONS[name]);
+    for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
+    path.setAttribute("d", d);
     svg.append(path);
     return svg;
   }
 
+  const icon = (name) => vector(ICONS[name], { viewBox: "0 0 24 24", "aria-hidden": "true" });
+
   const sign = (name, kind) => element("div", { class: `sign ${kind || ""}` }, icon(name));
   const heading = (text) => element("h1", { tabindex: "-1" }, text);
   const fill = (text, values) => text.replace(/{(\w+)}/g, (_, name) => values[name]);
-  const count = (forms, n) => fill(forms[new Intl.PluralRules(locale).select(n)] || forms.other, { n });
+  const count = (forms, n) => (n == null ? "" : fill(forms[new Intl.PluralRules(locale).select(n)] || forms.other, { n }));
   const clock = (ms) => {
-    const seconds = Math.max(0, Math.ceil(ms / 1000));
+    const seconds = Math.max(0, Math.ceil(ms / 1000)) || 0;
     return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   };
 
@@ -304,14 +336,25 @@
     return parts ? `+7\u00a0${parts[1]}\u00a0${parts[2]}-${parts[3]}-${parts[4]}` : number;
   }
 
+  // The digits in what somebody typed, in any script's, as 0 to 9. Each script has its ten in a row.
+  function digitsOf(text) {
+    const isDigit = (code) => /\p{Nd}/u.test(String.fromCodePoint(code));
+    return Array.from(text, (char) => {
+      const code = char.codePointAt(0);
+      let below = 0;
+      while (isDigit(code - below)) below++;
+      return below ? (below - 1) % 10 : "";
+    }).join("");
+  }
+
   function mask() {
     const [, country, last] = /^(\+\d*)\*+(\d+)$/.exec(resource.phone) || [null, "", resource.phone];
     return `${country}\u00a0•••\u00a0•••-${last.slice(0, 2)}-${last.slice(2)}`;
   }
 
   function draw(key, content, { quiet, focus } = {}) {
+    card.replaceChildren(...present(content));
     drawn = key;
-    card.replaceChildren(...content);
     const title = card.querySelector("h1");
     document.title = title && !quiet ? title.textContent : words.title;
     if (quiet) return;
@@ -319,6 +362,13 @@
     const target = focus || title;
     // A frame does not take the focus from its surroundings.
     if (!framed || document.hasFocus()) target.focus({ preventScroll: true });
+  }
+
+  // The reads go on, and each tries again: the end may still come through.
+  function cannotDraw(error) {
+    console.error(error);
+    drawn = null;
+    card.textContent = words.cannotDraw;
   }
 
   function say(text) {
@@ -337,20 +387,19 @@
   function drawCall(key, body) {
     const { number, tel_uri: uri } = body.challenge;
     const shown = pretty(number);
-    const code = () => element("img", {
-      src: `${api}/page/qr.svg?number=${encodeURIComponent(number)}`, alt: fill(words.qr, { number: shown }), width: 168, height: 168,
-    });
+    const path = window.qrPath && qrPath(uri);
+    const code = () => path && element("figure", { class: "qr" },
+      vector(path, { viewBox: "-4 -4 33 33", role: "img", "aria-label": fill(words.qr, { number: shown }) }),
+      element("figcaption", {}, words.qrCaption));
     draw(key, [
       heading(words.callTitle),
       lead(words.callLead),
       element("a", { class: "number", href: uri, id: "number" }, shown),
       element("a", { class: "button dial", href: uri, onclick: dialled }, icon("phone"), words.call),
-      element("figure", { class: "qr here" }, code(), element("figcaption", {}, words.qrCaption)),
+      path && element("div", { class: "here" }, code()),
       countdown(element("span", { class: "wait" }, words.waiting)),
       element("p", { class: "hint", id: "hint", hidden: true }, fill(words.callHint, { phone: mask() })),
-      element("details", { class: "elsewhere" },
-        element("summary", {}, words.showCode),
-        element("figure", { class: "qr" }, code(), element("figcaption", {}, words.qrCaption))),
+      path && element("details", { class: "elsewhere" }, element("summary", {}, words.showCode), code()),
       otherWay(),
     ]);
   }
@@ -361,16 +410,19 @@
     const length = body.challenge.length;
     const boxes = Array.from({ length }, () => element("span", { "aria-hidden": "true" }));
     const input = element("input", {
-      id: "digits", inputmode: "numeric", autocomplete: "one-time-code", pattern: "[0-9]*", maxlength: 24,
+      id: "digits", inputmode: "numeric", autocomplete: "one-time-code", pattern: "[0-9]*",
       "aria-label": words.digits, "aria-describedby": "lead note", enterkeyhint: "done", spellcheck: "false",
     });
     const field = element("div", { class: "digits" }, ...boxes, input);
     const note = element("p", { class: "note", id: "note" }, count(words.tries, body.attempts_remaining));
-    let busy = false;
+    let busy = false, typed = 0, pause;
+
+    // Of a whole number its last digits count, as the text above the boxes says.
+    const code = () => input.value.slice(-length);
 
     function show() {
       boxes.forEach((box, at) => {
-        box.textContent = input.value[at] || "";
+        box.textContent = code()[at] || "";
         box.classList.toggle("next", at === Math.min(input.value.length, length - 1));
       });
       input.setSelectionRange(input.value.length, input.value.length);
@@ -385,23 +437,26 @@
     }
 
     async function submit() {
+      clearTimeout(pause);
       if (busy || input.value.length < length) return;
       busy = true;
       field.classList.add("busy");
-      input.readOnly = true;
       note.className = "note";
       note.textContent = words.checking;
-      const mine = flow;
-      const answer = await ask("POST", "/check", { code: input.value });
+      const mine = flow, sent = input.value;
+      const answer = await ask("POST", "/check", { code: code() });
       if (mine !== flow || drawn !== key) return;
       busy = false;
       field.classList.remove("busy");
-      input.readOnly = false;
       if (answer.status === 200) {
         take(answer.body);
         if (ended || drawn !== key) return;
-        input.value = "";
-        complain(count(words.wrong, answer.body.attempts_remaining));
+        // What was typed meanwhile stays.
+        if (input.value.startsWith(sent)) input.value = input.value.slice(sent.length);
+        typed = input.value.length;
+        const left = count(words.tries, answer.body.attempts_remaining);
+        complain(left ? `${words.wrong} ${left}.` : words.wrong);
+        type();
       } else if (answer.status === 429) {
         const locked = answer.body.limit === "phone_guesses";
         complain(locked ? words.locked : fill(words.tooOften, { time: clock(answer.wait * 1000 || 1000) }));
@@ -413,13 +468,19 @@
       input.focus();
     }
 
+    // Digits that come at once, pasted or filled in, are all there are; after the keys of a person more may come.
+    function type() {
+      clearTimeout(pause);
+      if (!busy && input.value.length >= length) pause = setTimeout(submit, input.value.length - typed >= length ? 0 : TYPING_PAUSE);
+      typed = input.value.length;
+    }
+
     input.addEventListener("input", () => {
-      // A pasted or filled-in number counts by its last digits, as the text above it says.
-      input.value = input.value.replace(/\D/g, "").slice(-length);
+      input.value = digitsOf(input.value);
       field.classList.remove("wrong");
       input.removeAttribute("aria-invalid");
       show();
-      if (input.value.length === length) submit();
+      type();
     });
     input.addEventListener("focus", show);
     input.addEventListener("keydown", (event) => { if (event.key === "Enter") submit(); });
@@ -477,7 +538,7 @@
   function otherMethod() {
     const age = Date.now() + skew - Date.parse(resource.created_at);
     if (resource.attempts.length >= MOST_ATTEMPTS || age >= OTHER_WAY_WITHIN) return null;
-    return link.methods.split(",").find((method) => Object.hasOwn(words.otherWay, method) && method !== resource.method);
+    return link.methods.split(",").find((method) => Object.keys(words.otherWay).includes(method) && method !== resource.method);
   }
 
   function otherWay() {
@@ -491,7 +552,7 @@
     const key = drawn;
     other = { attempt: resource.attempts.length };
     const input = element("input", {
-      class: "field", id: "phone", type: "tel", inputmode: "tel", autocomplete: "tel", "aria-describedby": "note", maxlength: 24,
+      class: "field", id: "phone", type: "tel", inputmode: "tel", autocomplete: "tel", "aria-describedby": "note", maxlength: 64,
     });
     const note = element("p", { class: "note bad", id: "note" });
     const button = element("button", { class: "button", type: "submit" }, words.go);
@@ -504,7 +565,7 @@
     async function submit(event) {
       event.preventDefault();
       if (button.disabled) return;
-      if (!/\d/.test(input.value)) return complain(words.notAPhone);
+      if (!digitsOf(input.value)) return complain(words.notAPhone);
       button.disabled = true;
       note.textContent = "";
       const mine = flow, answer = await repeat({ phone: input.value.trim(), method });
@@ -547,11 +608,9 @@
   // Ends
 
   function end(kind) {
-    ended = true;
-    clearTimeout(timer);
     connection.hidden = true;
     const good = kind === "verified";
-    const [title, text] = words.ends[kind];
+    const [title, text] = words.ends[kind] || words.ends.failed;
     const url = kind === "empty" ? null : returnUrl();
     const looks = { verified: ["check", "good"], expired: ["clock"], expired_digits: ["clock"], gone: ["clock"], empty: ["cross"], canceled: ["cross"] };
     const content = [sign(...(looks[kind] || ["cross", "bad"])), heading(title)];
@@ -564,6 +623,8 @@
       content.push(element("p", { class: "note" }, words.closeThere));
     }
     draw(`end ${kind}`, content);
+    ended = true;
+    clearTimeout(timer);
     tell(resource && resource.status !== "pending" ? resource.status : "expired");
     if (good && url && !framed) setTimeout(() => location.replace(url), 3000);
   }
@@ -571,13 +632,14 @@
   // Every second
 
   function tick() {
-    if (!resource || ended || !document.getElementById("left")) return;
+    if (!resource || ended) return;
     const left = Date.parse(resource.expires_at) - Date.now() - skew;
+    if (left <= 0 && !readAtEnd) { readAtEnd = true; hurry(); }
+    if (!document.getElementById("left")) return;
     const whole = Date.parse(resource.expires_at) - Date.parse(resource.attempts[resource.attempts.length - 1].at);
     document.getElementById("left").textContent = clock(left);
     document.getElementById("bar").style.transform = `scaleX(${Math.max(0, Math.min(1, left / whole))})`;
     if (left <= 30000 && left > 0 && !saidSoon) { saidSoon = true; say(words.soon); }
-    if (left <= 0 && waitFor > FIRST_WAIT) hurry();
     const hint = document.getElementById("hint");
     if (hint && hint.hidden && Date.now() - shownAt >= HINT_AFTER) { hint.hidden = false; say(hint.textContent); }
     const again = document.getElementById("again");

@@ -7,14 +7,10 @@ layer's service is imported, so that the page costs no AWS client at a cold star
 import gc
 import hashlib
 import html
-import io
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
-
-import segno
 
 from callverify.origins import normal_origin
 
@@ -25,39 +21,35 @@ CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 NO_SHARED_CACHE = "private, no-cache"
 # For a file under the address of its very content.
 FOREVER = "private, max-age=31536000, immutable"
+# For a year, and for this host alone: what else stands on the operator's domain is theirs to decide.
+HTTPS_ONLY = "max-age=31536000"
+# `/page/`, where the page would look for its files one folder too deep. Browsers keep the fragment.
+TO_THE_PAGE = {
+    "statusCode": 308,
+    "headers": {"Location": "../page", "Cache-Control": NO_SHARED_CACHE, "Strict-Transport-Security": HTTPS_ONLY},
+    "body": "",
+}
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     name = (event.get("pathParameters") or {}).get("file")
     query = event.get("queryStringParameters") or {}
     if name is None:
-        return PAGE
-    if (name == "qr.svg" or "number" in query) and not NUMBER.fullmatch(query.get("number") or ""):
-        return problem(event, 400, "Invalid request", "invalid_request", "`number` must be a number in E.164.")
-    if name == "qr.svg":
-        return qr(query["number"])
+        return TO_THE_PAGE if (event.get("path") or "").endswith("/") else PAGE
     if name in FILES:
         text, version = FILES[name]
         return respond(name, text, cache=FOREVER if query.get("v") == version else NO_SHARED_CACHE)
     return problem(event, 404, "Not found", "not_found", "No such file.")
 
 
-def qr(number: str) -> dict[str, Any]:
-    """A QR code that makes a telephone dial `number` (E.164)."""
-    image = io.BytesIO()
-    code = segno.make(f"tel:{number}", error="m", micro=False)
-    code.save(image, kind="svg", light="#fff", border=2, xmldecl=False, svgclass=None, lineclass=None, omitsize=True)
-    return respond("qr.svg", image.getvalue().decode(), cache="private, max-age=600")
-
-
 def respond(name: str, text: str, *, cache: str) -> dict[str, Any]:
     headers = {
         "Content-Type": CONTENT_TYPES[Path(name).suffix],
         "Cache-Control": cache,
+        "Strict-Transport-Security": HTTPS_ONLY,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
     }
@@ -67,7 +59,11 @@ def respond(name: str, text: str, *, cache: str) -> dict[str, Any]:
 def problem(event: dict[str, Any], status: int, title: str, code: str, detail: str) -> dict[str, Any]:
     request_id = (event.get("requestContext") or {}).get("requestId", "")
     body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
-    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+    headers = {
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        "Strict-Transport-Security": HTTPS_ONLY,
+    }
     return {"statusCode": status, "headers": headers, "body": json.dumps({**body, "request_id": request_id})}
 
 
@@ -106,6 +102,8 @@ def page() -> dict[str, Any]:
     answer = respond("page.html", text, cache=NO_SHARED_CACHE)
     answer["headers"] |= {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        # Whoever opened the page gets no hold on its window.
+        "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
         "X-Robots-Tag": "noindex",
     }

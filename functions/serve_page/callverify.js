@@ -7,7 +7,7 @@
   const EVENTS = ["pending", "verified", "failed", "expired", "canceled", "restart"];
 
   class CallVerify extends HTMLElement {
-    static observedAttributes = ["page-url"];
+    static get observedAttributes() { return ["page-url"]; }
 
     connectedCallback() {
       this.listen = (event) => this.hear(event);

@@ -105,13 +105,12 @@ def test_a_desktop_shows_a_code_and_a_telephone_dials(open_context: Open, servic
     for page in (desktop, phone):
         page.goto(begun["page_url"])
         expect(page.locator("#number")).to_have_attribute("href", begun["challenge"]["tel_uri"])
-    expect(desktop.locator("figure img").first).to_be_visible()
-    assert desktop.evaluate("document.images[0].naturalWidth") > 0
+    expect(desktop.locator("figure svg").first).to_be_visible()
     expect(desktop.locator("a.dial")).to_be_hidden()
     expect(phone.locator("a.dial")).to_have_attribute("href", begun["challenge"]["tel_uri"])
-    expect(phone.locator("figure img").first).to_be_hidden()
+    expect(phone.locator("figure svg").first).to_be_hidden()
     phone.locator("summary").tap()
-    expect(phone.locator("details img")).to_be_visible()
+    expect(phone.locator("details svg")).to_be_visible()
 
 
 def test_a_call_verifies(window: Page, service: Service) -> None:
@@ -283,19 +282,6 @@ def test_coming_back_reads_at_once(window: Page, service: Service) -> None:
     assert reads.count == before + 1
 
 
-def test_retry_after_is_obeyed_even_when_coming_back(window: Page, service: Service) -> None:
-    reads = Reads(window, service)
-    reads.status, reads.headers = 429, {"Retry-After": "30"}
-    run(window, 2)
-    refused = reads.count
-    window.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    run(window, 25)
-    assert reads.count == refused
-    reads.status, reads.headers = 200, {}
-    run(window, 8)
-    assert reads.count > refused
-
-
 def test_the_connection_goes_and_comes_back(window: Page, service: Service) -> None:
     begun = service.start(method="reverse_call")
     window.goto(begun["page_url"])
@@ -334,10 +320,7 @@ def test_the_user_goes_back_with_the_id_and_nothing_secret(window: Page, service
     assert urlsplit(window.url).fragment == ""
 
 
-@pytest.mark.parametrize(
-    "target",
-    ["https://evil.example/", "javascript:alert(1)", "https://shop.example.com.evil.example/", "//shop.example.com/"],
-)
+@pytest.mark.parametrize("target", ["https://evil.example/", "javascript:alert(1)", f"{RETURN_ORIGIN}/logout"])
 def test_a_forged_way_back_is_not_taken(window: Page, service: Service, target: str) -> None:
     window.clock.install()  # nor left for after a moment
     begun = service.start(method="flash_call")
@@ -345,6 +328,14 @@ def test_a_forged_way_back_is_not_taken(window: Page, service: Service, target: 
     window.locator("#digits").fill(service.code(begun))
     expect(window.locator("h1")).to_have_text("Number confirmed")
     assert window.locator("#return").count() == 0
+
+
+@pytest.mark.parametrize("path", ["/page/", "/page"])
+def test_a_slash_too_many_is_forgiven(window: Page, service: Service, path: str) -> None:
+    begun = service.start(method="flash_call")
+    window.goto(begun["page_url"].replace("/page", path).replace("&", "&amp;"))
+    window.locator("#digits").wait_for()
+    assert window.url == f"{service.env['BASE_URL']}/page"
 
 
 # Weight
@@ -369,5 +360,7 @@ def test_headers(service: Service) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "private" in answer.headers["Cache-Control"]

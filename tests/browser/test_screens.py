@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import RETURN_ORIGIN, Service, run, violations
+from tests.browser.conftest import RETURN_ORIGIN, SECONDS, Service, run, violations
 
 Prepare = Callable[[Page, Service, str], None]
 DEVICES = {"phone": (320, 800), "desktop": (1100, 800)}
@@ -112,7 +112,9 @@ def canceled(page: Page, service: Service, locale: str) -> None:
 
 def link_ended(page: Page, service: Service, locale: str) -> None:
     begun = service.start(method="reverse_call", locale=locale)
-    page.goto(begun["page_url"].replace(".", ".0", 1).replace("token=cvt.", "token=cvt.0"))
+    page.goto(begun["page_url"].replace("token=cvt.", "token=cvt.0"))
+    # It takes two refusals, and each of them a turn of the authorizer.
+    expect(page.locator("h1 + .lead")).to_be_visible(timeout=3 * SECONDS * 1000)
 
 
 def link_incomplete(page: Page, service: Service, _locale: str) -> None:

@@ -58,10 +58,32 @@ def test_page_url_comes_again_with_the_same_start(api: Api) -> None:
     assert again["page_url"] == first["page_url"]
 
 
+def test_the_way_back_is_what_the_start_asked_for(api: Api) -> None:
+    """No link says it, so that no link can say another: a client token's reads do."""
+    started = api.start(method="flash_call", return_url="https://shop.example/done")
+    token = started["client_token"]
+    assert "shop.example" not in started["page_url"]
+    assert "return_url" not in started.body
+    assert api.status(started.id, credential=token)["return_url"] == "https://shop.example/done"
+    assert api.check(started.id, "0000", credential=token)["return_url"] == "https://shop.example/done"
+    assert "return_url" not in api.status(started.id).body
+    other = api.start(method="flash_call", phone="+79000000012")
+    assert "return_url" not in api.status(other.id, credential=other["client_token"]).body
+
+
 def test_nothing_but_the_start_tells_page_url(api: Api) -> None:
     started = api.start(method="flash_call")
     assert "page_url" not in api.status(started.id).body
     assert "page_url" not in api.check(started.id, "0000").body
+
+
+def test_browsers_keep_to_https(api: Api) -> None:
+    started = api.start()
+    answers = [started, api.status(started.id), api.status("vrf_nothing"), api.start("112")]
+    assert [answer.status for answer in answers] == [201, 200, 404, 422]
+    for answer in answers:
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert preflight(check_status, f"/verifications/{started.id}", SHOP)["Strict-Transport-Security"]
 
 
 # CORS

@@ -81,7 +81,7 @@ assert not late, late
 from callverify import phone
 phone.load_numbers_of("KZ")
 assert phone.parse_phone("89000000101", default_country="RU", allowed_countries=["RU"]).e164 == "+79000000101"
-import requests, segno, standardwebhooks, urllib3
+import requests, standardwebhooks, urllib3
 assert requests.models.Response.apparent_encoding.fget
 from callverify.providers import http
 assert http.VendorHttp()._session.verify == str(http.AUTHORITIES) and len(list(http.AUTHORITIES.iterdir())) > 100

@@ -316,6 +316,7 @@ def test_starts_are_throttled_apart() -> None:
 CODES = {
     "UNAUTHORIZED": (401, "unauthorized"),
     "ACCESS_DENIED": (403, "forbidden"),
+    "WAF_FILTERED": (429, "rate_limited"),
     "MISSING_AUTHENTICATION_TOKEN": (404, "not_found"),
     "RESOURCE_NOT_FOUND": (404, "not_found"),
     "REQUEST_TOO_LARGE": (413, "invalid_request"),
@@ -337,6 +338,7 @@ def problem(response: dict[str, Any]) -> dict[str, Any]:
 def test_the_gateways_own_answers_are_problems(name: str) -> None:
     response = API["GatewayResponses"][name]
     assert response["ResponseParameters"]["Headers"]["Content-Type"] == "'application/problem+json'"
+    assert response["ResponseParameters"]["Headers"]["Strict-Transport-Security"] == "'max-age=31536000'"
     body = problem(response)
     assert body.keys() >= {"type", "title", "status", "code", "detail", "request_id"}
     assert body["status"] == response["StatusCode"]
@@ -349,12 +351,20 @@ def test_the_gateways_own_answers_have_the_promised_codes(name: str) -> None:
     assert (body["status"], body["code"]) == CODES[name]
 
 
-@pytest.mark.parametrize("name", ["THROTTLED", "QUOTA_EXCEEDED"])
-def test_a_throttled_caller_learns_when_to_come_back(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "limit", "wait"),
+    [
+        ("THROTTLED", "gateway_throttle", 1),
+        ("QUOTA_EXCEEDED", "gateway_throttle", 1),
+        # Not 403: the page, and every client, takes that for the end of its credential.
+        ("WAF_FILTERED", "firewall", 30),
+    ],
+)
+def test_a_throttled_caller_learns_when_to_come_back(name: str, limit: str, wait: int) -> None:
     response = API["GatewayResponses"][name]
-    assert response["ResponseParameters"]["Headers"]["Retry-After"] == "'1'"
-    assert problem(response)["limit"] == "gateway_throttle"
-    assert problem(response)["retry_after"] == 1
+    assert response["ResponseParameters"]["Headers"]["Retry-After"] == f"'{wait}'"
+    assert problem(response)["limit"] == limit
+    assert problem(response)["retry_after"] == wait
 
 
 def test_table() -> None:

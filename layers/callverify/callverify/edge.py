@@ -38,6 +38,7 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
     "Access-Control-Max-Age": "3600",
 }
+HTTPS_ONLY = {"Strict-Transport-Security": ["max-age=31536000"]}
 ANSWER_HEADERS = {"Access-Control-Expose-Headers": "Retry-After, Idempotent-Replayed"}
 
 __all__ = ["Api", "ProviderName", "Response", "authorizer"]
@@ -111,6 +112,7 @@ class Api:
         empty: dict[str, Any] = {"statusCode": 204, "body": ""}
         answer = empty if preflight else self._resolver.resolve(event, context)
         headers = answer.setdefault("multiValueHeaders", {})
+        headers.update(HTTPS_ONLY)
         headers.update({name: [value] for name, value in self._cors(event, preflight).items()})
         return answer
 
@@ -197,11 +199,13 @@ class Api:
 
     # Out
 
-    def reply(self, answer: Reply | Verification, *, created: bool = False) -> Response[str]:
-        """The resource, with what belongs to this call alone."""
+    def reply(self, answer: Reply | Verification, caller: Caller, *, created: bool = False) -> Response[str]:
+        """The resource as `caller` reads it, with what belongs to this call alone."""
         if isinstance(answer, Verification):
             answer = Reply(answer)
         body = resource(answer.verification, self._now())
+        if caller.kind is CallerKind.CLIENT_TOKEN and answer.verification.return_url:
+            body["return_url"] = answer.verification.return_url
         if answer.valid is not None:
             body["valid"] = answer.valid
         if answer.client_token is not None:

@@ -1182,7 +1182,6 @@ class Service:
             "token": token,
             "locale": verification.locale,
             "methods": ",".join(verification.allowed_methods),
-            "return": verification.return_url,
         }
         # In the fragment, which browsers send to no server: no log and no referrer has it.
         fragment = urlencode({name: value for name, value in told.items() if value}, safe=",")
