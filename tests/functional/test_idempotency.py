@@ -6,12 +6,22 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 
 from callverify import wiring
 from callverify.store import Store
-from tests.functional.harness import CREDENTIALS, LIVE_KEY, OTHER_LIVE_KEY, PHONE, TABLE, TEST_KEY, Answer, Api, items
+from tests.functional.harness import (
+    CREDENTIALS,
+    LIVE_KEY,
+    OTHER_LIVE_KEY,
+    PHONE,
+    TABLE,
+    TEST_KEY,
+    Answer,
+    Api,
+    aws_client,
+    items,
+)
 
 KEY = {"Idempotency-Key": "order-1"}
 
@@ -142,10 +152,14 @@ def test_a_key_from_before_an_upgrade_is_replayed(api: Api) -> None:
     """Version 1 compared the address too, and kept keys for 24 h."""
     body = {"phone": PHONE, "end_user_ip": "198.51.100.7"}
     first = api.send("start_telefon_ip", body=body, headers=KEY)
-    table = boto3.resource("dynamodb").Table(TABLE)
     (key,) = [item["pk"] for item in items(TABLE) if item["pk"].startswith("idempotency#")]
     old = api.keys.hash_body("start\n" + json.dumps(body, sort_keys=True))
-    table.update_item(Key={"pk": key}, UpdateExpression="SET body_hash = :old", ExpressionAttributeValues={":old": old})
+    aws_client("dynamodb").update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": key}},
+        UpdateExpression="SET body_hash = :old",
+        ExpressionAttributeValues={":old": {"S": old}},
+    )
     again = api.send("start_telefon_ip", body=body, headers=KEY)
     assert (again.status, again.id) == (200, first.id)
     assert api.send("start_telefon_ip", body=body | {"locale": "en"}, headers=KEY).status == 422
