@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from attacks.report import Finding
 from attacks.world import SMSC_SECRET, SMSC_TOKEN, Gateway, World, gateway, phone_number, server
 from callverify.models import Verification
+from callverify.store import VERIFIED_HOLD_SECONDS
 
 TRIES_PER_WORLD = 1000
 SECONDS_BETWEEN = 0.1  # so that a world's tries end within the shortest window
@@ -100,7 +101,7 @@ class _Siege:
         self.canceled_phone = self._new_phone()
         canceled = world.start(server(), self.canceled_phone, provider="smsc")
         world.service.cancel(server(), canceled.id, None)
-        world.now += 29
+        world.now += VERIFIED_HOLD_SECONDS
         self.started_at = int(world.now)
         self.genuine = {earlier.id}
         self.victims = [

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from callverify.models import Method
+from callverify.test_numbers import TEST_NUMBERS
 from tests.crashes.points import Plan, crash
 from tests.crashes.vendors import Mood
 from tests.crashes.world import OTHER_PHONE, Answer, World
@@ -66,7 +67,7 @@ def at_end(world: World) -> None:
 
 def guessed_wrong(world: World) -> None:
     for _ in range(4):
-        world.check(world.latest.id, "0000")
+        world.check(world.latest.id, world.wrong_code)
 
 
 def died(act: Act, point: str) -> Prepare:
@@ -110,7 +111,7 @@ def check_right(world: World, at: Plan) -> Answer:
 
 
 def check_wrong(world: World, at: Plan) -> Answer:
-    return world.check(world.latest.id, "0000", at=at)
+    return world.check(world.latest.id, world.wrong_code, at=at)
 
 
 def status(world: World, at: Plan) -> Answer:
@@ -199,4 +200,51 @@ ENDS = [
     Scenario("settle, window over", settle, all_of(started("telefon_ip"), at_end)),
     Scenario("publish", publish, all_of(started("telefon_ip"), at_end, settled)),
 ]
-SCENARIOS = [*STARTS, *TAKE_OVERS, *REPEATS, *ENDS]
+
+
+def in_test(number: str) -> Prepare:
+    return lambda world: world.test_with(number)
+
+
+def tested(number: str) -> Prepare:
+    def prepare(world: World) -> None:
+        world.test_with(number)
+        world.start()
+
+    return prepare
+
+
+TEST_FLASH, TEST_EXPIRES, TEST_REVERSE, TEST_REFUSED = TEST_NUMBERS
+TESTS = [
+    *(Scenario(f"test, start {number}", start, in_test(number), has_key=True) for number in TEST_NUMBERS),
+    Scenario("test, another way, flash call", to_flash, tested(TEST_FLASH), has_key=True),
+    Scenario("test, another way, reverse call", to_reverse, tested(TEST_REVERSE), has_key=True),
+    Scenario(
+        "test, take over another way, flash call",
+        to_flash,
+        all_of(tested(TEST_FLASH), died(to_flash, "after transact_write_items")),
+        has_key=True,
+    ),
+    Scenario(
+        "test, take over another way, reverse call",
+        to_reverse,
+        all_of(tested(TEST_REVERSE), died(to_reverse, "after transact_write_items")),
+        has_key=True,
+    ),
+    Scenario("test, repeat", repeat, tested(TEST_FLASH), has_key=True),
+    Scenario(
+        "test, take over a repeat",
+        repeat,
+        all_of(tested(TEST_FLASH), died(repeat, "after transact_write_items")),
+        has_key=True,
+    ),
+    Scenario("test, check, right", check_right, tested(TEST_FLASH)),
+    Scenario("test, check, wrong", check_wrong, tested(TEST_FLASH)),
+    Scenario("test, check, wrong for the fifth time", check_wrong, all_of(tested(TEST_FLASH), guessed_wrong)),
+    Scenario("test, status, answered", status, all_of(tested(TEST_REVERSE), later(2))),
+    Scenario("test, cancel", cancel, tested(TEST_REVERSE)),
+    Scenario("test, settle, last question", settle, all_of(tested(TEST_REVERSE), near_end)),
+    Scenario("test, settle, window over", settle, all_of(tested(TEST_FLASH), at_end)),
+    Scenario("test, publish", publish, all_of(tested(TEST_FLASH), at_end, settled)),
+]
+SCENARIOS = [*STARTS, *TAKE_OVERS, *REPEATS, *ENDS, *TESTS]

@@ -8,10 +8,10 @@ from callverify import errors
 from callverify.models import Attempt, Cause, Challenge, Method, ProviderName, Result, Status, Step, StepKind
 from callverify.resource import resource
 from callverify.service import Reply
-from callverify.store import NotLive
-from tests.crashes.points import Crash, crash
-from tests.crashes.vendors import Mood, Vendor
-from tests.crashes.world import Answer, World
+from callverify.store import Breaker, NotLive
+from tests.crashes.points import Crash, Plan, crash
+from tests.crashes.vendors import FakeSmsc, Mood, Vendor
+from tests.crashes.world import PHONE, Answer, World
 
 
 def reply(answer: Answer) -> Reply:
@@ -23,7 +23,96 @@ def outcomes(world: World) -> list[tuple[str, Result]]:
     return [(attempt.provider, attempt.outcome) for attempt in world.latest.attempts]
 
 
+# A call for an earlier session, at a vendor that knows calls by phone alone
+
+
+class FourthVendor(FakeSmsc):
+    """Whoever declares it is held, whatever the name."""
+
+    name = ProviderName.TELEFON_IP
+
+
+def fourth(world: World) -> FourthVendor:
+    vendor = FourthVendor(world, world.points)
+    world.vendors = [vendor, world.ucaller]
+    world.restart()
+    return vendor
+
+
+def calls(world: World, vendor: FakeSmsc) -> None:
+    world.webhooks += [(vendor.name, webhook) for webhook in vendor.dial(PHONE)]
+    world.deliver()
+
+
+@pytest.mark.parametrize("ended", ["canceled", "expired", "begun by a process that died"])
+def test_a_late_call_does_not_verify_the_next_session(world: World, ended: str) -> None:
+    vendor = fourth(world)
+    at: Plan = {f"after {vendor.name}.start": crash} if ended.startswith("begun") else {}
+    world.start(provider=vendor.name, at=at)
+    first = world.latest
+    world.advance(28 if ended == "canceled" else vendor.window)
+    if ended == "canceled":
+        world.cancel(first.id)
+    refused = world.start(provider=vendor.name)
+    assert isinstance(refused, errors.NoProviderAvailable)
+    assert refused.retry_after == first.expires_at + 600 - int(world.now)
+    second = reply(world.start(provider="ucaller")).verification
+    vendor.waiting[PHONE] = world.now + 600
+    calls(world, vendor)
+    assert world.record(second.id).status is Status.PENDING
+
+
+def test_a_redial_does_not_verify_the_next_session(world: World) -> None:
+    vendor = fourth(world)
+    world.start(provider=vendor.name)
+    world.advance(30)
+    calls(world, vendor)
+    assert world.latest.status is Status.VERIFIED
+    assert isinstance(world.start(provider=vendor.name), errors.NoProviderAvailable)
+    world.advance(120)
+    assert isinstance(world.start(provider=vendor.name), Reply)
+
+
+def test_a_vendor_that_declares_nothing_is_not_held_whatever_its_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeSmsc, "knows_calls_by_phone_alone", False)
+    world.cancel(reply(world.start(provider="smsc")).verification.id)
+    world.advance(28)
+    assert isinstance(world.start(provider="smsc"), Reply)
+
+
+# Test mode
+
+
+@pytest.mark.parametrize("number", ["+79000000101", "+79000000103"])
+def test_another_way_of_a_test_key_that_died_asks_no_vendor(world: World, number: str) -> None:
+    world.test_with(number)
+    method = reply(world.start()).verification.method
+    assert isinstance(
+        world.another_way(world.latest.id, method, "key", at={"after transact_write_items": crash}), Crash
+    )
+    world.advance(16)
+    again = reply(world.another_way(world.latest.id, method, "key"))
+    assert (again.replayed, again.verification.step.done, again.verification.attempt.number) == (True, True, 2)
+    assert again.verification.challenge is not None
+    assert not any(vendor.asked for vendor in world.vendors)
+    assert not world.counts.metrics
+
+
 # The vendor has answered, and nobody wrote it down
+
+
+def test_an_attempt_whose_process_died_counts_as_a_failure_of_its_provider(world: World) -> None:
+    for number in range(Breaker(ProviderName.TELEFON_IP).failures):
+        key = f"key {number}"
+        world.start(key, provider="telefon_ip", at={"after telefon_ip.start": crash})
+        world.advance(16)
+        assert isinstance(world.start(key, provider="telefon_ip"), errors.ProviderUnavailable)
+        assert isinstance(world.start(key, provider="telefon_ip"), errors.ProviderUnavailable)
+        world.advance(20)
+    assert world.counts.metrics["BreakerOpened"] == 1
+    assert [attempt.provider for attempt in reply(world.start()).verification.attempts] == ["smsc"]
 
 
 @pytest.mark.parametrize("provider", ["telefon_ip", "smsc"])

@@ -38,6 +38,7 @@ from callverify.providers.base import Provider
 from callverify.resource import resource
 from callverify.service import Policy, Reply, Service
 from callverify.store import Store
+from callverify.test_numbers import TEST_NUMBERS
 from tests.crashes.points import Crash, CrashingClient, Plan, Points
 from tests.crashes.vendors import FakeSmsc, FakeTelefonIp, FakeUcaller, Vendor
 from tests.support.dynamodb import MemoryDynamoDb
@@ -48,9 +49,12 @@ if TYPE_CHECKING:
 PHONE, OTHER_PHONE = "+79000000021", "+79000000022"
 BASE_URL = "https://api.example/v1"
 CALLER = Caller(CallerKind.API_KEY, key_id="shop", scopes=frozenset(Scope))
+TEST_CALLER = Caller(CallerKind.API_KEY, key_id="shop's test", mode=Mode.TEST, scopes=frozenset(Scope))
 COOLDOWN = 20 + 8  # at its longest: counted from the start, with the time that the vendor may take
 # HYPOTHESIS_PROFILE=ci, as in CI: some minutes more, for every meeting and three times as many random histories.
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
+# What a key of mode `test` meets nothing of: limits, and locks on a phone.
+NOT_IN_TEST_MODE = ("limit#", "phone#", "guesses#", "breaker#", *(f"{name}#" for name in ProviderName))
 TABLE = "callverify"
 # Nothing here is about limits: they would only keep a schedule from going on.
 POLICY = Policy(phone_10m=90, ip_10m=90, phone_day=90, prefix_10m=90)
@@ -58,14 +62,22 @@ POLICY = Policy(phone_10m=90, ip_10m=90, phone_day=90, prefix_10m=90)
 type Answer = Reply | Verification | errors.CallverifyError | Crash | int | None
 
 
-class _Silence:
+class _Counts:
+    """What the services counted, by metric."""
+
+    def __init__(self) -> None:
+        self.metrics: Counter[str] = Counter()
+
     def about(self, verification_id: str) -> None: ...
 
-    def count(self, metric: str, **dimensions: str) -> None: ...
+    def count(self, metric: str, **dimensions: str) -> None:  # noqa: ARG002
+        self.metrics[metric] += 1
 
-    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None: ...
+    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None:  # noqa: ARG002
+        self.metrics[metric] += 1
 
-    def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None: ...
+    def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None:  # noqa: ARG002
+        self.metrics["provider answered"] += 1
 
 
 def _unheard(message: str, **fields: object) -> None: ...
@@ -88,6 +100,8 @@ class World:
         self.now: float = 1_800_000_000
         self.points = Points()
         self.passed: list[str] = []
+        self.caller, self.phone = CALLER, PHONE
+        self.counts = _Counts()
         self.ucaller = FakeUcaller(self, self.points)
         self.telefon_ip = FakeTelefonIp(self, self.points)
         self.smsc = FakeSmsc(self, self.points)
@@ -113,7 +127,7 @@ class World:
             keys=self.keys,
             policy=POLICY,
             providers=lambda: providers,
-            observer=_Silence(),
+            observer=self.counts,
             clock=self.clock,
         )
 
@@ -121,6 +135,10 @@ class World:
         """Have these providers alone configured, in this order."""
         vendors: dict[str, Vendor] = {vendor.name: vendor for vendor in self.vendors}
         self.vendors = [vendors[name] for name in names]
+        return self.restart()
+
+    def restart(self) -> World:
+        """New containers, which know of `vendors` as they are now."""
         self._service = self._new_service()
         return self
 
@@ -140,9 +158,20 @@ class World:
         self.judge()
         return answer
 
-    def start(self, key: str | None = None, phone: str = PHONE, *, at: Plan | None = None, **fields: object) -> Answer:
-        body = json.dumps({"phone": phone, **fields})
-        answer = self.run(lambda: self._service.start(CALLER, body, idempotency_key=key, base_url=BASE_URL), at)
+    def test_with(self, phone: str) -> None:
+        """From now on the caller has a key of mode `test`, and starts with this number."""
+        self.caller, self.phone = TEST_CALLER, phone
+
+    @property
+    def tests(self) -> bool:
+        """Whether the caller of this world has a key of mode `test`."""
+        return self.caller is TEST_CALLER
+
+    def start(
+        self, key: str | None = None, phone: str | None = None, *, at: Plan | None = None, **fields: object
+    ) -> Answer:
+        body = json.dumps({"phone": phone or self.phone, **fields})
+        answer = self.run(lambda: self._service.start(self.caller, body, idempotency_key=key, base_url=BASE_URL), at)
         self._compare_with_first(key, answer)
         return answer
 
@@ -150,7 +179,7 @@ class World:
         """The vendor's own, or another way with `phone` and `method`."""
         body = json.dumps(fields)
         answer = self.run(
-            lambda: self._service.repeat(CALLER, verification, body, idempotency_key=key, base_url=BASE_URL), at
+            lambda: self._service.repeat(self.caller, verification, body, idempotency_key=key, base_url=BASE_URL), at
         )
         self._compare_with_first(key, answer)
         return answer
@@ -162,14 +191,14 @@ class World:
         return self.repeat(verification, key, at=at, phone=phone, method=method)
 
     def status(self, verification: str, *, at: Plan | None = None) -> Answer:
-        return self.run(lambda: self._service.status(CALLER, verification), at)
+        return self.run(lambda: self._service.status(self.caller, verification), at)
 
     def check(self, verification: str, code: str, *, at: Plan | None = None) -> Answer:
         body = json.dumps({"code": code})
-        return self.run(lambda: self._service.check(CALLER, verification, body), at)
+        return self.run(lambda: self._service.check(self.caller, verification, body), at)
 
     def cancel(self, verification: str, *, at: Plan | None = None) -> Answer:
-        return self.run(lambda: self._service.cancel(CALLER, verification, None), at)
+        return self.run(lambda: self._service.cancel(self.caller, verification, None), at)
 
     def deliver(self, number: int = -1, *, at: Plan | None = None) -> Answer:
         """One of the webhooks that were ever sent."""
@@ -198,8 +227,12 @@ class World:
             self.webhooks += [(vendor.name, webhook) for webhook in vendor.dial(phone)]
 
     def right_code(self, phone: str = PHONE) -> str:
-        """What this phone's last flash call showed, or what is wrong for certain."""
+        """What this phone's last flash call showed, or what is wrong for certain; in test mode what is always right."""
         return self.ucaller.last_code(phone) or "0000"
+
+    @property
+    def wrong_code(self) -> str:
+        return "1111" if self.tests else "0000"
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
@@ -223,7 +256,9 @@ class World:
         return self.records()[-1]
 
     def phone_of(self, verification: Verification) -> str:
-        return next(p for p in (PHONE, OTHER_PHONE) if self.keys.hash_phone(p) == verification.phone_hash)
+        return next(
+            p for p in (PHONE, OTHER_PHONE, *TEST_NUMBERS) if self.keys.hash_phone(p) == verification.phone_hash
+        )
 
     def images(self) -> list[dict[str, Any]]:
         """The table's items as they are, without a request, in the order in which they were first written."""
@@ -263,6 +298,11 @@ class World:
     # Judging: all of it holds at every moment
 
     def judge(self) -> None:
+        if self.tests:
+            assert not any(vendor.asked for vendor in self.vendors), "a vendor was asked for a test number"
+            assert not self.counts.metrics, "a test counts in no metric of business"
+            assert all(record.mode is Mode.TEST for record in self.records())
+            assert not any(image["pk"]["S"].startswith(NOT_IN_TEST_MODE) for image in self.images())
         paid = self.paid()
         live: Counter[str] = Counter()
         for verification in self.records():
@@ -275,6 +315,7 @@ class World:
         for phone in (PHONE, OTHER_PHONE):
             assert live[self.keys.hash_phone(phone)] <= 1
             self._judge_lock(phone)
+        self._judge_holds()
 
     def _judge_end(self, verification: Verification) -> None:
         end = verification.status_at(self.now)
@@ -311,8 +352,8 @@ class World:
         assert made <= repeats, "more of the vendor's own repeats than were accepted"
 
     def _judge_evidence(self, verification: Verification) -> None:
-        if verification.status is not Status.VERIFIED:
-            assert verification.evidence is None
+        if verification.status is not Status.VERIFIED or self.tests:
+            assert (verification.evidence is None) == (verification.status is not Status.VERIFIED)
             return
         attempt, phone = verification.attempt, self.phone_of(verification)
         match verification.evidence:
@@ -323,7 +364,8 @@ class World:
                 assert verification.call_id is not None
                 assert self.telefon_ip.waiting[verification.call_id][0] == phone
             case Evidence.PROVIDER_SIGNATURE:
-                times = [ts for signed_for, ts in self.smsc.signed if signed_for == phone]
+                signing = [vendor for vendor in (*self.vendors, self.smsc) if isinstance(vendor, FakeSmsc)]
+                times = [ts for vendor in signing for signed_for, ts in vendor.signed if signed_for == phone]
                 assert any(attempt.at <= ts <= verification.expires_at for ts in times)
             case None:
                 raise AssertionError("verified by nothing")
@@ -336,6 +378,23 @@ class World:
         holder = self.record(lock["verification_id"]["S"])
         assert int(lock["expires_at"]["N"]) == holder.expires_at
         assert holder.status is Status.PENDING, "locked by a verification that has ended"
+
+    def _judge_holds(self) -> None:
+        """Where a vendor knows calls by phone alone, no session is asked for while another's call may still come."""
+        for vendor in self.vendors:
+            if not vendor.knows_calls_by_phone_alone:
+                continue
+            asked: dict[str, list[tuple[int, int, str]]] = {}
+            for each in self.records():
+                for attempt in each.attempts:
+                    if attempt.provider is vendor.name and attempt.outcome not in (Result.REJECTED, Result.UNAVAILABLE):
+                        over = attempt.at + vendor.window + 600
+                        if each.verified_at is not None and attempt is each.attempt:
+                            over = each.verified_at + 120
+                        asked.setdefault(each.phone_hash, []).append((attempt.at, over, each.id))
+            for times in asked.values():
+                for (_, over, earlier), (at, _, later) in itertools.pairwise(sorted(times)):
+                    assert earlier == later or at >= over, f"{later} may be verified by a call for {earlier}"
 
     def _compare_with_first(self, key: str | None, answer: Answer) -> None:
         """Under one Idempotency-Key: one verification, one client token, and the same answer every further time."""
@@ -381,15 +440,18 @@ class World:
         assert self.record(verification.id).status is not Status.PENDING
 
     def _judge_events(self) -> None:
-        events, latest = self.store.events_after(Mode.LIVE, 0, limit=100, now=int(self.now))
+        events, latest = self.store.events_after(self.caller.mode, 0, limit=100, now=int(self.now))
         assert [number for number, _ in events] == list(range(1, latest + 1))
         told = [(body["data"]["id"], body["data"]["status"]) for body in (json.loads(text) for _, text in events)]
         assert Counter(told) == self.transitions
         for verification in self.records():
             mine = [status for each, status in told if each == verification.id]
-            assert mine == [Status.PENDING, verification.status]
+            began = [Status.PENDING] if (verification.id, Status.PENDING) in self.transitions else []
+            assert mine == [*began, verification.status]
 
     def _judge_freed(self, phone: str) -> None:
+        if self.tests:
+            return
         mine = [each for each in self.records() if self.phone_of(each) == phone]
         ended = [min(each.expires_at, each.ended_at or each.expires_at) for each in mine]
         self.reach(max(ended, default=0) + COOLDOWN)

@@ -104,7 +104,7 @@ def test_every_item_has_a_ttl_at_its_own_end(api: Api) -> None:
     lasting = {
         "verification": {30 * 60 + DAY},
         "phone": {300},
-        "smsc": {300},
+        "smsc": {300 + 600},
         "idempotency": {30 * 60 + DAY},
         "guesses": {DAY},
         "phone_cooldown": {20},

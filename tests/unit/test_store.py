@@ -31,6 +31,7 @@ from callverify.store import (
     CalendarLimit,
     Cooldown,
     GuessLimit,
+    Held,
     IdempotencyRecord,
     KeyTaken,
     Limit,
@@ -39,7 +40,6 @@ from callverify.store import (
     NotLive,
     PhoneLocked,
     RollingLimit,
-    SmscBusy,
     Store,
 )
 from tests.functional.harness import items
@@ -102,10 +102,10 @@ def test_a_record_ends_with_its_retention_swept_or_not(store: Store) -> None:
 
 
 def test_the_first_reason_in_the_order_of_judgement_is_the_one_that_is_told(store: Store) -> None:
-    """Idempotency, verification in progress, limits in their order, smsc's own hold."""
+    """Idempotency, verification in progress, limits in their order, the provider's hold."""
     limits: list[Limit] = [Cooldown(PHONE, 20), RollingLimit("phone_10m", PHONE, 1, TEN_MINUTES)]
     first = reverse(ProviderName.SMSC)
-    store.begin(first, limits=limits, idempotency=KEY)
+    store.begin(first, limits=limits, idempotency=KEY, holds=True)
     second = replace(first, id="vrf_second")
     before = items(TABLE)
 
@@ -115,7 +115,7 @@ def test_the_first_reason_in_the_order_of_judgement_is_the_one_that_is_told(stor
         assert items(TABLE) == before
         return lost.value
 
-    everything: dict[str, Any] = {"limits": limits, "idempotency": KEY, "dead_lock": None}
+    everything: dict[str, Any] = {"limits": limits, "idempotency": KEY, "dead_lock": None, "holds": True}
     assert isinstance(refused(**everything), KeyTaken)
     everything["idempotency"] = None
     locked = refused(**everything)
@@ -131,8 +131,8 @@ def test_the_first_reason_in_the_order_of_judgement_is_the_one_that_is_told(stor
     assert counted.limit == "phone_10m"
     everything["limits"] = []
     busy = refused(**everything)
-    assert isinstance(busy, SmscBusy)
-    assert busy.until == first.expires_at
+    assert isinstance(busy, Held)
+    assert busy.until == first.expires_at + TEN_MINUTES
     store.begin(replace(second, provider=ProviderName.TELEFON_IP), dead_lock=first.id)
 
 
@@ -455,13 +455,14 @@ def test_another_attempt_forgets_what_belonged_to_the_last(store: Store) -> None
     first = started(store)
     attempt = Attempt(2, 2, Method.REVERSE_CALL, ProviderName.SMSC, Result.STARTING, NOW + 50)
     step = Step(2, StepKind.ANOTHER_WAY, claimed_at=NOW + 50)
-    second = store.begin_attempt(first, attempt, window=120, now=NOW + 50, step=step)
+    second = store.begin_attempt(first, attempt, window=120, now=NOW + 50, step=step, holds=True)
     assert store.get(first.id, NOW + 50) == second
     assert (second.challenge, second.call_id, second.repeats_remaining, second.expires_at) == (None, None, 0, NOW + 170)
     lock, hold = item(f"phone#{PHONE}"), item(f"smsc#{PHONE}")
     assert lock is not None
     assert hold is not None
-    assert lock["expires_at"] == lock["ttl"] == hold["expires_at"] == hold["ttl"] == NOW + 170
+    assert lock["expires_at"] == lock["ttl"] == NOW + 170
+    assert hold["expires_at"] == hold["ttl"] == NOW + 170 + TEN_MINUTES
 
 
 def test_a_record_from_before_an_upgrade_keeps_its_own_end(store: Store) -> None:
@@ -484,14 +485,24 @@ def test_a_record_from_before_an_upgrade_keeps_its_own_end(store: Store) -> None
         assert kept["ttl"] == NOW + 300 + DAY
 
 
-def test_an_smsc_request_that_did_not_verify_is_held_until_its_window_is_over(store: Store) -> None:
-    first = begun(store, reverse(ProviderName.SMSC))
+@pytest.mark.parametrize("provider", ProviderName)
+def test_a_request_that_did_not_verify_holds_its_provider_until_ten_minutes_after_its_window(
+    store: Store, provider: ProviderName
+) -> None:
+    first = begun(store, reverse(provider), holds=True)
     ENDS["cancel"](store, first, NOW + 1)
-    second = replace(first, id="vrf_2", created_at=NOW + 299, expires_at=NOW + 599)
-    with pytest.raises(SmscBusy) as busy:
-        store.begin(second)
-    assert busy.value.until == NOW + 300
-    store.begin(replace(second, created_at=NOW + 300))
+    second = replace(first, id="vrf_2", created_at=NOW + 899, expires_at=NOW + 1199)
+    with pytest.raises(Held) as held:
+        store.begin(second, holds=True)
+    assert held.value.until == NOW + 900
+    store.begin(replace(second, created_at=NOW + 900), holds=True)
+
+
+def test_what_an_earlier_version_holds_is_held(store: Store, dynamodb: Any) -> None:
+    old = {"verification_id": {"S": "vrf_old"}, "expires_at": {"N": str(NOW + 5)}, "ttl": {"N": str(NOW + 5)}}
+    dynamodb.put_item(TableName=TABLE, Item={"pk": {"S": f"smsc#{PHONE}"}, **old})
+    with pytest.raises(Held):
+        store.begin(reverse(ProviderName.SMSC), holds=True)
 
 
 def test_a_signed_callback_is_used_once(store: Store) -> None:

@@ -50,6 +50,7 @@ from callverify.store import (
     CalendarLimit,
     Cooldown,
     GuessLimit,
+    Held,
     IdempotencyRecord,
     KeyTaken,
     Limit,
@@ -58,7 +59,6 @@ from callverify.store import (
     PhoneLocked,
     ProviderResting,
     RollingLimit,
-    SmscBusy,
     Store,
     Unless,
 )
@@ -90,6 +90,7 @@ METHODS = {
     ProviderName.SMSC: Method.REVERSE_CALL,
 }
 DEFAULT_WINDOWS = {ProviderName.UCALLER: 300, ProviderName.TELEFON_IP: 120, ProviderName.SMSC: 300}
+NO_CALL = frozenset({Result.REJECTED, Result.UNAVAILABLE})  # certain that no call was made
 FLASH_LIMITS = frozenset({"phone_day", "prefix_10m", "key_paid_day", "stack_paid_hour", "phone_guesses"})
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID = re.compile(rf"vrf_(test_)?[{_ID_ALPHABET}]{{26}}")
@@ -199,7 +200,7 @@ class Service:
             verification = self._at_provider(verification, provider)
             limits = self._limits(verification, provider.method, verification.address_hash)
             try:
-                self._begin(verification, [*limits, *breaker], idempotency)
+                self._begin(verification, provider, [*limits, *breaker], idempotency)
             except KeyTaken:
                 return self._replay_now(idempotency, body, base_url)
             except ProviderResting:
@@ -208,11 +209,8 @@ class Service:
                 refusal = refusal or _rate_limited(reached)
                 if reached.limit not in FLASH_LIMITS:
                     break
-            except SmscBusy as busy:
-                refusal = refusal or errors.NoProviderAvailable(
-                    "An earlier request of this phone may still be answered by a call. Try again after `retry_after`.",
-                    retry_after=max(1, busy.until - self.now()),
-                )
+            except Held as held:
+                refusal = refusal or _held(held, self.now())
             else:
                 self._observer.about(verification.id)
                 verification = self._ask(verification, phone, [provider, *choices.left], base_url)
@@ -275,13 +273,23 @@ class Service:
         )
 
     def _begin(
-        self, verification: Verification, limits: Sequence[Limit], idempotency: IdempotencyRecord | None
+        self,
+        verification: Verification,
+        provider: Provider,
+        limits: Sequence[Limit],
+        idempotency: IdempotencyRecord | None,
     ) -> None:
         record = replace(idempotency, verification_id=verification.id) if idempotency else None
         dead_lock = None
         while True:
             try:
-                return self._store.begin(verification, limits=limits, idempotency=record, dead_lock=dead_lock)
+                return self._store.begin(
+                    verification,
+                    limits=limits,
+                    idempotency=record,
+                    dead_lock=dead_lock,
+                    holds=provider.knows_calls_by_phone_alone,
+                )
             except PhoneLocked as locked:
                 if locked.verification_id == dead_lock:
                     raise
@@ -457,6 +465,7 @@ class Service:
         """Turn to the next provider that may still be asked, or end the verification and raise why."""
         now = self.now()
         failed = (outcome.result, outcome.cause)
+        frees = self._frees(verification, outcome)
         choices = _Choices(others if verification.attempt.number < MAX_ATTEMPTS else ())
         for provider, breaker in choices:
             # A reverse call that may be paid for already is followed by no flash call, which costs for certain.
@@ -480,11 +489,13 @@ class Service:
                     failed=failed,
                     limits=[*(self._flash_limits(verification) if flash else ()), *breaker],
                     poll_after=now + POLL_EVERY_SECONDS,
+                    holds=provider.knows_calls_by_phone_alone,
+                    frees=frees,
                 )
             except ProviderResting:
                 choices.defer(provider)
                 continue
-            except (LimitReached, SmscBusy):
+            except (LimitReached, Held):
                 continue
             except NotLive:
                 return self._fresh(verification), ()
@@ -500,11 +511,25 @@ class Service:
                 failed=failed,
                 step_error=error.code,
                 cooldown=self._cooldown(verification),
+                frees=frees,
             )
         except NotLive:
             return self._fresh(verification), ()
         self._observer.count("Failed", provider=verification.provider, method=verification.method)
         raise error
+
+    def _frees(self, verification: Verification, outcome: Outcome) -> bool:
+        """Whether the provider of the current attempt holds the phone for it alone, and certainly waits for no call."""
+        provider = self._providers().get(verification.provider)
+        return (
+            provider is not None
+            and provider.knows_calls_by_phone_alone
+            and outcome.result in NO_CALL
+            and not any(
+                attempt.provider is verification.provider and attempt.outcome not in NO_CALL
+                for attempt in verification.attempts[:-1]
+            )
+        )
 
     # Idempotency
 
@@ -587,6 +612,8 @@ class Service:
         step = verification.step
         if step.kind is StepKind.REPEAT:
             return self._record_repeat(verification, error=None, repeats_remaining=verification.repeats_remaining)
+        if verification.mode is Mode.TEST:
+            return self._record_test_call(verification)
         if verification.method is Method.FLASH_CALL:
             provider = self._providers().get(verification.provider)
             if provider:
@@ -632,7 +659,12 @@ class Service:
         if not self._proves(report, verification):
             return verification
         try:
-            verified = self._store.verify(verification, evidence=Evidence.PROVIDER_READ_BACK, now=self.now())
+            verified = self._store.verify(
+                verification,
+                evidence=Evidence.PROVIDER_READ_BACK,
+                now=self.now(),
+                holds=provider.knows_calls_by_phone_alone,
+            )
         except NotLive:
             return self._fresh(verification)
         self._count_end("Verified", verified)
@@ -870,7 +902,7 @@ class Service:
         if verification.mode is Mode.TEST:
             return self._another_way_in_test(verification, request.method, phone, idempotency)
         candidates = [provider for provider in self._providers().values() if provider.method is request.method]
-        refusal: LimitReached | None = None
+        refusal: errors.CallverifyError | None = None
         choices = _Choices(candidates)
         for provider, breaker in choices:
             number = len(verification.attempts) + 1
@@ -885,14 +917,16 @@ class Service:
                     limits=[*browser, *self._limits(verification, provider.method, address), *breaker],
                     idempotency=idempotency,
                     poll_after=now + POLL_EVERY_SECONDS,
+                    holds=provider.knows_calls_by_phone_alone,
                 )
             except ProviderResting:
                 choices.defer(provider)
                 continue
-            except SmscBusy:
+            except Held as held:
+                refusal = refusal or _held(held, now)
                 continue
             except LimitReached as reached:
-                refusal = reached
+                refusal = refusal or _rate_limited(reached)
                 break
             self._observer.measure("Conversion", 0, "Count", provider=verification.provider)
             return self._ask(begun, phone, [provider, *choices.left], base_url)
@@ -976,7 +1010,11 @@ class Service:
             return None
         try:
             verified = self._store.verify(
-                verification, evidence=report.evidence, now=self.now(), signed_at=report.occurred_at
+                verification,
+                evidence=report.evidence,
+                now=self.now(),
+                signed_at=report.occurred_at,
+                holds=provider.knows_calls_by_phone_alone,
             )
         except (NotLive, AlreadyUsed):
             return self._count_webhook("DuplicateWebhooks", provider)
@@ -1120,15 +1158,21 @@ class Service:
         begun = self._store.begin_attempt(
             verification, attempt, window=self._policy.windows[provider], now=now, step=step, idempotency=idempotency
         )
-        return self._store.record_started(
-            begun,
-            result=Result.STARTED,
-            cause=None,
-            challenge=_test_challenge(method),
-            call_id=None,
-            repeats_remaining=_test_repeats(method),
-            now=now,
-        )
+        return self._record_test_call(begun)
+
+    def _record_test_call(self, verification: Verification) -> Verification:
+        try:
+            return self._store.record_started(
+                verification,
+                result=Result.STARTED,
+                cause=None,
+                challenge=_test_challenge(verification.method),
+                call_id=None,
+                repeats_remaining=_test_repeats(verification.method),
+                now=self.now(),
+            )
+        except NotLive:
+            return self._fresh(verification)
 
     def _answer_test_call(self, verification: Verification, now: int) -> Verification:
         if verification.method is not Method.REVERSE_CALL or now < verification.attempt.at + ANSWER_AFTER_SECONDS:
@@ -1237,6 +1281,13 @@ def _rate_limited(reached: LimitReached) -> errors.RateLimited:
         f"The limit {reached.limit} is reached. Try again after `retry_after` seconds.",
         limit=reached.limit,
         retry_after=reached.retry_after,
+    )
+
+
+def _held(held: Held, now: int) -> errors.NoProviderAvailable:
+    return errors.NoProviderAvailable(
+        "A call for an earlier verification of this phone may still arrive. Retry after `retry_after` seconds.",
+        retry_after=max(1, held.until - now),
     )
 
 

@@ -4,7 +4,7 @@ Items, by the prefix of `pk`; each carries `ttl`, which only sweeps, and is igno
 
     verification#<id>            the record
     phone#<hash>                 which live verification a phone has: lock and pointer
-    smsc#<hash>                  an smsc request of this phone that has not verified: smsc knows calls by phone alone
+    <provider>#<hash>            that a provider which knows calls by phone alone may still report a call of this phone
     guesses#<hash>               wrong guesses against this phone, until 24 h after the last
     limit#<name>#<subject>       a limit of starts
     idempotency#<hash>           which verification and step an Idempotency-Key started
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 DAY = 24 * 60 * 60
+HOLD_SECONDS = 10 * 60  # beyond the window, where a call may come late
+VERIFIED_HOLD_SECONDS = 2 * 60  # after a verified call, where the user may redial
 CONFLICT_RETRIES = 40
 CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 BUSY_SECONDS = 4.0  # for which a transaction is sent again, beyond what the client does by itself
@@ -87,8 +89,8 @@ class PhoneLocked(Lost):
         return str(self.item["verification_id"])
 
 
-class SmscBusy(Lost):
-    """An earlier smsc request of this phone may still be answered by a call."""
+class Held(Lost):
+    """A call for an earlier verification of this phone may still arrive at this provider."""
 
     @property
     def until(self) -> int:
@@ -274,11 +276,12 @@ class Store:
         idempotency: IdempotencyRecord | None = None,
         dead_lock: str | None = None,
         takes_lock: bool = True,
+        holds: bool = False,
     ) -> None:
         """Write the intention to ask a provider, the phone's lock and what is counted: all of it, or nothing.
 
-        dead_lock: a verification known to have ended, whose lock may be taken over.
-        Raises KeyTaken, PhoneLocked, LimitReached, SmscBusy, judged in this order.
+        dead_lock: a verification known to have ended, whose lock may be taken over. holds: the provider knows calls by
+        phone alone. Raises KeyTaken, PhoneLocked, LimitReached, Held, judged in this order.
         """
         now = verification.created_at
 
@@ -291,8 +294,8 @@ class Store:
             if takes_lock:
                 yield self._take_lock(verification, now, dead_lock)
             yield from self._count(limits, now, forms)
-            if takes_lock and verification.provider is ProviderName.SMSC:
-                yield self._hold_smsc(verification, now)
+            if holds:
+                yield self._hold_provider(verification, verification.expires_at + HOLD_SECONDS, now)
 
         self._transact_adapting(writes)
 
@@ -308,11 +311,14 @@ class Store:
         limits: Sequence[Limit] = (),
         idempotency: IdempotencyRecord | None = None,
         poll_after: int = 0,
+        holds: bool = False,
+        frees: bool = False,
     ) -> Verification:
         """Replace the current attempt by another one: provider, method, challenge and `expires_at` in one write.
 
         step: given when a caller asked for it, left out when the service itself goes on to the next provider.
-        failed: what became of the attempt that is replaced. Raises NotLive, KeyTaken, LimitReached, SmscBusy.
+        failed: what became of the attempt that is replaced. holds: the provider knows calls by phone alone. frees: that
+        of the replaced attempt does, and waits for no call. Raises NotLive, KeyTaken, LimitReached, Held.
         """
         expires_at = attempt.at + window
         attempts = verification.attempts
@@ -345,8 +351,10 @@ class Store:
             if verification.mode is Mode.LIVE:
                 yield self._move_lock(verification, expires_at)
             yield from self._count(limits, now, forms)
-            if verification.mode is Mode.LIVE and attempt.provider is ProviderName.SMSC:
-                yield self._hold_smsc(changed, now)
+            if frees:
+                yield self._free_provider(verification)
+            if holds:
+                yield self._hold_provider(changed, expires_at + HOLD_SECONDS, now)
 
         self._transact_adapting(writes)
         return changed
@@ -550,11 +558,12 @@ class Store:
         now: int,
         guess_id: str | None = None,
         signed_at: int | None = None,
+        holds: bool = False,
     ) -> Verification:
         """Write `verified`, the one time that it can be written.
 
-        guess_id: the right guess, which is given back. signed_at: the time in a signed callback, consumed here.
-        Raises NotLive, AlreadyUsed.
+        guess_id: the right guess, which is given back. signed_at: the time in a signed callback, consumed here. holds:
+        the provider knows calls by phone alone. Raises NotLive, AlreadyUsed.
         """
         guesses = verification.guesses - 1 if guess_id else verification.guesses
         changed = replace(
@@ -570,8 +579,8 @@ class Store:
                     AlreadyUsed,
                 )
             )
-        if verification.provider is ProviderName.SMSC and verification.mode is Mode.LIVE:
-            extra.append(self._delete_if_of(f"smsc#{verification.phone_hash}", verification.id, NotLive))
+        if holds:
+            extra.append(self._hold_provider(verification, now + VERIFIED_HOLD_SECONDS, now))
         give_backs: list[_Write | None] = [None]
         if guess_id and verification.mode is Mode.LIVE:
             give_backs = [*self._give_back(verification, guess_id), None]
@@ -593,10 +602,12 @@ class Store:
         failed: tuple[Result, Cause | None] | None = None,
         step_error: str | None = None,
         cooldown: Cooldown | None = None,
+        frees: bool = False,
     ) -> Verification:
         """Write `failed`, `canceled` or `expired`. Raises NotLive.
 
-        failed, step_error: what became of the last attempt and of its step, where that is why it ends.
+        failed, step_error: what became of the last attempt and of its step, where that is why it ends. frees: its
+        provider knows calls by phone alone, and waits for no call.
         """
         changed = replace(verification, status=status, reason=reason, ended_at=now)
         if failed:
@@ -613,7 +624,8 @@ class Store:
             same_step=failed is not None,
             conditions=("expires_at <= :now",) if status is Status.EXPIRED else (),
         )
-        self._end_with([update, *self._cool_down(cooldown, now)], verification)
+        freed = [self._free_provider(verification)] if frees else []
+        self._end_with([update, *freed, *self._cool_down(cooldown, now)], verification)
         return changed
 
     def _end_with(self, writes: list[_Write], verification: Verification) -> None:
@@ -655,27 +667,34 @@ class Store:
         )
 
     def _take_lock(self, verification: Verification, now: int, dead_lock: str | None) -> _Write:
-        return self._hold(f"phone#{verification.phone_hash}", verification, now, dead_lock, PhoneLocked)
+        return self._hold(
+            f"phone#{verification.phone_hash}", verification, verification.expires_at, now, dead_lock, PhoneLocked
+        )
 
-    def _hold_smsc(self, verification: Verification, now: int) -> _Write:
-        return self._hold(f"smsc#{verification.phone_hash}", verification, now, None, SmscBusy)
+    def _hold_provider(self, verification: Verification, until: int, now: int) -> _Write:
+        """Keep every other verification of this phone from the provider; a later attempt of this one goes on."""
+        return self._hold(_hold_key(verification), verification, until, now, verification.id, Held)
+
+    def _free_provider(self, verification: Verification) -> _Write:
+        return self._delete_if_of(_hold_key(verification), verification.id, NotLive)
 
     def _hold(
-        self, pk: str, verification: Verification, now: int, dead: str | None, lost: Callable[[Item], Lost]
+        self,
+        pk: str,
+        verification: Verification,
+        until: int,
+        now: int,
+        overtaken: str | None,
+        lost: Callable[[Item], Lost],
     ) -> _Write:
-        """Have `pk` name this verification until its window ends, unless it names another one; `dead` is none."""
-        item = {
-            "pk": pk,
-            "verification_id": verification.id,
-            "expires_at": verification.expires_at,
-            "ttl": verification.expires_at,
-        }
+        """Have `pk` name this verification until then, unless it names another one than `overtaken`."""
+        item = {"pk": pk, "verification_id": verification.id, "expires_at": until, "ttl": until}
         return _Write(
             "Put",
             {
                 "Item": serialized(item),
-                "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now OR verification_id = :dead",
-                "ExpressionAttributeValues": serialized({":now": now, ":dead": dead or "-"}),
+                "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now OR verification_id = :overtaken",
+                "ExpressionAttributeValues": serialized({":now": now, ":overtaken": overtaken or "-"}),
             },
             lost,
         )
@@ -1128,6 +1147,10 @@ class _OutdatedForm(_Outdated):
         super().__init__()
         self.key = key
         self.form = form
+
+
+def _hold_key(verification: Verification) -> str:
+    return f"{verification.provider}#{verification.phone_hash}"
 
 
 def _mentions(name: str, *expressions: str) -> bool:
