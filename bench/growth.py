@@ -46,7 +46,7 @@ REQUESTS = Path(__file__).with_name("requests.json")
 LIVE = (100, 1_000, 10_000)
 POLLS = 10
 KEY = "cv_live_" + "k" * 43
-UNLIMITED = Policy(key_paid_day=10**9, stack_paid_hour=10**9)
+UNLIMITED = Policy(key_paid_day=10**9, stack_paid_hour=10**9, key_free_hour=10**9)
 TELEFON_IP_PATH = "/webhooks/telefon-ip/{id}/{token}"
 
 

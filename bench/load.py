@@ -39,6 +39,7 @@ PARAMETERS = {
     "UcallerWindowSeconds": "120",
     "KeyPaidDayLimit": "1000000",
     "StackPaidHourLimit": "1000000",
+    "KeyFreeHourLimit": "1000000",
 }
 SETTLED_WITHIN = 240  # seconds: a message whose worker was lost is hidden for 90
 

@@ -97,7 +97,7 @@ def test_another_way_of_a_test_key_that_died_asks_no_vendor(world: World, number
     assert (again.replayed, again.verification.step.done, again.verification.attempt.number) == (True, True, 2)
     assert again.verification.challenge is not None
     assert not any(vendor.asked for vendor in world.vendors)
-    assert not world.counts.metrics
+    assert not world.observed.metrics
 
 
 # The vendor has answered, and nobody wrote it down
@@ -111,7 +111,7 @@ def test_an_attempt_whose_process_died_counts_as_a_failure_of_its_provider(world
         assert isinstance(world.start(key, provider="telefon_ip"), errors.ProviderUnavailable)
         assert isinstance(world.start(key, provider="telefon_ip"), errors.ProviderUnavailable)
         world.advance(20)
-    assert world.counts.metrics["BreakerOpened"] == 1
+    assert world.observed.metrics["BreakerOpened"] == 1
     assert [attempt.provider for attempt in reply(world.start()).verification.attempts] == ["smsc"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -101,7 +102,7 @@ class World:
         self.points = Points()
         self.passed: list[str] = []
         self.caller, self.phone = CALLER, PHONE
-        self.counts = _Counts()
+        self.observed = _Counts()
         self.ucaller = FakeUcaller(self, self.points)
         self.telefon_ip = FakeTelefonIp(self, self.points)
         self.smsc = FakeSmsc(self, self.points)
@@ -127,7 +128,7 @@ class World:
             keys=self.keys,
             policy=POLICY,
             providers=lambda: providers,
-            observer=self.counts,
+            observer=self.observed,
             clock=self.clock,
         )
 
@@ -300,7 +301,7 @@ class World:
     def judge(self) -> None:
         if self.tests:
             assert not any(vendor.asked for vendor in self.vendors), "a vendor was asked for a test number"
-            assert not self.counts.metrics, "a test counts in no metric of business"
+            assert not self.observed.metrics, "a test counts in no metric of business"
             assert all(record.mode is Mode.TEST for record in self.records())
             assert not any(image["pk"]["S"].startswith(NOT_IN_TEST_MODE) for image in self.images())
         paid = self.paid()
@@ -316,6 +317,7 @@ class World:
             assert live[self.keys.hash_phone(phone)] <= 1
             self._judge_lock(phone)
         self._judge_holds()
+        self._judge_counts()
 
     def _judge_end(self, verification: Verification) -> None:
         end = verification.status_at(self.now)
@@ -378,6 +380,25 @@ class World:
         holder = self.record(lock["verification_id"]["S"])
         assert int(lock["expires_at"]["N"]) == holder.expires_at
         assert holder.status is Status.PENDING, "locked by a verification that has ended"
+
+    def _judge_counts(self) -> None:
+        """Of calls that may be paid for, never fewer are counted than were made, whatever was given back."""
+        rung = [
+            attempt.at
+            for each in self.records()
+            for attempt in each.attempts
+            if f"{each.id}-{attempt.number}" in self.ucaller.rung
+        ]
+        counted = {
+            image["pk"]["S"].split("#")[1]: image for image in self.images() if image["pk"]["S"].startswith("limit#")
+        }
+        made = len(rung) + len(self.ucaller.repeated)
+        assert not made or int(counted["key_paid_day"]["n"]["N"]) >= made
+        sealed = counted.get("prefix_10m")
+        content = self.keys.unseal(sealed["sealed"]["S"]) if sealed else b""
+        times = struct.unpack(f">{len(content) // 4}I", content)
+        missing = Counter(at for at in rung if at > self.now - 600) - Counter(times[: len(times) // 2])
+        assert not missing, f"calls to the block that are not counted: {missing}"
 
     def _judge_holds(self) -> None:
         """Where a vendor knows calls by phone alone, no session is asked for while another's call may still come."""

@@ -285,6 +285,17 @@ class Api:
     def paid_calls(self) -> int:
         return int(self.simulators.get("/requests")["paid_calls"])
 
+    def put(self, pk: str, **attributes: str) -> None:
+        """Write into an item of the table."""
+        for name, value in attributes.items():
+            aws_client("dynamodb").update_item(
+                TableName=TABLE,
+                Key={"pk": {"S": pk}},
+                UpdateExpression="SET #name = :value",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues={":value": {"S": value}},
+            )
+
     def set_credentials(self, credentials: object) -> None:
         put_secret("provider-credentials", json.dumps(credentials))
         clear_caches()
@@ -391,10 +402,14 @@ def environment(simulators_url: str) -> dict[str, str]:
         "PHONE_10M_LIMIT": "5",
         "IP_10M_LIMIT": "20",
         "BROWSER_10M_LIMIT": "60",
+        "IP_BLOCK_10M_LIMIT": "30",
+        "IP_REFUSED_10M_LIMIT": "5",
         "PHONE_DAY_LIMIT": "15",
         "PREFIX_10M_LIMIT": "30",
         "KEY_PAID_DAY_LIMIT": "1000",
         "STACK_PAID_HOUR_LIMIT": "2000",
+        "KEY_FREE_HOUR_LIMIT": "20000",
+        "KEY_REFUSED_HOUR_LIMIT": "300",
         "VERIFICATION_GUESS_LIMIT": "5",
         "PHONE_GUESS_LIMIT": "9",
         "POWERTOOLS_SERVICE_NAME": "start-verification",

@@ -110,7 +110,6 @@ def test_every_item_has_a_ttl_at_its_own_end(api: Api) -> None:
         "phone_cooldown": {20},
         "phone_10m": {600},
         "ip_10m": {600},
-        "prefix_10m": {600},
         "phone_day": {DAY},
     }
     found: set[str] = set()
@@ -118,9 +117,11 @@ def test_every_item_has_a_ttl_at_its_own_end(api: Api) -> None:
         kind, name, *_ = item["pk"].split("#")
         kind = name if kind == "limit" else kind
         found.add(kind)
-        if kind in ("key_paid_day", "stack_paid_hour"):
+        if kind in ("key_paid_day", "stack_paid_hour", "key_free_hour"):
             length = DAY if kind == "key_paid_day" else 3600
             assert item["ttl"] == (api.now // length + 1) * length
+        elif kind == "prefix_10m":
+            assert item["ttl"] == ((api.now + 600) // DAY + 1) * DAY
         else:
             assert int(item["ttl"]) - api.now in lasting[kind], kind
-    assert found == {*lasting, "key_paid_day", "stack_paid_hour"}
+    assert found == {*lasting, "key_paid_day", "stack_paid_hour", "key_free_hour", "prefix_10m"}

@@ -88,6 +88,48 @@ def test_ip_10m_counts_an_address_and_an_ipv6_by_its_64(api: Api, addresses: lis
     assert api.start(next(phone), end_user_ip=addresses[0]).status == 201
 
 
+@pytest.mark.parametrize("api", [{"IP_BLOCK_10M_LIMIT": "3"}], indirect=True)
+def test_ip_block_10m_counts_the_ipv6_networks_of_one_line(api: Api) -> None:
+    phone = phones()
+    for network in range(3):
+        assert api.start(next(phone), end_user_ip=f"2001:db8:0:{network}::1").status == 201
+    assert_limited(api.start(next(phone), end_user_ip="2001:db8:0:ff::1"), "ip_block_10m", 600)
+    assert api.start(next(phone), end_user_ip="2001:db8:0:100::1").status == 201
+    for last in range(4):  # IPv4 has no such blocks
+        assert api.start(next(phone), end_user_ip=f"198.51.100.{last}").status == 201
+        assert api.start(next(phone), end_user_ip=f"::ffff:203.0.113.{last}").status == 201
+    api.advance(600)
+    assert api.start(next(phone), end_user_ip="2001:db8:0:3::1").status == 201
+
+
+@pytest.mark.parametrize("api", [{"IP_BLOCK_10M_LIMIT": "2"}], indirect=True)
+def test_a_switch_counts_for_the_line_that_started(api: Api) -> None:
+    started = api.start(allowed_methods=["flash_call", "reverse_call"], end_user_ip="2001:db8::1")
+    api.advance(20)
+    assert api.another_way(started.id, PHONE, "flash_call").status == 200
+    assert_limited(api.start("+79000000012", end_user_ip="2001:db8:0:1::1"), "ip_block_10m", 580)
+
+
+@pytest.mark.parametrize("api", [{"KEY_FREE_HOUR_LIMIT": "2"}], indirect=True)
+def test_key_free_hour_counts_reverse_calls_and_leads_to_no_paid_one(api: Api) -> None:
+    phone = phones()
+    assert api.start(next(phone), provider="telefon_ip").status == 201
+    assert api.start(next(phone), provider="smsc").status == 201
+    assert_limited(api.start(next(phone)), "key_free_hour", 3600 - api.now % 3600)
+    assert api.requests("ucaller") == []
+    assert api.start(next(phone), credential=OTHER_LIVE_KEY).status == 201
+    assert api.start(next(phone), **FLASH).status == 201
+    api.advance(3600)
+    assert api.start(next(phone)).status == 201
+
+
+@pytest.mark.parametrize("api", [{"KEY_FREE_HOUR_LIMIT": "1"}], indirect=True)
+def test_a_fail_over_that_meets_key_free_hour_leads_to_no_paid_call(api: Api) -> None:
+    api.simulators.fault("telefon_ip", "no_money")
+    assert api.start()["code"] == "provider_unavailable"
+    assert api.requests("smsc") == api.requests("ucaller") == []
+
+
 @pytest.mark.parametrize("api", [{"PHONE_DAY_LIMIT": "2"}], indirect=True)
 def test_phone_day_counts_flash_calls_alone(api: Api) -> None:
     for _ in range(2):
@@ -144,6 +186,106 @@ def test_fail_over_to_a_flash_call_meets_its_limits(api: Api) -> None:
     answer = api.start("+79000000013")
     assert (answer.status, answer["code"]) == (503, "provider_unavailable")
     assert api.requests("ucaller") == ["initCall"]
+
+
+# Calls that were certainly not made
+
+PAID = ["KEY_PAID_DAY_LIMIT", "STACK_PAID_HOUR_LIMIT", "PREFIX_10M_LIMIT"]
+
+
+@pytest.mark.parametrize("api", [{limit: "2"} for limit in PAID], indirect=True, ids=PAID)
+@pytest.mark.parametrize("fault", ["number_refused", "no_money", "bad_credentials"])
+def test_a_call_that_was_certainly_not_made_is_given_back(api: Api, fault: str) -> None:
+    phone = phones()
+    assert api.start(next(phone), **FLASH).status == 201
+    api.simulators.fault("ucaller", fault, times=2)
+    for _ in range(2):
+        assert api.start(next(phone), **FLASH).status in (422, 502, 503)
+    assert api.start(next(phone), **FLASH).status == 201
+    assert api.start(next(phone), **FLASH).status == 429
+
+
+@pytest.mark.parametrize("api", [{limit: "1"} for limit in PAID], indirect=True, ids=PAID)
+def test_a_call_that_may_have_been_made_is_not_given_back(api: Api) -> None:
+    phone = phones()
+    api.simulators.fault("ucaller", "malformed_json", times=2)
+    assert api.start(next(phone), **FLASH).status == 201
+    assert api.start(next(phone), **FLASH).status == 429
+
+
+@pytest.mark.parametrize("api", [{limit: "2"} for limit in PAID], indirect=True, ids=PAID)
+def test_no_more_is_given_back_than_the_limit_in_its_window(api: Api) -> None:
+    """Else starts that are refused could go on for ever."""
+    phone = phones()
+    api.simulators.fault("ucaller", "number_refused", times=4)
+    for _ in range(4):
+        assert api.start(next(phone), **FLASH)["code"] == "provider_rejected"
+    refused = api.start(next(phone), **FLASH)
+    assert refused.status == 429
+    api.advance(refused["retry_after"])
+    assert api.start(next(phone), **FLASH).status == 201
+
+
+@pytest.mark.parametrize(
+    "api", [{limit: "1", "PROVIDER_ORDER": "ucaller,smsc"} for limit in PAID], indirect=True, ids=PAID
+)
+def test_a_refused_call_gives_back_when_the_start_goes_on_to_a_free_one(api: Api) -> None:
+    api.simulators.fault("ucaller", "no_money")
+    assert api.start("+79000000012")["provider"] == "smsc"
+    assert api.start("+79000000013", **FLASH).status == 201
+    assert api.start("+79000000014", **FLASH).status == 429
+
+
+@pytest.mark.parametrize("api", [{limit: "2"} for limit in PAID[:2]], indirect=True, ids=PAID[:2])
+def test_a_repeat_that_was_not_made_is_given_back_and_another_is_not(api: Api) -> None:
+    started = api.start(**FLASH)
+    api.simulators.fault("ucaller", "repeat_405")
+    api.advance(61)
+    assert api.send("repeat", id=started.id)["code"] == "repeat_not_supported"
+    assert api.start("+79000000012", **FLASH).status == 201
+    assert api.start("+79000000013", **FLASH).status == 429
+
+
+def test_counts_of_phone_and_address_stay(api: Api) -> None:
+    api.simulators.fault("ucaller", "number_refused", times=2)
+    api.start(end_user_ip="2001:db8::1", **FLASH)
+    counts = {item["pk"].split("#")[1]: len(item["starts"]) for item in items("callverify") if "starts" in item}
+    assert counts == dict.fromkeys(("phone_10m", "phone_day", "ip_10m", "ip_block_10m", "ip_refused_10m"), 1)
+    counters = {item["pk"].split("#")[1]: int(item["n"]) for item in items("callverify") if "n" in item}
+    assert counters == {"key_paid_day": 0, "stack_paid_hour": 0, "key_refused_hour": 1}
+
+
+def test_ip_refused_10m_is_five_starts_of_an_address_that_a_provider_refused(api: Api) -> None:
+    phone = phones()
+    api.simulators.fault("telefon_ip", "number_refused", times=5)
+    for _ in range(5):
+        answer = api.start(next(phone), provider="telefon_ip", end_user_ip="198.51.100.7")
+        assert answer["code"] == "provider_rejected"
+        api.advance(1)
+    assert_limited(api.start(next(phone), end_user_ip="198.51.100.7"), "ip_refused_10m", 595)
+    assert api.start(next(phone), end_user_ip="198.51.100.8").status == 201
+    api.advance(595)
+    assert api.start(next(phone), end_user_ip="198.51.100.7").status == 201
+
+
+def test_a_start_that_another_provider_took_was_not_refused(api: Api) -> None:
+    api.simulators.fault("telefon_ip", "number_refused")
+    assert api.start(end_user_ip="198.51.100.7")["provider"] == "smsc"
+    assert not [item for item in items("callverify") if "refused" in item["pk"]]
+
+
+@pytest.mark.parametrize("api", [{"KEY_REFUSED_HOUR_LIMIT": "2"}], indirect=True)
+def test_key_refused_hour_closes_flash_calls_alone(api: Api) -> None:
+    phone = phones()
+    api.simulators.fault("telefon_ip", "number_refused")
+    api.start(next(phone), provider="telefon_ip")
+    api.simulators.fault("ucaller", "number_refused")
+    api.start(next(phone), **FLASH)
+    assert_limited(api.start(next(phone), **FLASH), "key_refused_hour", 3600 - api.now % 3600)
+    assert api.start(next(phone), credential=OTHER_LIVE_KEY, **FLASH).status == 201
+    assert api.start(next(phone)).status == 201
+    api.advance(3600)
+    assert api.start(next(phone), **FLASH).status == 201
 
 
 def test_a_refused_start_creates_nothing_counts_nothing_and_asks_no_vendor(api: Api) -> None:

@@ -330,7 +330,11 @@ def test_limits_are_those_that_the_service_counts() -> None:
     for module in ("service", "store"):
         tree = ast.parse((ROOT / f"layers/callverify/callverify/{module}.py").read_text())
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("RollingLimit", "CalendarLimit"):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
+                "RollingLimit",
+                "SealedLimit",
+                "CalendarLimit",
+            ):
                 assert isinstance(node.args[0], ast.Constant)
                 names.add(str(node.args[0].value))
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "LimitReached":
@@ -466,7 +470,6 @@ PENDING = Verification(
     provider=ProviderName.UCALLER,
     phone_mask="+7******1234",
     phone_hash="hash",
-    block_hash="hash",
     key_id="0123456789abcdef",
     created_at=NOW,
     expires_at=NOW + 300,

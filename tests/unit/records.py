@@ -27,7 +27,6 @@ _FLASH = Verification(
     provider=ProviderName.UCALLER,
     phone_mask="+7******0011",
     phone_hash="hash-of-the-phone",
-    block_hash="hash-of-the-block",
     key_id="fedcba9876543210",
     created_at=NOW,
     expires_at=NOW + 300,

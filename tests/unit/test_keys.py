@@ -64,6 +64,15 @@ def test_a_key_per_use(keys: Keys) -> None:
     assert len(set(derived)) == len(derived)
 
 
+def test_what_is_sealed_is_read_again_and_looks_new_each_time(keys: Keys) -> None:
+    for content in (b"", b"1", b"a" * 31, b"a" * 32, b"a" * 33, bytes(4000)):
+        sealed = [keys.seal(content) for _ in range(3)]
+        assert len(set(sealed)) == 3
+        assert {keys.unseal(each) for each in sealed} == {content}
+        assert {Keys("another pepper").unseal(each) for each in sealed} != {content} or not content
+    assert len({keys.seal(bytes(32))[30:] for _ in range(100)}) == 100
+
+
 def test_a_block_is_all_but_the_last_four_digits(keys: Keys) -> None:
     assert keys.hash_block("+79000000011") == keys.hash_block("+79000009999") != keys.hash_block("+79000010011")
 

@@ -17,7 +17,7 @@ FIELDS = {
 def test_nothing_of_the_record_gets_out_by_itself() -> None:
     secrets = {
         "phone_hash": "secret-1",
-        "block_hash": "secret-2",
+        "address_block_hash": "secret-2",
         "key_id": "secret-3",
         "call_id": "secret-4",
         "webhook_call_id": "secret-5",

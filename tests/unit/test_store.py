@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from callverify.errors import Busy
+from callverify.keys import Keys
 from callverify.models import (
     Attempt,
     Cause,
@@ -30,6 +32,8 @@ from callverify.store import (
     AlreadyUsed,
     CalendarLimit,
     Cooldown,
+    Counted,
+    GivenBack,
     GuessLimit,
     Held,
     IdempotencyRecord,
@@ -40,7 +44,9 @@ from callverify.store import (
     NotLive,
     PhoneLocked,
     RollingLimit,
+    SealedLimit,
     Store,
+    Unless,
 )
 from tests.functional.harness import items
 from tests.unit.conftest import TABLE
@@ -163,9 +169,22 @@ def test_an_id_is_never_written_over(store: Store) -> None:
 # Limits
 
 
+def sealed(count: int) -> SealedLimit:
+    keys = Keys("pepper")
+    return SealedLimit("l", "s", count, TEN_MINUTES, keys.seal, keys.unseal)
+
+
+def rolling(count: int) -> RollingLimit:
+    return RollingLimit("l", "s", count, TEN_MINUTES)
+
+
+BOTH = pytest.mark.parametrize("limit_of", [rolling, sealed])
+
+
+@BOTH
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_a_rolling_limit_is_exact_at_its_edges(store: Store, count: int) -> None:
-    limit = [RollingLimit("l", "s", count, TEN_MINUTES)]
+def test_a_rolling_limit_is_exact_at_its_edges(store: Store, count: int, limit_of: Callable[[int], Limit]) -> None:
+    limit = [limit_of(count)]
     for number in range(count):
         store.count(limit, NOW + number)
     for at, retry_after in ((NOW + count, TEN_MINUTES - count), (NOW + TEN_MINUTES - 1, 1)):
@@ -179,8 +198,9 @@ def test_a_rolling_limit_is_exact_at_its_edges(store: Store, count: int) -> None
         assert reached.value.retry_after == 1
 
 
-def test_a_refused_start_does_not_prolong_a_limit(store: Store) -> None:
-    limit = [RollingLimit("l", "s", 1, TEN_MINUTES)]
+@BOTH
+def test_a_refused_start_does_not_prolong_a_limit(store: Store, limit_of: Callable[[int], Limit]) -> None:
+    limit = [limit_of(1)]
     store.count(limit, NOW)
     for second in range(1, 600, 60):
         with pytest.raises(LimitReached):
@@ -204,13 +224,96 @@ def test_a_long_list_of_starts_is_cut_and_stays_exact(store: Store) -> None:
     assert longest <= 2 * 3 + 10
 
 
-def test_a_limit_that_is_lowered_or_raised_counts_the_starts_that_there_were(store: Store) -> None:
+@BOTH
+def test_a_limit_that_is_lowered_or_raised_counts_the_starts_that_there_were(
+    store: Store, limit_of: Callable[[int], Limit]
+) -> None:
     for second in range(4):
-        store.count([RollingLimit("l", "s", 5, TEN_MINUTES)], NOW + second)
+        store.count([limit_of(5)], NOW + second)
     with pytest.raises(LimitReached) as reached:
-        store.count([RollingLimit("l", "s", 2, TEN_MINUTES)], NOW + 10)
+        store.count([limit_of(2)], NOW + 10)
     assert reached.value.retry_after == 2 + TEN_MINUTES - 10
-    store.count([RollingLimit("l", "s", 8, TEN_MINUTES)], NOW + 10)
+    store.count([limit_of(8)], NOW + 10)
+
+
+def fails(store: Store, verification: Verification, *limits: SealedLimit | CalendarLimit, at: int = NOW) -> None:
+    """Count a start, and end it as one that made no call."""
+    store.begin(verification, limits=limits)
+    store.end(
+        verification,
+        Status.FAILED,
+        EndReason.PROVIDER_UNAVAILABLE,
+        now=at,
+        failed=(Result.UNAVAILABLE, Cause.NO_MONEY),
+        given_back=[GivenBack(limit, verification.created_at) for limit in limits],
+    )
+
+
+def test_what_is_given_back_is_free_again_at_most_as_often_as_the_limit(store: Store) -> None:
+    limits = sealed(2), CalendarLimit("c", "s", 2, 3600)
+    for number in range(4):
+        fails(store, later(number, NOW + number), *limits, at=NOW + number)
+    for limit in limits:
+        with pytest.raises(LimitReached):
+            store.count([limit], NOW + 9)
+    store.count([sealed(2)], NOW + TEN_MINUTES + 3)
+
+
+def test_giving_back_never_counts_below_zero(store: Store) -> None:
+    limits = sealed(1), CalendarLimit("c", "s", 1, 3600)
+    verification = later(1, NOW)
+    store.begin(verification)
+    given_back = [GivenBack(limit, NOW) for limit in limits]
+    failed = Result.UNAVAILABLE, Cause.NO_MONEY
+    store.end(
+        verification, Status.FAILED, EndReason.PROVIDER_UNAVAILABLE, now=NOW, failed=failed, given_back=given_back
+    )
+    for limit in limits:
+        store.count([limit], NOW + 1)
+        with pytest.raises(LimitReached):
+            store.count([limit], NOW + 2)
+
+
+def test_what_belongs_to_an_earlier_period_is_not_given_back_to_this_one(store: Store) -> None:
+    limit = CalendarLimit("c", "s", 1, 3600)
+    turn = (NOW // 3600 + 1) * 3600
+    verification = later(1, turn - 1)
+    store.begin(verification, limits=[limit])
+    store.count([limit], turn)
+    failed = Result.UNAVAILABLE, Cause.NO_MONEY
+    back = [GivenBack(limit, turn - 1)]
+    store.end(verification, Status.FAILED, EndReason.PROVIDER_UNAVAILABLE, now=turn, failed=failed, given_back=back)
+    with pytest.raises(LimitReached):
+        store.count([limit], turn + 1)
+
+
+def test_an_attempt_takes_what_the_refused_one_before_it_gives_back(store: Store) -> None:
+    limits = sealed(1), CalendarLimit("c", "s", 1, 3600)
+    first = begun(store, later(1, NOW), limits=limits)
+    attempt = Attempt(2, 1, Method.FLASH_CALL, ProviderName.UCALLER, Result.STARTING, NOW + 3)
+    back = [GivenBack(limit, NOW) for limit in limits]
+    failed = Result.REJECTED, Cause.NUMBER_REFUSED
+    store.begin_attempt(first, attempt, window=300, now=NOW + 3, failed=failed, limits=limits, given_back=back)
+    for limit in limits:
+        with pytest.raises(LimitReached):
+            store.count([limit], NOW + TEN_MINUTES + 2)
+    store.count([limits[0]], NOW + TEN_MINUTES + 3)
+
+
+@pytest.mark.parametrize("limit", [RollingLimit("l", "s", 2, TEN_MINUTES), CalendarLimit("l", "s", 2, TEN_MINUTES)])
+def test_what_has_happened_is_counted_beyond_the_limit_and_refuses_then(
+    store: Store, limit: RollingLimit | CalendarLimit
+) -> None:
+    for _ in range(2):
+        store.count([Unless(limit)], NOW)
+        store.count([Counted(limit)], NOW)
+    with pytest.raises(LimitReached) as reached:
+        store.count([Unless(limit)], NOW + 1)
+    end = NOW if isinstance(limit, RollingLimit) else NOW // TEN_MINUTES * TEN_MINUTES
+    assert (reached.value.limit, reached.value.retry_after) == ("l", end + TEN_MINUTES - NOW - 1)
+    for _ in range(20):
+        store.count([Counted(limit)], NOW + 1)
+    store.count([Unless(limit)], NOW + 1 + TEN_MINUTES)
 
 
 def test_limits_of_other_subjects_and_names_are_apart(store: Store) -> None:

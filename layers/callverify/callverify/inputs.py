@@ -205,6 +205,12 @@ def network_of(address: str) -> str:
     return str(ip)
 
 
+def network_block_of(network: str) -> str | None:
+    """The /56 that an IPv6 network of `network_of` lies in, such as one line of a provider has; None for IPv4."""
+    ip = ipaddress.ip_network(network)
+    return str(ip.supernet(new_prefix=56)) if isinstance(ip, ipaddress.IPv6Network) else None
+
+
 def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
     if body is None or not body.strip():
         raise InvalidRequest("The request has no body. Send a JSON object.")

@@ -109,7 +109,6 @@ def verification_of(item: Item) -> Verification:
         provider=ProviderName(item["provider"]),
         phone_mask=item["phone_mask"],
         phone_hash=item["phone_hash"],
-        block_hash=item["block_hash"],
         key_id=item["key_id"],
         created_at=int(item["created_at"]),
         expires_at=int(item["expires_at"]),
@@ -137,6 +136,7 @@ def verification_of(item: Item) -> Verification:
         return_url=item.get("return_url"),
         address_hash=item.get("address_hash"),
         ttl=whole("ttl"),
+        address_block_hash=item.get("address_block_hash"),
     )
 
 

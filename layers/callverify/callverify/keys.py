@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import secrets
 
 CODE_COUNT = 9999  # "0001".."9999": uCaller's documented range (developer.ucaller.ru, seen 2026-09)
 _UNBIASED_BELOW = (2**32 // CODE_COUNT) * CODE_COUNT
@@ -32,8 +33,8 @@ class Keys:
         return self._digest("phone", e164).hex()
 
     def hash_block(self, e164: str) -> str:
-        """The hash of a number's block of 10,000: all but its last four digits."""
-        return self._digest("block", e164[:-4]).hex()
+        """The hash of a number's block of 10,000: all but its last four digits. For its limit alone: in no record."""
+        return self._digest("block-limit", e164[:-4]).hex()
 
     def hash_address(self, network: str) -> str:
         return self._digest("address", network).hex()
@@ -43,6 +44,24 @@ class Keys:
 
     def hash_idempotency_key(self, key_id: str, idempotency_key: str) -> str:
         return self._digest("idempotency", key_id, idempotency_key).hex()
+
+    def seal(self, content: bytes) -> str:
+        """Encrypt what readers of the table must not know; the same content looks new each time.
+
+        Nothing would show that it was changed: whoever can write the table needs no limit.
+        """
+        nonce = secrets.token_bytes(16)
+        return base64.b64encode(nonce + self._masked(nonce, content)).decode()
+
+    def unseal(self, sealed: str) -> bytes:
+        """What `seal` was given."""
+        raw = base64.b64decode(sealed)
+        return self._masked(raw[:16], raw[16:])
+
+    def _masked(self, nonce: bytes, content: bytes) -> bytes:
+        rounds = range(-(-len(content) // hashlib.sha256().digest_size))
+        stream = b"".join(self._digest("seal", nonce.hex(), str(number)) for number in rounds)
+        return bytes(a ^ b for a, b in zip(content, stream, strict=False))
 
     def code(self, verification_id: str, attempt: int) -> str:
         """The code of one attempt: an unbiased reduction to "0001".."9999", by refusing the uneven end of the range."""

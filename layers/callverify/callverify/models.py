@@ -289,7 +289,6 @@ class Verification:
     provider: ProviderName
     phone_mask: str
     phone_hash: str
-    block_hash: str
     key_id: str
     created_at: int
     expires_at: int
@@ -316,6 +315,7 @@ class Verification:
     return_url: str | None = None
     address_hash: str | None = None
     ttl: int | None = field(default=None, compare=False)
+    address_block_hash: str | None = None
 
     @property
     def attempt(self) -> Attempt:

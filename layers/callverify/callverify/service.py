@@ -49,6 +49,8 @@ from callverify.store import (
     Breaker,
     CalendarLimit,
     Cooldown,
+    Counted,
+    GivenBack,
     GuessLimit,
     Held,
     IdempotencyRecord,
@@ -59,6 +61,7 @@ from callverify.store import (
     PhoneLocked,
     ProviderResting,
     RollingLimit,
+    SealedLimit,
     Store,
     Unless,
 )
@@ -91,7 +94,9 @@ METHODS = {
 }
 DEFAULT_WINDOWS = {ProviderName.UCALLER: 300, ProviderName.TELEFON_IP: 120, ProviderName.SMSC: 300}
 NO_CALL = frozenset({Result.REJECTED, Result.UNAVAILABLE})  # certain that no call was made
-FLASH_LIMITS = frozenset({"phone_day", "prefix_10m", "key_paid_day", "stack_paid_hour", "phone_guesses"})
+FLASH_LIMITS = frozenset(
+    {"phone_day", "prefix_10m", "key_paid_day", "stack_paid_hour", "phone_guesses", "key_refused_hour"}
+)
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID = re.compile(rf"vrf_(test_)?[{_ID_ALPHABET}]{{26}}")
 
@@ -110,10 +115,14 @@ class Policy:
     phone_10m: int = 5
     ip_10m: int = 20
     browser_10m: int = 60
+    ip_block_10m: int = 30
+    ip_refused_10m: int = 5
     phone_day: int = 15
     prefix_10m: int = 30
     key_paid_day: int = 1000
     stack_paid_hour: int = 2000
+    key_free_hour: int = 20_000
+    key_refused_hour: int = 300
     verification_guesses: int = 5
     phone_guesses: int = 9
 
@@ -198,7 +207,7 @@ class Service:
         choices = _Choices(candidates)
         for provider, breaker in choices:
             verification = self._at_provider(verification, provider)
-            limits = self._limits(verification, provider.method, verification.address_hash)
+            limits = self._limits(verification, provider.method, phone, verification.address_hash)
             try:
                 self._begin(verification, provider, [*limits, *breaker], idempotency)
             except KeyTaken:
@@ -237,6 +246,7 @@ class Service:
         """A record without a provider yet: `_at_provider` completes it."""
         now = self.now()
         address = request.end_user_ip
+        block = inputs.network_block_of(address) if address else None
         return Verification(
             id=_new_id(caller.mode),
             mode=caller.mode,
@@ -245,7 +255,6 @@ class Service:
             provider=ProviderName.TELEFON_IP,
             phone_mask=phone.mask,
             phone_hash=self._keys.hash_phone(phone.e164),
-            block_hash=self._keys.hash_block(phone.e164),
             key_id=caller.key_id,
             created_at=now,
             expires_at=now,
@@ -258,6 +267,7 @@ class Service:
             locale=request.locale,
             return_url=request.return_url,
             address_hash=self._keys.hash_address(address) if address else None,
+            address_block_hash=self._keys.hash_address(block) if block else None,
         )
 
     def _at_provider(self, verification: Verification, provider: Provider) -> Verification:
@@ -308,31 +318,77 @@ class Service:
             return
         own = live.key_id == wanted.key_id and live.reference is not None and live.reference == wanted.reference
         raise errors.VerificationInProgress(
-            "A verification of this phone is in progress. Go on with it, cancel it, or wait until it ends.",
+            "A verification of this phone is in progress. Continue or cancel it, or retry after `retry_after` seconds. "
+            "Its id is told only to the API key that started it, and only for the same `reference`.",
             retry_after=max(1, live.expires_at - now),
             verification_id=live.id if own else None,
         )
 
-    def _limits(self, verification: Verification, method: Method, address_hash: str | None) -> list[Limit]:
-        """What one more start or repeat is counted against."""
-        policy, phone = self._policy, verification.phone_hash
+    def _limits(
+        self, verification: Verification, method: Method, phone: Phone | None, address_hash: str | None
+    ) -> list[Limit]:
+        """What one more start or repeat is counted against. phone: None for a vendor's repeat, which names none."""
+        policy = self._policy
         limits: list[Limit] = [
             self._cooldown(verification),
-            RollingLimit("phone_10m", phone, policy.phone_10m, TEN_MINUTES),
+            RollingLimit("phone_10m", verification.phone_hash, policy.phone_10m, TEN_MINUTES),
         ]
         if address_hash:
             limits.append(RollingLimit("ip_10m", address_hash, policy.ip_10m, TEN_MINUTES))
-        return [*limits, *self._flash_limits(verification)] if method is Method.FLASH_CALL else limits
+            limits.append(Unless(self._refused_limit(address_hash)))
+        # A browser is counted by its own address, and not by the one that the start named.
+        if verification.address_block_hash and address_hash == verification.address_hash:
+            block = verification.address_block_hash
+            limits.append(RollingLimit("ip_block_10m", block, policy.ip_block_10m, TEN_MINUTES))
+        return [*limits, *self._limits_of(method, verification, phone)]
 
-    def _flash_limits(self, verification: Verification) -> list[Limit]:
-        policy, phone = self._policy, verification.phone_hash
+    def _limits_of(self, method: Method, verification: Verification, phone: Phone | None) -> list[Limit]:
+        """What one more call of this method is counted against, besides what every start is."""
+        policy = self._policy
+        if method is Method.REVERSE_CALL:
+            return [CalendarLimit("key_free_hour", verification.key_id, policy.key_free_hour, HOUR)]
         return [
-            RollingLimit("phone_day", phone, policy.phone_day, DAY),
-            RollingLimit("prefix_10m", verification.block_hash, policy.prefix_10m, TEN_MINUTES),
+            RollingLimit("phone_day", verification.phone_hash, policy.phone_day, DAY),
+            *self._paid_limits(verification, phone),
+            Unless(self._key_refused_limit(verification)),
+            GuessLimit(verification.phone_hash, policy.phone_guesses),
+        ]
+
+    def _paid_limits(self, verification: Verification, phone: Phone | None) -> list[SealedLimit | CalendarLimit]:
+        """What a paid call is counted by, and given back to where it was certainly not made."""
+        policy, keys = self._policy, self._keys
+        limits: list[SealedLimit | CalendarLimit] = []
+        if phone:
+            block = keys.hash_block(phone.e164)
+            limits.append(
+                SealedLimit("prefix_10m", block, policy.prefix_10m, TEN_MINUTES, seal=keys.seal, unseal=keys.unseal)
+            )
+        return [
+            *limits,
             CalendarLimit("key_paid_day", verification.key_id, policy.key_paid_day, DAY),
             CalendarLimit("stack_paid_hour", "stack", policy.stack_paid_hour, HOUR),
-            GuessLimit(phone, policy.phone_guesses),
         ]
+
+    def _given_back(
+        self, verification: Verification, outcome: Outcome, phone: Phone | None, at: int
+    ) -> list[GivenBack]:
+        """What a call that was counted at `at` gives back by its outcome."""
+        if verification.method is not Method.FLASH_CALL or outcome.result not in NO_CALL:
+            return []
+        return [GivenBack(limit, at) for limit in self._paid_limits(verification, phone)]
+
+    def _refused_limit(self, address_hash: str) -> RollingLimit:
+        return RollingLimit("ip_refused_10m", address_hash, self._policy.ip_refused_10m, TEN_MINUTES)
+
+    def _key_refused_limit(self, verification: Verification) -> CalendarLimit:
+        return CalendarLimit("key_refused_hour", verification.key_id, self._policy.key_refused_hour, HOUR)
+
+    def _refused(self, verification: Verification) -> list[Limit]:
+        """What a start counts against that a provider refused as a number."""
+        counted: list[Limit] = [Counted(self._key_refused_limit(verification))]
+        if verification.address_hash:
+            counted.append(Counted(self._refused_limit(verification.address_hash)))
+        return counted
 
     def _cooldown(self, verification: Verification) -> Cooldown:
         return Cooldown(verification.phone_hash, self._policy.phone_cooldown, reply_within=int(VENDOR_SECONDS))
@@ -366,7 +422,7 @@ class Service:
                 self._observer.count("CodeDiffers", provider=provider.name, method=provider.method)
             if outcome.result is Result.STARTED or _may_be_ringing(provider, outcome):
                 return self._record_started(verification, provider, outcome)
-            verification, next_providers = self._go_on(verification, outcome, others)
+            verification, next_providers = self._go_on(verification, phone, outcome, others)
             if not next_providers:
                 return verification
             provider, *others = next_providers
@@ -460,12 +516,13 @@ class Service:
             return self._fresh(verification)
 
     def _go_on(
-        self, verification: Verification, outcome: Outcome, others: Sequence[Provider]
+        self, verification: Verification, phone: Phone, outcome: Outcome, others: Sequence[Provider]
     ) -> tuple[Verification, Sequence[Provider]]:
         """Turn to the next provider that may still be asked, or end the verification and raise why."""
         now = self.now()
         failed = (outcome.result, outcome.cause)
         frees = self._frees(verification, outcome)
+        given_back = self._given_back(verification, outcome, phone, verification.attempt.at)
         choices = _Choices(others if verification.attempt.number < MAX_ATTEMPTS else ())
         for provider, breaker in choices:
             # A reverse call that may be paid for already is followed by no flash call, which costs for certain.
@@ -479,7 +536,6 @@ class Service:
                 Result.STARTING,
                 now,
             )
-            flash = provider.method is Method.FLASH_CALL
             try:
                 changed = self._store.begin_attempt(
                     verification,
@@ -487,15 +543,20 @@ class Service:
                     window=provider.window,
                     now=now,
                     failed=failed,
-                    limits=[*(self._flash_limits(verification) if flash else ()), *breaker],
+                    limits=[*self._limits_of(provider.method, verification, phone), *breaker],
                     poll_after=now + POLL_EVERY_SECONDS,
                     holds=provider.knows_calls_by_phone_alone,
                     frees=frees,
+                    given_back=given_back,
                 )
             except ProviderResting:
                 choices.defer(provider)
                 continue
-            except (LimitReached, Held):
+            except LimitReached as reached:
+                if reached.limit not in FLASH_LIMITS:
+                    break
+                continue
+            except Held:
                 continue
             except NotLive:
                 return self._fresh(verification), ()
@@ -512,6 +573,8 @@ class Service:
                 step_error=error.code,
                 cooldown=self._cooldown(verification),
                 frees=frees,
+                limits=self._refused(verification) if rejected else (),
+                given_back=given_back,
             )
         except NotLive:
             return self._fresh(verification), ()
@@ -627,7 +690,7 @@ class Service:
             candidates = [each for each in self._providers().values() if each.method is repeat.method]
         tried = {attempt.provider for attempt in verification.attempts if attempt.step == step.number}
         others = [provider for provider in candidates if provider.name not in tried]
-        verification, next_providers = self._go_on(verification, INTERRUPTED, others)
+        verification, next_providers = self._go_on(verification, phone, INTERRUPTED, others)
         return self._ask(verification, phone, next_providers, base_url) if next_providers else verification
 
     # Status
@@ -841,7 +904,7 @@ class Service:
         begun = self._store.begin_repeat(
             verification,
             now=now,
-            limits=[*browser, *self._limits(verification, verification.method, address)],
+            limits=[*browser, *self._limits(verification, verification.method, None, address)],
             idempotency=idempotency,
         )
         outcome = self._timed(
@@ -855,7 +918,12 @@ class Service:
         elif error:
             remaining = verification.repeats_remaining
         repeated = self._record_repeat(
-            begun, error=error.code if error else None, repeats_remaining=remaining, call_id=outcome.call_id
+            begun,
+            error=error.code if error else None,
+            repeats_remaining=remaining,
+            call_id=outcome.call_id,
+            limits=self._refused(verification) if isinstance(error, errors.ProviderRejected) else (),
+            given_back=self._given_back(verification, outcome, None, begun.step.claimed_at),
         )
         if error:
             raise error
@@ -863,7 +931,14 @@ class Service:
         return repeated
 
     def _record_repeat(
-        self, verification: Verification, *, error: str | None, repeats_remaining: int, call_id: str | None = None
+        self,
+        verification: Verification,
+        *,
+        error: str | None,
+        repeats_remaining: int,
+        call_id: str | None = None,
+        limits: Sequence[Limit] = (),
+        given_back: Sequence[GivenBack] = (),
     ) -> Verification:
         if error is None and verification.mode is Mode.LIVE:
             self._observer.count("PaidCalls", provider=verification.provider)
@@ -875,6 +950,8 @@ class Service:
                 now=self.now(),
                 call_id=call_id,
                 cooldown=self._cooldown(verification) if verification.mode is Mode.LIVE else None,
+                limits=limits,
+                given_back=given_back,
             )
         except NotLive:
             return self._fresh(verification)
@@ -914,7 +991,7 @@ class Service:
                     window=provider.window,
                     now=now,
                     step=step,
-                    limits=[*browser, *self._limits(verification, provider.method, address), *breaker],
+                    limits=[*browser, *self._limits(verification, provider.method, phone, address), *breaker],
                     idempotency=idempotency,
                     poll_after=now + POLL_EVERY_SECONDS,
                     holds=provider.knows_calls_by_phone_alone,

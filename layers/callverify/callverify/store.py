@@ -27,8 +27,9 @@ from __future__ import annotations
 import random
 import re
 import secrets
+import struct
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,21 @@ class RollingLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedLimit:
+    """A RollingLimit whose times no reader of the table learns: they would tell which start counted for the subject.
+
+    seal, unseal: encrypt the times, and read them again.
+    """
+
+    name: str
+    subject: str
+    count: int
+    window: int
+    seal: Callable[[bytes], str]
+    unseal: Callable[[str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class CalendarLimit:
     """At most `count` starts in each period of `window` seconds by the clock: for counts too large to list."""
 
@@ -150,7 +166,25 @@ class CalendarLimit:
 class Unless:
     """No start while `limit`, which is counted elsewhere, is reached."""
 
-    limit: RollingLimit
+    limit: RollingLimit | CalendarLimit
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One more for `limit`, even beyond it: what is counted has happened."""
+
+    limit: RollingLimit | CalendarLimit
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """One less for `limit`, of a start that counted at `at`: no call was made.
+
+    At most as often as the limit in its window: else refused starts could go on for ever.
+    """
+
+    limit: SealedLimit | CalendarLimit
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +214,7 @@ class Breaker:
     failures: int = 5
 
 
-Limit = RollingLimit | CalendarLimit | Unless | Cooldown | GuessLimit | Breaker
+Limit = RollingLimit | SealedLimit | CalendarLimit | Unless | Counted | Cooldown | GuessLimit | Breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,12 +347,14 @@ class Store:
         poll_after: int = 0,
         holds: bool = False,
         frees: bool = False,
+        given_back: Sequence[GivenBack] = (),
     ) -> Verification:
         """Replace the current attempt by another one: provider, method, challenge and `expires_at` in one write.
 
         step: given when a caller asked for it, left out when the service itself goes on to the next provider.
         failed: what became of the attempt that is replaced. holds: the provider knows calls by phone alone. frees: that
-        of the replaced attempt does, and waits for no call. Raises NotLive, KeyTaken, LimitReached, Held.
+        of the replaced attempt does, and waits for no call. given_back: what the replaced attempt was counted by, and
+        made no call for. Raises NotLive, KeyTaken, LimitReached, Held.
         """
         expires_at = attempt.at + window
         attempts = verification.attempts
@@ -350,7 +386,7 @@ class Store:
             )
             if verification.mode is Mode.LIVE:
                 yield self._move_lock(verification, expires_at)
-            yield from self._count(limits, now, forms)
+            yield from self._count(limits, now, forms, given_back)
             if frees:
                 yield self._free_provider(verification)
             if holds:
@@ -426,6 +462,8 @@ class Store:
         now: int,
         call_id: str | None = None,
         cooldown: Cooldown | None = None,
+        limits: Sequence[Limit] = (),
+        given_back: Sequence[GivenBack] = (),
     ) -> Verification:
         """Store what came of a vendor's repeat; the verification itself goes on. Raises NotLive."""
         changed = replace(
@@ -433,7 +471,8 @@ class Store:
         )
         changes = difference(verification, changed)
         write = self._update_verification(verification, now, changes=changes, unexpired=False, same_step=True)
-        self._transact([write, *self._cool_down(cooldown, now)])
+        writes = [write, *self._cool_down(cooldown, now)]
+        self._transact_adapting(lambda forms: [*writes, *self._count(limits, now, forms, given_back)])
         return changed
 
     def claim_step(self, verification: Verification, now: int) -> Verification:
@@ -603,6 +642,8 @@ class Store:
         step_error: str | None = None,
         cooldown: Cooldown | None = None,
         frees: bool = False,
+        limits: Sequence[Limit] = (),
+        given_back: Sequence[GivenBack] = (),
     ) -> Verification:
         """Write `failed`, `canceled` or `expired`. Raises NotLive.
 
@@ -625,18 +666,27 @@ class Store:
             conditions=("expires_at <= :now",) if status is Status.EXPIRED else (),
         )
         freed = [self._free_provider(verification)] if frees else []
-        self._end_with([update, *freed, *self._cool_down(cooldown, now)], verification)
+        self._end_with(
+            [update, *freed, *self._cool_down(cooldown, now)],
+            verification,
+            lambda forms: self._count(limits, now, forms, given_back),
+        )
         return changed
 
-    def _end_with(self, writes: list[_Write], verification: Verification) -> None:
+    def _end_with(
+        self,
+        writes: list[_Write],
+        verification: Verification,
+        counts: Callable[[Mapping[str, _Write]], Iterator[_Write]] = lambda _: iter(()),
+    ) -> None:
         if verification.mode is Mode.TEST:
             return self._transact(writes)
         lock = self._delete_if_of(f"phone#{verification.phone_hash}", verification.id, PhoneLocked)
         try:
-            self._transact([*writes, lock])
+            self._transact_adapting(lambda forms: [*writes, lock, *counts(forms)])
         except PhoneLocked:
             # The lock already names a later verification, whose it is to remove.
-            self._transact(writes)
+            self._transact_adapting(lambda forms: [*writes, *counts(forms)])
 
     # The single writes
 
@@ -787,14 +837,27 @@ class Store:
 
     # Limits
 
-    def _count(self, limits: Sequence[Limit], now: int, forms: Mapping[str, _Write]) -> Iterator[_Write]:
+    def _count(
+        self,
+        limits: Sequence[Limit],
+        now: int,
+        forms: Mapping[str, _Write],
+        given_back: Sequence[GivenBack] = (),
+    ) -> Iterator[_Write]:
+        back = {_limit_key(each.limit, each.at): each for each in given_back}
         for limit in limits:
             match limit:
-                case RollingLimit():
-                    key = f"limit#{limit.name}#{limit.subject}"
-                    yield forms.get(key) or self._count_rolling(key, limit, now)
-                case CalendarLimit():
-                    yield self._count_calendar(limit, now)
+                case (RollingLimit() as rolling) | Counted(RollingLimit() as rolling):
+                    key = _limit_key(rolling, now)
+                    yield forms.get(key) or self._count_rolling(key, rolling, now, refuses=rolling is limit)
+                case SealedLimit():
+                    key = _limit_key(limit, now)
+                    moved = back.pop(key, None)
+                    yield forms.get(key) or self._count_sealed(key, limit, now, moved.at if moved else None)
+                case (CalendarLimit() as calendar) | Counted(CalendarLimit() as calendar):
+                    # What one attempt gives back and the next one takes, in one period, stays as it is.
+                    if back.pop(_limit_key(calendar, now), None) is None:
+                        yield self._count_calendar(calendar, now, refuses=calendar is limit)
                 case Unless():
                     yield self._check_limit(limit.limit, now)
                 case Cooldown():
@@ -803,15 +866,22 @@ class Store:
                     yield self._check_guesses(limit, now)
                 case Breaker():
                     yield self._check_breaker(limit, now)
+        for key, each in back.items():
+            match each.limit:
+                case SealedLimit() as sealed:
+                    yield forms.get(key) or self._give_sealed_back(key, sealed, each.at, now)
+                case CalendarLimit() as calendar:
+                    yield forms.get(key) or self._give_calendar_back(key, calendar, each.at, now)
 
-    def _count_rolling(self, key: str, limit: RollingLimit, now: int) -> _Write:
+    def _count_rolling(self, key: str, limit: RollingLimit, now: int, *, refuses: bool = True) -> _Write:
         oldest = f"starts[{limit.count - 1}]"
+        open_ = f"(attribute_not_exists({oldest}) OR {oldest} <= :before) AND " if refuses else ""
         longest = 2 * limit.count + 10
 
         def lost(item: Item) -> Lost:
             starts = [int(start) for start in item.get("starts", ())]
-            if len(starts) >= limit.count and starts[limit.count - 1] > now - limit.window:
-                return LimitReached(limit.name, starts[limit.count - 1] + limit.window - now)
+            if refuses and (reached := _reached(limit, starts, now)):
+                return reached
             return _OutdatedForm(key, self._restart_rolling(key, limit, now, starts))
 
         return _Write(
@@ -820,18 +890,15 @@ class Store:
                 "Key": serialized({"pk": key}),
                 "UpdateExpression": "SET starts = list_append(:now_list, if_not_exists(starts, :none)), #ttl = :ttl",
                 # The second clause makes the write fail once the list has grown long, so that it is cut: see `lost`.
-                "ConditionExpression": (
-                    f"(attribute_not_exists({oldest}) OR {oldest} <= :before)"
-                    " AND (attribute_not_exists(starts) OR size(starts) < :longest)"
-                ),
+                "ConditionExpression": f"{open_}(attribute_not_exists(starts) OR size(starts) < :longest)",
                 "ExpressionAttributeNames": {"#ttl": "ttl"},
                 "ExpressionAttributeValues": serialized(
                     {
                         ":now_list": [now],
                         ":none": [],
                         ":ttl": now + limit.window,
-                        ":before": now - limit.window,
                         ":longest": longest,
+                        **({":before": now - limit.window} if refuses else {}),
                     }
                 ),
             },
@@ -848,32 +915,97 @@ class Store:
             lambda _: _OutdatedForm(key, None),
         )
 
-    def _count_calendar(self, limit: CalendarLimit, now: int) -> _Write:
-        period = now // limit.window
-        end = (period + 1) * limit.window
+    def _count_sealed(self, key: str, limit: SealedLimit, now: int, moved: int | None) -> _Write:
+        """Count a start; in place of the one at `moved`, which was no call."""
+
+        def next_form(item: Item) -> Lost:
+            starts, returned = _unsealed(limit, item)
+            if moved in starts:
+                starts.remove(moved)
+            if reached := _reached(limit, starts, now):
+                return reached
+            return _OutdatedForm(key, self._put_sealed(key, limit, [now, *starts], returned, now, item, next_form))
+
+        return self._put_sealed(key, limit, [now], [], now, None, next_form)
+
+    def _give_sealed_back(self, key: str, limit: SealedLimit, at: int, now: int) -> _Write:
+        def next_form(item: Item) -> Lost:
+            starts, returned = _unsealed(limit, item)
+            if at not in starts or _reached(limit, returned, now):
+                return _OutdatedForm(key, _NOTHING)
+            starts.remove(at)
+            return _OutdatedForm(key, self._put_sealed(key, limit, starts, [now, *returned], now, item, next_form))
+
+        # What it holds is only known once it is read: by a condition that fails where there is an item.
+        request = {"Key": serialized({"pk": key}), "ConditionExpression": "attribute_not_exists(pk)"}
+        return _Write("ConditionCheck", request, next_form)
+
+    def _put_sealed(
+        self,
+        key: str,
+        limit: SealedLimit,
+        starts: Sequence[int],
+        returned: Sequence[int],
+        now: int,
+        seen: Item | None,
+        lost: Callable[[Item], Lost],
+    ) -> _Write:
+        """Write the item, if it is still as it was seen. Neither its size nor its `ttl` says how many, or when."""
+        times = [[*each[: limit.count], *[0] * (limit.count - len(each))] for each in (starts, returned)]
+        sealed = limit.seal(struct.pack(f">{2 * limit.count}I", *times[0], *times[1]))
+        item = {"pk": key, "sealed": sealed, "ttl": -(-(now + limit.window) // DAY) * DAY}
+        request: dict[str, Any] = {"Item": serialized(item), "ConditionExpression": "attribute_not_exists(pk)"}
+        if seen:
+            request["ConditionExpression"] = "sealed = :seen"
+            request["ExpressionAttributeValues"] = serialized({":seen": seen["sealed"]})
+        return _Write("Put", request, lost)
+
+    def _count_calendar(self, limit: CalendarLimit, now: int, *, refuses: bool = True) -> _Write:
+        end = (now // limit.window + 1) * limit.window
+        request = {
+            "Key": serialized({"pk": _limit_key(limit, now)}),
+            "UpdateExpression": "SET n = if_not_exists(n, :zero) + :one, #ttl = :end",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+        }
+        values = {":zero": 0, ":one": 1, ":end": end}
+        if refuses:
+            request["ConditionExpression"] = "attribute_not_exists(n) OR n < :count"
+            values[":count"] = limit.count
+        request["ExpressionAttributeValues"] = serialized(values)
+        return _Write("Update", request, lambda _: LimitReached(limit.name, end - now))
+
+    def _give_calendar_back(self, key: str, limit: CalendarLimit, at: int, now: int) -> _Write:
+        if at // limit.window != now // limit.window:
+            return _NOTHING
         return _Write(
             "Update",
             {
-                "Key": serialized({"pk": f"limit#{limit.name}#{limit.subject}#{period}"}),
-                "UpdateExpression": "SET n = if_not_exists(n, :zero) + :one, #ttl = :end",
-                "ConditionExpression": "attribute_not_exists(n) OR n < :count",
-                "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": serialized({":zero": 0, ":one": 1, ":end": end, ":count": limit.count}),
+                "Key": serialized({"pk": key}),
+                "UpdateExpression": "SET n = n - :one, returned = if_not_exists(returned, :zero) + :one",
+                "ConditionExpression": "n >= :one AND (attribute_not_exists(returned) OR returned < :count)",
+                "ExpressionAttributeValues": serialized({":zero": 0, ":one": 1, ":count": limit.count}),
             },
-            lambda _: LimitReached(limit.name, end - now),
+            lambda _: _OutdatedForm(key, _NOTHING),
         )
 
-    def _check_limit(self, limit: RollingLimit, now: int) -> _Write:
-        oldest = f"starts[{limit.count - 1}]"
-        request = {
-            "Key": serialized({"pk": f"limit#{limit.name}#{limit.subject}"}),
-            "ConditionExpression": f"attribute_not_exists({oldest}) OR {oldest} <= :before",
-            "ExpressionAttributeValues": serialized({":before": now - limit.window}),
-        }
+    def _check_limit(self, limit: RollingLimit | CalendarLimit, now: int) -> _Write:
+        if isinstance(limit, RollingLimit):
+            oldest = f"starts[{limit.count - 1}]"
+            condition = f"attribute_not_exists({oldest}) OR {oldest} <= :before"
+            values = {":before": now - limit.window}
+        else:
+            condition, values = "attribute_not_exists(n) OR n < :count", {":count": limit.count}
 
         def lost(item: Item) -> Lost:
-            return LimitReached(limit.name, int(item["starts"][limit.count - 1]) + limit.window - now)
+            if isinstance(limit, RollingLimit):
+                return LimitReached(limit.name, int(item["starts"][limit.count - 1]) + limit.window - now)
+            return LimitReached(limit.name, (now // limit.window + 1) * limit.window - now)
 
+        request = {
+            "Key": serialized({"pk": _limit_key(limit, now)}),
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": serialized(values),
+        }
         return _Write("ConditionCheck", request, lost)
 
     def _start_cooldown(self, cooldown: Cooldown, now: int) -> _Write:
@@ -1078,12 +1210,12 @@ class Store:
             return None
         return verification_of(deserialized(answer["Attributes"]))
 
-    def _transact_adapting(self, writes: Callable[[Mapping[str, _Write]], Iterator[_Write]]) -> None:
+    def _transact_adapting(self, writes: Callable[[Mapping[str, _Write]], Iterable[_Write]]) -> None:
         """Run a transaction, and again with another form of a write where an item's state asks for it."""
         forms: dict[str, _Write] = {}
         for _ in range(CONFLICT_RETRIES):
             try:
-                return self._transact(list(writes(forms)))
+                return self._transact([write for write in writes(forms) if write is not _NOTHING])
             except _OutdatedForm as outdated:
                 if outdated.form:
                     forms[outdated.key] = outdated.form
@@ -1147,6 +1279,29 @@ class _OutdatedForm(_Outdated):
         super().__init__()
         self.key = key
         self.form = form
+
+
+_NOTHING = _Write("", {}, _Outdated)  # the form of a write that there is no need of
+
+
+def _limit_key(limit: RollingLimit | SealedLimit | CalendarLimit, at: int) -> str:
+    key = f"limit#{limit.name}#{limit.subject}"
+    return f"{key}#{at // limit.window}" if isinstance(limit, CalendarLimit) else key
+
+
+def _reached(limit: RollingLimit | SealedLimit, times: Sequence[int], now: int) -> LimitReached | None:
+    """What refuses one more beside those at `times`, newest first."""
+    if len(times) < limit.count or times[limit.count - 1] <= now - limit.window:
+        return None
+    return LimitReached(limit.name, times[limit.count - 1] + limit.window - now)
+
+
+def _unsealed(limit: SealedLimit, item: Item) -> tuple[list[int], list[int]]:
+    """The times of the last starts, and of what was given back, newest first."""
+    content = limit.unseal(item["sealed"])
+    times = struct.unpack(f">{len(content) // 4}I", content)
+    starts, returned = times[: len(times) // 2], times[len(times) // 2 :]
+    return [time for time in starts if time], [time for time in returned if time]
 
 
 def _hold_key(verification: Verification) -> str:
