@@ -389,9 +389,8 @@ class World:
             for attempt in each.attempts
             if f"{each.id}-{attempt.number}" in self.ucaller.rung
         ]
-        counted = {
-            image["pk"]["S"].split("#")[1]: image for image in self.images() if image["pk"]["S"].startswith("limit#")
-        }
+        keys = {image["pk"]["S"]: image for image in self.images()}
+        counted = {pk.split("#")[1]: image for pk, image in keys.items() if pk.startswith("limit#")}
         made = len(rung) + len(self.ucaller.repeated)
         assert not made or int(counted["key_paid_day"]["n"]["N"]) >= made
         sealed = counted.get("prefix_10m")
