@@ -40,6 +40,7 @@ export function newClick() {
  * pending, cancel it first. Your app gets `client_token` and `challenge`, and never the API key.
  */
 export function start(phone, click, endUserIp, method = "reverse_call") {
+  // `reference` is new for each click: a start with the same one, key and phone learns this verification's id.
   const body = { phone, method, reference: click, end_user_ip: endUserIp };
   return call("POST", "/verifications", body, { "Idempotency-Key": click });
 }

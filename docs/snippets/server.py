@@ -50,6 +50,7 @@ def start(phone, click, end_user_ip, method="reverse_call"):
     `click`: from new_click(). Keep the reply's `id` in the user's session. If they click again while that verification
     is pending, cancel it first. Your app gets `client_token` and `challenge`, and never the API key.
     """
+    # `reference` is new for each click: a start with the same one, key and phone learns this verification's id.
     body = {"phone": phone, "method": method, "reference": click, "end_user_ip": end_user_ip}
     return call("POST", "/verifications", body, **{"Idempotency-Key": click})
 
