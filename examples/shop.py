@@ -1,16 +1,16 @@
 """A customer's server that lets the hosted page do the work, once as a link and once as a frame.
 
-Start the local stack in one terminal, with the shop's origin among those that may show the frame:
+Start the local stack in one terminal, so that the shop may show the frame and the page may lead back to it:
 
-    make dev PARAMETERS=AllowedOrigins=http://127.0.0.1:8808
+    make dev PARAMETERS="AllowedOrigins=http://127.0.0.1:8808 ReturnOrigins=http://127.0.0.1:8808"
 
 When it says Ready, start the shop in another one, and open http://127.0.0.1:8808:
 
     . .dev/env
+    export RETURN_URL=http://127.0.0.1:8808/done
     .venv/bin/python -m flask --app examples.shop run --port 8808
 
-For another stack, set BASE_URL and API_KEY. Set RETURN_URL to the shop's own /done, at one of the stack's
-ReturnOrigins, and the page of its own leads back there; without it, open /done yourself.
+For another stack, set BASE_URL and API_KEY in place of the first line. Without RETURN_URL, open /done yourself.
 
 What it takes care of is in docs/page.md: it acts only on the verification that it stored itself at the start, beside
 its own session and the full phone number, once, and soon.
@@ -47,7 +47,7 @@ FRAME = """<!doctype html><html lang="en"><meta name="viewport" content="width=d
 
 
 def create_app(base_url: str, api_key: str, return_url: str | None = None) -> Flask:
-    """`return_url`: this shop's own /done, https and at one of the stack's ReturnOrigins."""
+    """`return_url`: this shop's own /done, at one of the stack's ReturnOrigins."""
     app = Flask("shop")
     app.secret_key = secrets.token_bytes(32)
     # What happened once must not happen again: on a real server, a row of its database.
