@@ -67,7 +67,7 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
     # The pepper's fingerprint is there as long as the table.
     assert [item["pk"] for item in items if not item.get("ttl")] == ["pepper"]
     prefixes = {item["pk"].partition("#")[0] for item in items}
-    kinds = "verification phone smsc guesses limit idempotency signed_call breaker events event event_id"
+    kinds = "pepper verification phone smsc guesses limit idempotency signed_call breaker events event event_id"
     assert prefixes == set(kinds.split())
 
 

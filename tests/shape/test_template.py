@@ -4,14 +4,16 @@ import ast
 import json
 import re
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
 import yaml
+from phonenumbers.phonenumberutil import SUPPORTED_REGIONS
 
 from callverify import aws
 from callverify.access import CLIENT_TOKEN_ROUTES, SLOW_SECONDS
-from callverify.delivery import DELIVERY_SECONDS
+from callverify.delivery import DELIVERY_SECONDS, backoff
 from callverify.models import ProviderName
 from callverify.service import READ_BACK_SECONDS, TAKE_OVER_AFTER_SECONDS, VENDOR_SECONDS
 from tests.unit.test_origins import NO_ORIGINS, ORIGINS
@@ -142,6 +144,10 @@ def test_every_parameter_is_described_and_used() -> None:
         ("http://host.docker.internal:4600/smsc", True),
         ("http://api.example.com", False),
         ("http://127.0.0.1.example.com", False),
+        ("https://api..example.com", False),
+        ("https://-api.example.com", False),
+        ("https://.", False),
+        ("https://api.example.com/v1/", False),
         ("http://localhost@example.com", False),
         ("https://user:password@example.com", False),
         ("https://api.example.com/", False),
@@ -175,6 +181,56 @@ def test_base_urls_are_https_but_on_this_machine(name: str, url: str, allowed: b
 )
 def test_events_go_over_https_but_on_this_machine(url: str, allowed: bool) -> None:
     assert bool(re.fullmatch(PARAMETERS["EventWebhookUrl"]["AllowedPattern"], url)) is allowed
+
+
+def test_a_provider_that_there_is_not_is_not_deployed() -> None:
+    pattern = PARAMETERS["ProviderOrder"]["AllowedPattern"]
+    assert re.fullmatch(pattern, ",".join(ProviderName))
+    assert [
+        order for order in [*ProviderName, PARAMETERS["ProviderOrder"]["Default"]] if not re.fullmatch(pattern, order)
+    ] == []
+    wrong = [
+        "",
+        "ucaler",
+        "telefon-ip",
+        "UCALLER",
+        "smsc,",
+        "smsc,,ucaller",
+        "smsc, ucaller",
+        "smsc,twilo",
+        "smscucaller",
+    ]
+    assert [order for order in wrong if re.fullmatch(pattern, order)] == []
+
+
+@pytest.mark.parametrize("name", ["AllowedCountries", "DefaultCountry"])
+def test_a_country_without_numbers_is_not_deployed(name: str) -> None:
+    pattern = PARAMETERS[name]["AllowedPattern"]
+    every = {first + second for first in ascii_uppercase for second in ascii_uppercase}
+    assert {country for country in every if re.fullmatch(pattern, country)} == set(SUPPORTED_REGIONS)
+    assert bool(re.fullmatch(pattern, "RU,KZ,VN")) is (name == "AllowedCountries")
+    assert [
+        country for country in ("", "ru", "RUS", "RU,UK", "RU,", "RU KZ", "+7") if re.fullmatch(pattern, country)
+    ] == []
+
+
+def test_an_event_reaches_the_dead_letters_with_half_of_their_time_left() -> None:
+    """SQS counts a message's age from when it was first sent, in the dead-letter queue too."""
+    most = PARAMETERS["EventMaxDeliveries"]["MaxValue"]
+    slowest = PARAMETERS["EventRetryBaseSeconds"]["MaxValue"]
+    waits = sum(backoff(received, base=slowest, jitter=lambda _, longest: longest) for received in range(1, most))
+    retention = RESOURCES["DeliveryQueue"]["Properties"]["MessageRetentionPeriod"]
+    assert retention == RESOURCES["DeliveryDeadLetterQueue"]["Properties"]["MessageRetentionPeriod"]
+    assert waits + most * RESOURCES["DeliveryQueue"]["Properties"]["VisibilityTimeout"] <= retention / 2
+
+
+@pytest.mark.parametrize("name", ["DomainName", "CertificateArn", "HostedZoneId"])
+def test_no_part_of_a_domain_is_given_for_nothing(name: str) -> None:
+    """Whoever gives one of the three without what it needs is told at the deployment."""
+    needed = {"DomainName": "CertificateArn", "CertificateArn": "DomainName", "HostedZoneId": "DomainName"}[name]
+    given = {"Not": [{"Equals": [{"Ref": name}, ""]}]}
+    (rule,) = [rule for rule in TEMPLATE["Rules"].values() if rule["RuleCondition"] == given]
+    assert [one["Assert"] for one in rule["Assertions"]] == [{"Not": [{"Equals": [{"Ref": needed}, ""]}]}]
 
 
 @pytest.mark.parametrize("name", ["AllowedOrigins", "ReturnOrigins"])
