@@ -49,6 +49,8 @@ def client() -> Iterator[Any]:
         client: Any = boto3.client("secretsmanager", region_name="eu-central-1")
         client.create_secret(Name=SECRET, SecretString="[]")
         yield client
+        # Moto is one for all tests of a process.
+        client.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
 
 
 def names(client: Any) -> list[str]:
