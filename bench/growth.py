@@ -163,6 +163,7 @@ class Field:
             enqueue=lambda _: None,
             clock=self.world.clock,
             note=telemetry.note,
+            failed=telemetry.unpublished,
         )
         self._journey: dict[str, Step] = {}
         self._log = io.StringIO()

@@ -14,6 +14,7 @@ from tools.target import target_stack
 # By what is in them: outputs of the template, the dead letters' queue first.
 QUEUES = {
     "events": ("DeliveryDeadLetterQueueUrl", "DeliveryQueueUrl"),
+    "publications": ("RepublishDeadLetterQueueUrl", "RepublishQueueUrl"),
     "settlements": ("SettlementDeadLetterQueueUrl", "SettlementQueueUrl"),
 }
 

@@ -6,8 +6,7 @@ from callverify import wiring
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:
-    for before, after in wiring.changes(event):
-        wiring.settlement().schedule(before, after)
+    wiring.schedule(event)
 
 
 wiring.ready()

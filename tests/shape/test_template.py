@@ -283,6 +283,37 @@ def test_the_authorizer_reads_two_secrets_and_the_peppers_fingerprint() -> None:
     assert table["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["pepper"]}}
 
 
+def test_what_publishes_events_writes_no_other_items() -> None:
+    """The embedded AWS judges no policy, so this is all that holds it."""
+    allowed = {
+        action: statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        for statement in statements(FUNCTIONS["PublishEventFunction"])
+        if statement["Resource"] == {"GetAtt": "Table.Arn"}
+        for action in as_list(statement["Action"])
+    }
+    assert allowed == {
+        "dynamodb:GetItem": ["event*", "pepper"],
+        "dynamodb:PutItem": ["event*"],
+        "dynamodb:UpdateItem": ["event*"],
+    }
+
+
+def test_what_reads_the_stream_can_put_a_record_aside() -> None:
+    """What is aside comes again a few times, then lies with the dead letters, under an alarm."""
+    for name, variable in (
+        ("PublishEventFunction", "REPUBLISH_QUEUE_URL"),
+        ("ScheduleSettlementFunction", "STREAM_DEAD_LETTER_QUEUE_URL"),
+    ):
+        queue = FUNCTIONS[name]["Environment"]["Variables"][variable]["Ref"]
+        sends = [each for each in statements(FUNCTIONS[name]) if "sqs:SendMessage" in as_list(each["Action"])]
+        assert {"GetAtt": f"{queue}.Arn"} in [resource for each in sends for resource in as_list(each["Resource"])]
+    assert RESOURCES["RepublishMapping"]["Properties"]["FunctionName"] == {"Ref": "PublishEventFunction.Alias"}
+    redrive = RESOURCES["RepublishQueue"]["Properties"]["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == {"GetAtt": "RepublishDeadLetterQueue.Arn"}
+    (dimension,) = RESOURCES["RepublishDeadLettersAlarm"]["Properties"]["Dimensions"]
+    assert dimension["Value"] == {"GetAtt": "RepublishDeadLetterQueue.QueueName"}
+
+
 # Seconds that a function works besides, at the longest, and how many requests to a silent AWS have to fit in as well.
 WORK: dict[str, tuple[float, int]] = {
     # A client token in a new container: pepper and fingerprint. An API key: one slow read (SLOW_SECONDS), then another.

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from callverify.aws import is_busy
 from callverify.models import Clock, Event, Mode, Note, Status, Verification
 from callverify.resource import resource, timestamp
-from callverify.store import Store
+from callverify.store import EventRefused, Store
 
 _TYPES = {
     Status.PENDING: "verification.started",
@@ -35,7 +36,8 @@ def transition(before: Verification | None, after: Verification | None) -> Event
         # As of no time at all: an event tells what was written, not what a clock makes of it.
         "data": resource(after, now=0),
     }
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    # ASCII: no queue, bus or receiver on the way can refuse or change a character of it.
+    text = json.dumps(body, separators=(",", ":"))
     return Event(event_id, kind, after.mode, text, after.id)
 
 
@@ -45,14 +47,26 @@ class Bus(Protocol):
     def put_events(self, *, Entries: Sequence[Any]) -> Any: ...  # noqa: N803 (AWS's own name)
 
 
+class Unpublished(Exception):
+    """An event could not be published; the log says why."""
+
+
 class Publisher:
     """Publishes events: numbers them, puts them on the bus, queues them for the customer's URL where there is one.
 
-    Whatever fails is raised, and the whole is then safe to do again: an event keeps its id and its number.
+    Doing it again is safe: an event keeps its id and its number. `failed` is told of each event that is refused.
     """
 
     def __init__(
-        self, *, store: Store, bus: Bus, bus_name: str, enqueue: Callable[[str], None] | None, clock: Clock, note: Note
+        self,
+        *,
+        store: Store,
+        bus: Bus,
+        bus_name: str,
+        enqueue: Callable[[str], object] | None,
+        clock: Clock,
+        note: Note,
+        failed: Callable[[str, BaseException], None],
     ) -> None:
         self._store = store
         self._bus = bus
@@ -60,26 +74,65 @@ class Publisher:
         self._enqueue = enqueue
         self._clock = clock
         self._note = note
+        self._failed = failed
 
-    def publish(self, changes: Iterable[tuple[Verification | None, Verification | None]]) -> None:
-        """Publish the transitions among the changes of records, each given as (before, after)."""
-        published = [event for before, after in changes if (event := transition(before, after))]
-        for mode in Mode:
-            self._store.number_events(mode, [event for event in published if event.mode is mode], int(self._clock()))
-        for start in range(0, len(published), 10):  # EventBridge takes ten at once
-            self._put(published[start : start + 10])
-        if self._enqueue:
-            for event in published:
+    def publish(self, changes: Iterable[tuple[Verification | None, Verification | None]]) -> list[int]:
+        """Publish the transitions among the changes of records, each given as (before, after).
+
+        Returns the places of those that were refused: the others are published. Raises what is no single event's
+        fault, such as a bus that does not answer; then all of it has to be done again, in this order.
+        """
+        events = {place: event for place, change in enumerate(changes) if (event := transition(*change))}
+        refused = {event.id for mode in Mode for event in self._number(mode, events.values())}
+        numbered = [event for event in events.values() if event.id not in refused]
+        for start in range(0, len(numbered), 10):  # EventBridge takes ten at once
+            refused |= {event.id for event in self._put(numbered[start : start + 10])}
+        refused |= {event.id for event in numbered if not self._queue(event)}
+        for event in numbered:
+            if event.id not in refused:
+                self._note("event published", verification_id=event.verification_id, event_id=event.id)
+        return [place for place, event in events.items() if event.id in refused]
+
+    def _number(self, mode: Mode, events: Iterable[Event]) -> list[Event]:
+        """Those that could not be numbered."""
+        mine = [event for event in events if event.mode is mode]
+        try:
+            self._store.number_events(mode, mine, int(self._clock()))
+        except EventRefused as error:
+            if len(mine) > 1:
+                return [refused for event in mine for refused in self._number(mode, [event])]
+            self._failed(mine[0].verification_id, error)
+            return mine
+        return []
+
+    def _put(self, events: Sequence[Event]) -> list[Event]:
+        """Those that the bus refused."""
+        entries = [
+            {"Source": SOURCE, "DetailType": event.type, "Detail": event.body, "EventBusName": self._bus_name}
+            for event in events
+        ]
+        try:
+            results = self._bus.put_events(Entries=entries).get("Entries", [])
+        except Exception as error:
+            if is_busy(error):
+                raise
+            if len(events) > 1:  # One may be to blame, or all of them be too large together.
+                return [refused for event in events for refused in self._put([event])]
+            self._failed(events[0].verification_id, error)
+            return [*events]
+        refused = [event for event, result in zip(events, results, strict=False) if result.get("ErrorCode")]
+        for event in refused:
+            self._failed(event.verification_id, Unpublished("the event bus refused an event"))
+        return refused
+
+    def _queue(self, event: Event) -> bool:
+        """Whether the event is on its way to the customer's URL, where there is one."""
+        try:
+            if self._enqueue:
                 self._enqueue(event.body)
-        for event in published:
-            self._note("event published", verification_id=event.verification_id, event_id=event.id)
-
-    def _put(self, events: Sequence[Event]) -> None:
-        answer = self._bus.put_events(
-            Entries=[
-                {"Source": SOURCE, "DetailType": event.type, "Detail": event.body, "EventBusName": self._bus_name}
-                for event in events
-            ]
-        )
-        if answer.get("FailedEntryCount"):
-            raise RuntimeError("the event bus refused an event")
+        except Exception as error:
+            if is_busy(error):
+                raise
+            self._failed(event.verification_id, error)
+            return False
+        return True

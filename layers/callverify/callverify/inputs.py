@@ -10,7 +10,7 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from callverify.errors import InvalidRequest
+from callverify.errors import CursorUnknown, InvalidRequest
 from callverify.frozen import dataclass
 from callverify.models import Method, ProviderName
 from callverify.origins import normal_origin
@@ -21,6 +21,8 @@ MAX_REFERENCE = 64
 MAX_METADATA_PAIRS, MAX_METADATA_NAME, MAX_METADATA_VALUE = 10, 40, 500
 MAX_IDEMPOTENCY_KEY = 255
 MAX_WEBHOOK_FIELDS = 50
+MAX_CURSOR = 200
+UNKNOWN_CURSOR = "`after` is not the `next` of a page of these events. Leave it out to read from the oldest event kept."
 LOCALES = ("ru", "en")
 _PLAIN = ", none of them a control character or a Unicode non-character"
 
@@ -165,6 +167,15 @@ def parse_number(name: str, value: str | None, *, default: int, most: int, least
     if not (value.isascii() and value.isdigit()) or len(value) > 15 or not least <= int(value) <= most:
         raise InvalidRequest(f"`{name}` must be a whole number from {least} to {most}.")
     return int(value)
+
+
+def parse_cursor(value: str | None) -> int:
+    """The number of the event that a page begins after. Raises InvalidRequest and CursorUnknown."""
+    if value is not None and len(value) > MAX_CURSOR:
+        raise InvalidRequest(f"`after` must be the `next` of an earlier page, at most {MAX_CURSOR} characters.")
+    if value is not None and not (value.isascii() and value.isdigit() and len(value) <= 15):
+        raise CursorUnknown(UNKNOWN_CURSOR)
+    return int(value or 0)
 
 
 def parse_idempotency_key(value: str | None) -> str | None:

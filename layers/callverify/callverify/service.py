@@ -1152,13 +1152,16 @@ class Service:
     def events(self, caller: Caller, after: str | None, limit: str | None) -> dict[str, Any]:
         """One page of what happened to verifications of the key's mode, in order and without a gap.
 
-        `next` is what to pass as `after` for the following page; `has_more` says whether there is one already.
+        `next` is what to pass as `after` for the following page; `has_more` says whether there is one already. Raises
+        CursorUnknown for an `after` that can't be placed.
         """
         self._require(caller, Scope.READ)
-        cursor = inputs.parse_number("after", after, default=0, most=10**15)
+        cursor = inputs.parse_cursor(after)
         most = inputs.parse_number("limit", limit, default=MAX_EVENTS, most=MAX_EVENTS, least=1)
         found, latest = self._store.events_after(caller.mode, cursor, limit=most, now=self.now())
-        last = found[-1][0] if found else max(cursor, 0)
+        if cursor > latest:
+            raise errors.CursorUnknown(inputs.UNKNOWN_CURSOR)
+        last = found[-1][0] if found else latest
         return {
             "events": [json.loads(body) for _, body in found],
             "next": str(last),

@@ -1,6 +1,6 @@
 """The one DynamoDB table: every item, every condition, every transaction. Nothing else knows DynamoDB.
 
-Items, by the prefix of `pk`; each carries `ttl`, which only sweeps, and is ignored once its own end has passed:
+Items, by the prefix of `pk`; each but one carries `ttl`, which only sweeps, and is ignored once its own end has passed:
 
     verification#<id>            the record
     phone#<hash>                 which live verification a phone has: lock and pointer
@@ -10,7 +10,7 @@ Items, by the prefix of `pk`; each carries `ttl`, which only sweeps, and is igno
     idempotency#<hash>           which verification and step an Idempotency-Key started
     signed_call#<hash>#<ts>      an SMSC callback that has been used
     breaker#<provider>           that a provider keeps failing, and until when it is asked last
-    events#<mode>                the number of the latest event
+    events#<mode>                the number of the latest event, and until when it is kept; without `ttl`
     pepper                       the fingerprint of the pepper behind all hashes; without a ttl
     event#<mode>#<number>        an event, and event_id#<id> that it has been numbered
 
@@ -112,6 +112,14 @@ class ProviderResting(Lost):
 
 class AlreadyNumbered(Lost):
     """The event has its number."""
+
+
+class NumberTaken(Lost):
+    """Another event has this number though the counter says that it is free."""
+
+
+class EventRefused(Exception):
+    """DynamoDB will never take this event as it is."""
 
 
 class LimitReached(Lost):
@@ -1124,37 +1132,59 @@ class Store:
     # Events
 
     def number_events(self, mode: Mode, events: Sequence[Event], now: int) -> None:
-        """Give each event the next number of its mode and keep it, those that have one already left as they are."""
+        """Give each event the next number of its mode and keep it, those that have one already left as they are.
+
+        Raises EventRefused where DynamoDB will never take these events as they are.
+        """
         left = list(events)
-        while left:
-            latest = self._latest_event(mode)
+        beyond = 0
+        for _ in range(CONFLICT_RETRIES + len(events)):
+            if not left:
+                return
+            counter = self._read(f"events#{mode}")
+            # A counter is born with a number that no event had before, should it have been lost.
+            latest = int(counter["n"]) if counter else now * 1000
+            first = max(latest, beyond) + 1
             batch = left[:EVENTS_AT_ONCE]
             try:
-                self._transact(self._number(mode, batch, latest, now))
+                self._transact([*self._number(mode, batch, counter, first, now)])
             except AlreadyNumbered as known:
                 left = [event for event in left if event.id != known.item["id"]]
+            except NumberTaken:
+                beyond = max(now * 1000, first + EVENTS_AT_ONCE)
             except _Outdated:
                 continue
+            except ClientError as error:
+                reasons = {reason.get("Code") for reason in _cancellation_reasons(error)}
+                if {"ValidationException", "ValidationError"} & {error.response["Error"]["Code"], *reasons}:
+                    raise EventRefused from error
+                raise
             else:
                 left = left[EVENTS_AT_ONCE:]
+        if left:
+            raise busy() from TimeoutError("the number of the latest event kept changing")
 
-    def _number(self, mode: Mode, events: Sequence[Event], latest: int, now: int) -> list[_Write]:
-        ttl = now + self._retention
-        counter = self._update(
+    def _number(
+        self, mode: Mode, events: Sequence[Event], counter: Item | None, first: int, now: int
+    ) -> Iterator[_Write]:
+        """The counter's write comes first: where it holds, a number that is taken is no other publisher's doing."""
+        before = counter or {}
+        # Kept at least as long as the event before: the events that are kept are the latest ones, whatever becomes of
+        # the retention. Version 1 kept the counter itself a day longer than that.
+        ttl = max(now + self._retention, int(before.get("until", int(before.get("ttl", DAY)) - DAY)))
+        yield self._update(
             f"events#{mode}",
-            {"n": latest + len(events), "ttl": ttl + DAY},
-            "n = :latest" if latest else "attribute_not_exists(pk) OR n = :latest",
-            {":latest": latest},
+            {"n": first + len(events) - 1, "until": ttl, "ttl": None},
+            "n = :latest" if counter else "attribute_not_exists(pk)",
+            {":latest": before.get("n")},
             _Outdated,
         )
-        writes = []
-        for number, event in enumerate(events, latest + 1):
-            writes.append(self._put_new(f"event_id#{event.id}", {"id": event.id, "ttl": ttl}, AlreadyNumbered))
-            writes.append(self._put_new(f"event#{mode}#{number}", {"body": event.body, "ttl": ttl}, _Outdated))
-        return [*writes, counter]
+        for number, event in enumerate(events, first):
+            yield self._put_new(f"event_id#{event.id}", {"id": event.id, "ttl": ttl}, AlreadyNumbered)
+            yield self._put_new(f"event#{mode}#{number}", {"body": event.body, "ttl": ttl}, NumberTaken)
 
     def events_after(self, mode: Mode, cursor: int, *, limit: int, now: int) -> tuple[list[tuple[int, str]], int]:
-        """(number, JSON) of up to `limit` events after `cursor`, without those no longer kept; and the latest."""
+        """(number, JSON) of up to `limit` events after `cursor`, without those no longer kept; and the latest one's."""
         latest = self._latest_event(mode)
         start = cursor + 1
         if start <= latest and not self._events(mode, [start], now):
@@ -1167,7 +1197,10 @@ class Store:
         return int(item["n"]) if item else 0
 
     def _first_kept_event(self, mode: Mode, low: int, latest: int, now: int) -> int:
-        """Events end in the order of their numbers, so the first one kept is found by halving."""
+        """Events end in the order of their numbers (`_number`), so the first one kept is found by halving.
+
+        TTL deletes in any order, but only what is not counted as kept any more.
+        """
         high = latest + 1
         while low < high:
             middle = (low + high) // 2

@@ -86,6 +86,11 @@ class Telemetry:
         else:
             self.unexpected(error)
 
+    def unpublished(self, verification_id: str, error: BaseException) -> None:
+        """Log why the stream's record of a verification could not be dealt with; it waits in a queue."""
+        logger.error("record not published", extra={"verification_id": verification_id, **_place(error)})
+        self.count("EventsUnpublished")
+
     def busy(self, error: BaseException) -> None:
         """Log and count an answer `busy` by the error of AWS's client that is behind it."""
         logger.warning("busy", extra=_place(error.__cause__ or error))

@@ -7,7 +7,7 @@ import gc
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from threading import Thread
 from typing import Any
@@ -17,7 +17,7 @@ from callverify import aws
 from callverify.access import Access
 from callverify.delivery import Delivery, backoff
 from callverify.errors import ConfigurationFault, busy
-from callverify.events import Publisher
+from callverify.events import Publisher, Unpublished
 from callverify.items import verification_of_image
 from callverify.keys import Keys
 from callverify.models import ProviderName, Verification
@@ -99,6 +99,7 @@ def publisher() -> Publisher:
         else None,
         clock=time.time,
         note=telemetry().note,
+        failed=telemetry().unpublished,
     )
 
 
@@ -172,11 +173,51 @@ def _try(*parts: Callable[[], None]) -> None:
             part()
 
 
-def changes(event: Mapping[str, Any]) -> Iterator[tuple[Verification | None, Verification | None]]:
-    """The records before and after each change in an event of the table's stream; None where there is no record."""
+def change(record: Mapping[str, Any]) -> tuple[Verification | None, Verification | None]:
+    """The record before and after a change in the table's stream; None where there is no record."""
+    images = record["dynamodb"]
+    return verification_of_image(images.get("OldImage")), verification_of_image(images.get("NewImage"))
+
+
+def publish(event: Mapping[str, Any]) -> None:
+    """Publish what the table's stream brings. What can't be published waits in a queue of its own."""
+    for record in _unpublished(event["Records"]):
+        _sqs().send_message(QueueUrl=os.environ["REPUBLISH_QUEUE_URL"], MessageBody=json.dumps(record))
+
+
+def publish_again(message: str) -> None:
+    """Publish a record that could not be published before. Raises Unpublished."""
+    if _unpublished([json.loads(message)]):
+        raise Unpublished
+
+
+def _unpublished(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    failed, readable = [], []
+    for record in records:
+        try:
+            readable.append((record, change(record)))
+        except Exception as error:  # one record must not take the others down with it
+            telemetry().unpublished(_subject(record), error)
+            failed.append(record)
+    return failed + [readable[place][0] for place in publisher().publish(each for _, each in readable)]
+
+
+def schedule(event: Mapping[str, Any]) -> None:
+    """Schedule the end of each new attempt's window. A record that can't be read goes to the dead letters."""
     for record in event["Records"]:
-        images = record["dynamodb"]
-        yield verification_of_image(images.get("OldImage")), verification_of_image(images.get("NewImage"))
+        try:
+            before, after = change(record)
+        except Exception as error:  # likewise
+            telemetry().unpublished(_subject(record), error)
+            url = os.environ["STREAM_DEAD_LETTER_QUEUE_URL"]
+            _sqs().send_message(QueueUrl=url, MessageBody=json.dumps(record))
+        else:
+            settlement().schedule(before, after)
+
+
+def _subject(record: Mapping[str, Any]) -> str:
+    """The verification that a record of the stream is about."""
+    return str(record.get("dynamodb", {}).get("Keys", {}).get("pk", {}).get("S", "")).removeprefix("verification#")
 
 
 def each_message(
