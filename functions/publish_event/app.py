@@ -6,7 +6,7 @@ from callverify import wiring
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any] | None:
-    if event["Records"][0]["eventSource"] == "aws:sqs":
+    if any(record.get("eventSource") == "aws:sqs" for record in event["Records"]):
         return wiring.each_message(event, wiring.publish_again)
     wiring.publish(event)
     return None

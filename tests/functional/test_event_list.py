@@ -66,6 +66,7 @@ def page(api: Api, **query: str) -> Answer:
 
 def test_a_record_that_cannot_be_read_is_put_aside_and_the_rest_goes_on(api: Api, queues: dict[str, str]) -> None:
     ids = started(api)
+    assert publish_event.handler({"Records": []}, None) is None
     event = stream(1)
     assert publish_event.handler(event, None) is None
     assert [each["data"]["id"] for each in page(api)["events"]] == [ids[0], ids[2]]

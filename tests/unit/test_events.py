@@ -58,36 +58,43 @@ def test_what_numbers_the_events_is_never_swept(store: Store, dynamodb: Any) -> 
     assert "ttl" not in counter
 
 
-def test_no_number_is_given_twice_though_version_1_lost_its_counter(store: Store, dynamodb: Any) -> None:
+def test_no_number_is_given_twice_though_version_1_lost_its_counter(
+    store: Store, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A consumer's cursor from before lies before all that is numbered now."""
     for n in range(1, 1001):
         pk = {"S": f"event#live#{n}"}
         dynamodb.put_item(TableName=TABLE, Item={"pk": pk, "body": {"S": str(n)}, "ttl": {"N": str(NOW + (n > 990))}})
-    asked = counted(dynamodb)
+    asked = counted(dynamodb, monkeypatch)
     store.number_events(Mode.LIVE, made("a", "b", "c"), NOW)
-    assert asked["TransactWriteItems"] == 1
+    assert len(asked) == 1
     assert listed(store, 5) == ["a", "b", "c"]
     assert listed(store, 990)[:10] == list(range(991, 1001))
 
 
-def test_a_number_that_is_taken_is_passed_over_at_once(store: Store, dynamodb: Any) -> None:
+def test_a_number_that_is_taken_is_passed_over_at_once(
+    store: Store, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever moved the counter back, such as a restored item."""
     store.number_events(Mode.LIVE, made(*range(60)), NOW)
     dynamodb.put_item(TableName=TABLE, Item={**COUNTER, "n": {"N": "7"}})
     dynamodb.put_item(TableName=TABLE, Item={"pk": {"S": "event#live#9"}, "ttl": {"N": "0"}})
-    asked = counted(dynamodb)
+    asked = counted(dynamodb, monkeypatch)
     store.number_events(Mode.LIVE, made("a", "b", "c"), NOW + 1)
-    assert asked["TransactWriteItems"] <= 4
+    assert len(asked) <= 4
     assert listed(store, 7, NOW + 1)[-3:] == ["a", "b", "c"]
 
 
-def counted(client: Any) -> dict[str, int]:
-    asked = {"TransactWriteItems": 0}
+def counted(client: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The transactions from now on."""
+    asked: list[Any] = []
+    write = client.transact_write_items
 
-    def count(**_: Any) -> None:
-        asked["TransactWriteItems"] += 1
+    def note(**request: Any) -> Any:
+        asked.append(request)
+        return write(**request)
 
-    client.meta.events.register("before-call.dynamodb.TransactWriteItems", count)
+    monkeypatch.setattr(client, "transact_write_items", note)
     return asked
 
 
@@ -220,10 +227,26 @@ def test_what_the_table_refuses_delays_nothing_else(store: Store, monkeypatch: p
     assert field.ids(field.bus.details) == field.ids(field.queued) == OTHERS
 
 
-def test_dynamodb_calls_an_impossible_event_so(store: Store) -> None:
-    (event,) = made(1)
+@pytest.mark.parametrize(
+    ("code", "reasons"), [("ValidationException", []), ("TransactionCanceledException", ["None", "ValidationError"])]
+)
+def test_an_event_that_dynamodb_calls_invalid_is_refused(
+    store: Store, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, code: str, reasons: list[str]
+) -> None:
+    """An item over 400 KB, for one."""
+    error = answer(code)
+    error.response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
+
+    def refuse(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", refuse)
     with pytest.raises(EventRefused):
-        store.number_events(Mode.LIVE, [replace(event, body="x" * 500_000)], NOW)
+        store.number_events(Mode.LIVE, made(1), NOW)
+    error.response["Error"]["Code"] = "AccessDeniedException"
+    error.response["CancellationReasons"] = []
+    with pytest.raises(ClientError):
+        store.number_events(Mode.LIVE, made(1), NOW)
 
 
 @pytest.mark.parametrize(
