@@ -9,7 +9,7 @@ from callverify import wiring
 from functions.check_status import app as check_status
 from functions.receive_webhook import app as receive_webhook
 from functions.start_verification import app as start_verification
-from tests.functional.harness import Api, clear_caches
+from tests.functional.harness import PHONE, Api, clear_caches
 
 SHOP = "https://shop.example.com"
 ALLOW = "Access-Control-Allow-Origin"
@@ -69,6 +69,24 @@ def test_the_way_back_is_what_the_start_asked_for(api: Api) -> None:
     assert "return_url" not in api.status(started.id).body
     other = api.start(method="flash_call", phone="+79000000012")
     assert "return_url" not in api.status(other.id, credential=other["client_token"]).body
+
+
+def test_a_client_token_reads_nothing_that_is_the_servers_own(api: Api) -> None:
+    fields = {"method": "flash_call", "reference": "click-1", "metadata": {"order": "17"}}
+    started = api.start(**fields)
+    token = started["client_token"]
+    own = {"reference": "click-1", "metadata": {"order": "17"}}
+    for answer in (started, api.status(started.id), api.check(started.id, "0000")):
+        assert {name: answer[name] for name in own} == own
+    api.advance(61)
+    replies = [
+        api.status(started.id, credential=token),
+        api.check(started.id, "0000", credential=token),
+        api.send("repeat", id=started.id, body={}, credential=token),
+        api.another_way(started.id, PHONE, "flash_call", credential=token),
+    ]
+    for answer in replies:
+        assert not own.keys() & answer.body.keys(), answer.body
 
 
 def test_nothing_but_the_start_tells_page_url(api: Api) -> None:

@@ -204,8 +204,12 @@ class Api:
         if isinstance(answer, Verification):
             answer = Reply(answer)
         body = resource(answer.verification, self._now())
-        if caller.kind is CallerKind.CLIENT_TOKEN and answer.verification.return_url:
-            body["return_url"] = answer.verification.return_url
+        if caller.kind is CallerKind.CLIENT_TOKEN:
+            # Between the customer's server and us.
+            for name in ("reference", "metadata"):
+                del body[name]
+            if answer.verification.return_url:
+                body["return_url"] = answer.verification.return_url
         if answer.valid is not None:
             body["valid"] = answer.valid
         if answer.client_token is not None:
