@@ -72,7 +72,7 @@ def test_the_way_back_is_what_the_start_asked_for(api: Api) -> None:
 
 
 def test_a_client_token_reads_nothing_that_is_the_servers_own(api: Api) -> None:
-    fields = {"method": "flash_call", "reference": "click-1", "metadata": {"order": "17"}}
+    fields: dict[str, Any] = {"method": "flash_call", "reference": "click-1", "metadata": {"order": "17"}}
     started = api.start(**fields)
     token = started["client_token"]
     own = {"reference": "click-1", "metadata": {"order": "17"}}
