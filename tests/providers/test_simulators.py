@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from callverify.models import CallVerdict, Cause, Deadline, InboundWebhook, Method, Outcome, ProviderName, Result
+from callverify.phone import readings
 from callverify.providers import PROVIDERS
 from callverify.providers.base import Provider
 from simulators import accounts
@@ -205,7 +206,7 @@ def test_webhooks_have_the_recorded_parameters() -> None:
         token = VENDORS[name].webhook_token or ""
         report = configure(name).open_webhook(InboundWebhook(received, token, "vrf_1"))
         assert report is not None
-        assert report.caller == PHONE.e164
+        assert PHONE.e164 in readings(report.caller or "")
 
 
 # The modules, asking the simulators by HTTP
@@ -316,13 +317,11 @@ def test_a_check_is_understood(served: Served) -> None:
     assert provider.check(outcome.call_id, soon()).verdict is CallVerdict.PENDING
     served.world.client.post("/faults", json={"provider": "telefon_ip", "mode": "pending_echoes_phone"})
     echoed = provider.check(outcome.call_id, soon())
-    assert (echoed.verdict, echoed.caller) == (CallVerdict.UNSTATED, PHONE.e164)
+    assert echoed.verdict is CallVerdict.UNSTATED
+    assert PHONE.e164 in readings(echoed.caller or "")
     assert outcome.challenge
     served.world.dial((outcome.challenge.number or "").removeprefix("+"))
     confirmed = provider.check(outcome.call_id, soon())
-    assert (confirmed.verdict, confirmed.caller, confirmed.call_id) == (
-        CallVerdict.CONFIRMED,
-        PHONE.e164,
-        outcome.call_id,
-    )
+    assert (confirmed.verdict, confirmed.call_id) == (CallVerdict.CONFIRMED, outcome.call_id)
+    assert PHONE.e164 in readings(confirmed.caller or "")
     assert provider.check("999999", soon()).verdict is CallVerdict.UNREADABLE
