@@ -37,6 +37,7 @@ def test_what_has_no_use_here_is_no_value(value: object) -> None:
         serialized({"name": value})
 
 
-def test_what_nothing_here_writes_is_not_read() -> None:
-    with pytest.raises(TypeError, match="SS"):
-        deserialized({"name": {"SS": ["a"]}})
+def test_what_nothing_here_writes_keeps_no_record_from_being_read() -> None:
+    item = serialized(attributes(flash()))
+    item |= {"later": {"SS": ["a"]}, "share": {"N": "1.5"}, "raw": {"B": b"x"}, "deep": {"M": {"of": {"NS": ["1"]}}}}
+    assert verification_of(deserialized(item)) == flash()

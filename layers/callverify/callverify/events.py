@@ -26,7 +26,9 @@ def transition(before: Verification | None, after: Verification | None) -> Event
     if after is None or (before is not None and before.status is after.status):
         return None
     happened_at = after.ended_at if after.ended_at is not None else after.created_at
-    kind = _TYPES[after.status]
+    kind = _TYPES.get(after.status)
+    if kind is None:  # a status of another version, which knows what to tell of it
+        return None
     event_id = f"evt_{after.id.removeprefix('vrf_')}_{kind.removeprefix('verification.')}"
     body = {
         "id": event_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from enum import StrEnum
 from typing import Any
 
 from callverify.models import (
@@ -56,14 +57,14 @@ def _untyped(typed: Mapping[str, Any]) -> Any:
         case "S" | "BOOL":
             return value
         case "N":
-            return int(value)
+            return int(value) if value.lstrip("-").isdigit() else float(value)
         case "M":
             return deserialized(value)
         case "L":
             return [_untyped(member) for member in value]
         case "NULL":
             return None
-    raise TypeError(f"no use here for DynamoDB's type {kind}")
+    return value  # of a type that nothing here writes, in a member that nothing here reads
 
 
 def _plain(value: Any) -> Any:
@@ -97,47 +98,72 @@ def difference(before: Verification, after: Verification) -> Item:
 
 
 def verification_of(item: Item) -> Verification:
-    def whole(name: str) -> int | None:
+    """The record of an item, whichever version wrote it: what is missing has a default, and no word is refused.
+
+    A word that this version doesn't know stays as it is, and equals none that it does: such a record can be read,
+    published and left to end, and nothing more.
+    """
+    item = {name: value for name, value in item.items() if value is not None}
+
+    def text(name: str) -> str:
+        return str(item.get(name, ""))
+
+    def whole(name: str, default: int = 0) -> int:
+        return int(item.get(name, default))
+
+    def moment(name: str) -> int | None:
         return int(item[name]) if name in item else None
 
+    method, provider, created_at = _word(Method, item.get("method")), text("provider"), whole("created_at")
+    first = {"method": method, "provider": provider, "at": created_at}
     challenge = item.get("challenge")
     return Verification(
         id=item["id"],
-        mode=Mode(item["mode"]),
-        status=Status(item["status"]),
-        method=Method(item["method"]),
-        provider=ProviderName(item["provider"]),
-        phone_mask=item["phone_mask"],
-        phone_hash=item["phone_hash"],
-        key_id=item["key_id"],
-        created_at=int(item["created_at"]),
-        expires_at=int(item["expires_at"]),
-        attempts=tuple(_attempt(attempt) for attempt in item["attempts"]),
-        steps=tuple(_step(step) for step in item["steps"]),
-        allowed_methods=tuple(Method(method) for method in item["allowed_methods"]),
-        reason=EndReason(item["reason"]) if "reason" in item else None,
-        evidence=Evidence(item["evidence"]) if "evidence" in item else None,
+        mode=_word(Mode, item.get("mode", Mode.TEST if item["id"].startswith("vrf_test_") else Mode.LIVE)),
+        status=_word(Status, item.get("status")),
+        method=method,
+        provider=_word(ProviderName, provider),
+        phone_mask=text("phone_mask"),
+        phone_hash=text("phone_hash"),
+        key_id=text("key_id"),
+        created_at=created_at,
+        expires_at=whole("expires_at"),
+        attempts=tuple(_attempt(attempt) for attempt in item.get("attempts") or [first]),
+        steps=tuple(_step(step) for step in item.get("steps") or [{"claimed_at": created_at, "done": True}]),
+        allowed_methods=tuple(_word(Method, each) for each in item.get("allowed_methods", [method])),
+        reason=_word(EndReason, item["reason"]) if "reason" in item else None,
+        evidence=_word(Evidence, item["evidence"]) if "evidence" in item else None,
         challenge=_challenge(challenge) if challenge else None,
         call_id=item.get("call_id"),
-        answered_at=whole("answered_at"),
-        guesses=int(item["guesses"]),
+        answered_at=moment("answered_at"),
+        guesses=whole("guesses"),
         # Version 1 compared each guess before it answered, and counted only that it was spent.
-        wrong_guesses=int(item["wrong_guesses"] if "wrong_guesses" in item else item["guesses"]),
-        guess_limit=int(item["guess_limit"]),
-        repeats_remaining=int(item["repeats_remaining"]),
-        phone_mismatches=int(item["phone_mismatches"]),
-        poll_after=int(item["poll_after"]),
+        wrong_guesses=whole("wrong_guesses", whole("guesses")),
+        guess_limit=whole("guess_limit", 5),
+        repeats_remaining=whole("repeats_remaining"),
+        phone_mismatches=whole("phone_mismatches"),
+        poll_after=whole("poll_after"),
         webhook_call_id=item.get("webhook_call_id"),
-        verified_at=whole("verified_at"),
-        ended_at=whole("ended_at"),
+        verified_at=moment("verified_at"),
+        ended_at=moment("ended_at"),
         reference=item.get("reference"),
         metadata=item.get("metadata", {}),
         locale=item.get("locale"),
         return_url=item.get("return_url"),
         address_hash=item.get("address_hash"),
-        ttl=whole("ttl"),
+        ttl=moment("ttl"),
         address_block_hash=item.get("address_block_hash"),
     )
+
+
+def _word[E: StrEnum](words: type[E], text: Any) -> E:
+    """The member of an enum, or for a word that it doesn't have one that equals none of its own."""
+    try:
+        return words(text)
+    except ValueError:
+        unknown = str.__new__(words, "" if text is None else str(text))
+        unknown._name_ = unknown._value_ = str(unknown)
+        return unknown
 
 
 def verification_of_image(image: Mapping[str, Any] | None) -> Verification | None:
@@ -149,22 +175,22 @@ def verification_of_image(image: Mapping[str, Any] | None) -> Verification | Non
 
 def _attempt(item: Item) -> Attempt:
     return Attempt(
-        number=int(item["number"]),
-        step=int(item["step"]),
-        method=Method(item["method"]),
-        provider=ProviderName(item["provider"]),
-        outcome=Result(item["outcome"]),
-        at=int(item["at"]),
-        reason=Cause(item["reason"]) if "reason" in item else None,
+        number=int(item.get("number", 1)),
+        step=int(item.get("step", 1)),
+        method=_word(Method, item.get("method")),
+        provider=_word(ProviderName, item.get("provider")),
+        outcome=_word(Result, item.get("outcome", Result.UNKNOWN)),
+        at=int(item.get("at", 0)),
+        reason=_word(Cause, item["reason"]) if "reason" in item else None,
     )
 
 
 def _step(item: Item) -> Step:
     return Step(
-        number=int(item["number"]),
-        kind=StepKind(item["kind"]),
-        claimed_at=int(item["claimed_at"]),
-        done=bool(item["done"]),
+        number=int(item.get("number", 1)),
+        kind=_word(StepKind, item.get("kind", StepKind.START)),
+        claimed_at=int(item.get("claimed_at", 0)),
+        done=bool(item.get("done", True)),
         error=item.get("error"),
         call_id=item.get("call_id"),
     )
@@ -172,4 +198,4 @@ def _step(item: Item) -> Step:
 
 def _challenge(item: Item) -> Challenge:
     length = item.get("length")
-    return Challenge(item["type"], int(length) if length is not None else None, item.get("number"))
+    return Challenge(str(item.get("type", "")), int(length) if length is not None else None, item.get("number"))
