@@ -772,7 +772,7 @@ class Service:
                 )
                 break
             except NotLive:
-                verification = self._fresh(verification)
+                verification = self._changed(verification)
             except LimitReached as reached:
                 raise _rate_limited(reached) from None
         if hmac.compare_digest(code, self._expected_code(verification)):
@@ -818,7 +818,7 @@ class Service:
             try:
                 judged = self._store.count_wrong(verification, self.now())
             except NotLive:
-                verification = self._fresh(verification)
+                verification = self._changed(verification)
                 if verification.is_live(self.now()):
                     continue
                 return verification
@@ -1030,7 +1030,7 @@ class Service:
             try:
                 canceled = self._store.end(verification, Status.CANCELED, EndReason.CANCELED_BY_CLIENT, now=self.now())
             except NotLive:
-                verification = self._fresh(verification)
+                verification = self._changed(verification)
                 continue
             self._count_end("Canceled", canceled)
             return canceled
@@ -1296,6 +1296,17 @@ class Service:
         fresh = self._store.get(verification.id, self.now())
         if fresh is None:
             raise errors.NotFound("No such verification.")
+        return fresh
+
+    def _changed(self, verification: Verification) -> Verification:
+        """The record after a write of ours that came too late.
+
+        Raises Busy where nothing has changed and it is live all the same: a record of another version, without what
+        our conditions ask for, on which the write would fail for ever.
+        """
+        fresh = self._fresh(verification)
+        if fresh == verification and fresh.is_live(self.now()):
+            raise errors.busy()
         return fresh
 
     def _started(self, verification: Verification, base_url: str) -> Reply:

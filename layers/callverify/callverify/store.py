@@ -553,7 +553,7 @@ class Store:
                 verification,
                 now,
                 changes=difference(verification, changed),
-                conditions=("guesses = :guesses_before",),
+                conditions=("(attribute_not_exists(guesses) OR guesses = :guesses_before)",),
                 values={":guesses_before": verification.guesses},
             )
             if verification.mode is Mode.LIVE:
