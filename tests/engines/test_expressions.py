@@ -40,6 +40,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called: Counter[str]) -> None:
     for journey in (
         connected,
+        refusals,
         telefon_ip_verified,
         telefon_ip_by_status,
         smsc_verified,
@@ -64,8 +65,8 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
     assert never_called == set()
     items = bench.items()
     assert len(items) > 40
-    # The pepper's fingerprint is there as long as the table.
-    assert [item["pk"] for item in items if not item.get("ttl")] == ["pepper"]
+    # The number of the latest event, and the pepper's fingerprint, are there as long as the table.
+    assert [item["pk"] for item in items if not item.get("ttl")] == ["events#live", "pepper"]
     prefixes = {item["pk"].partition("#")[0] for item in items}
     kinds = "pepper verification phone smsc guesses limit idempotency signed_call breaker events event event_id"
     assert prefixes == set(kinds.split())
@@ -148,6 +149,18 @@ def failures_and_rest(bench: Bench) -> None:
     bench.telefon_ip.mood = bench.smsc.mood = Mood.WELL
     bench.clock.now += 60
     start_by(service, provider="telefon_ip")
+
+
+def refusals(bench: Bench) -> None:
+    """Numbers that are refused: where the phone was held it is free again, and what was counted is given back."""
+    bench.smsc.mood = bench.ucaller.mood = Mood.REFUSES
+    for providers in (("smsc", "ucaller"), ("ucaller",)):
+        bench.vendors = tuple({"smsc": bench.smsc, "ucaller": bench.ucaller}[name] for name in providers)
+        with pytest.raises(errors.ProviderRejected):
+            bench.start(end_user_ip="2001:db8::1")
+        bench.clock.now += 61
+    bench.vendors = (bench.telefon_ip, bench.smsc, bench.ucaller)
+    bench.smsc.mood = bench.ucaller.mood = Mood.WELL
 
 
 def start_by(service: Service, **fields: object) -> Reply:
