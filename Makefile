@@ -27,7 +27,7 @@ help:
 	@echo 'make contract-test  some thousand requests made up from docs/openapi.yaml, and whether each answer is in it (minutes)'
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
 	@echo 'make client-test  what client generators make of docs/openapi.yaml, with a whole verification each (needs Java 17 and npm)'
-	@echo 'make browser-test  the hosted page in Chromium; make screens keeps pictures of it in docs/screens'
+	@echo 'make browser-test  the hosted page in Chromium; make screens takes a picture of each screen, into .screens, and those of docs/screens again'
 	@echo 'make docs       make what /docs and /openapi.json serve again, of docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make load       hundreds of verifications at once through the local stack, audited (LOAD_OPTIONS=--journeys=3000)'
@@ -44,7 +44,7 @@ help:
 	@echo 'make api-key NAME=… [MODE=live|test]   make an API key and show it once; make revoke-api-key NAME=…'
 	@echo 'make doctor     look whether all that a stack needs is in place (STACK=…; PHONE=+7…: ask telefon-ip for a call too)'
 	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events, publications or settlements)'
-	@echo 'make lock       make the hashed requirement files again (LOCK_OPTIONS=--upgrade: with newer releases)'
+	@echo 'make lock       write the hashed requirement files from the groups of pyproject.toml (LOCK_OPTIONS=--upgrade: newest releases)'
 	@echo 'make clean      remove all that these commands made'
 
 .PHONY: dev
@@ -99,8 +99,9 @@ browser-test: .venv/.installed .venv-aws/.installed $(AXE) $(ACORN)
 
 .PHONY: screens
 screens: .venv/.installed .venv-aws/.installed $(AXE)
-	mkdir -p docs/screens
-	SCREENS_DIR=docs/screens $(BIN)/pytest tests/browser/test_screens.py tests/browser/test_by_hand.py
+	mkdir -p .screens
+	SCREENS_DIR=.screens $(BIN)/pytest tests/browser/test_screens.py tests/browser/test_by_hand.py
+	@cd docs/screens && for picture in *.png; do cp "../../.screens/$$picture" .; done
 
 # The browser tests' checks of accessibility, and of syntax for older browsers.
 $(AXE) $(ACORN):
@@ -188,25 +189,27 @@ PHONE ?=
 doctor: .venv/.installed
 	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.doctor $(TARGET) --phone '$(PHONE)'
 
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes \
-  --python-version 3.13 --custom-compile-command 'make lock'
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
+  --python-version 3.13 --custom-compile-command 'make lock' $(LOCK_OPTIONS)
+LAYER := layers/callverify/requirements.txt
+DEV := requirements/dev.txt
 # Lambda's runtime has a botocore.
-COMPILE_PEER := $(COMPILE) --no-emit-package botocore
+PEER := --no-emit-package botocore --constraints $(LAYER)
 .PHONY: lock
 lock: .venv/.installed
-	$(COMPILE) $(LOCK_OPTIONS) layers/callverify/requirements.in --output-file layers/callverify/requirements.txt
-	$(COMPILE) $(LOCK_OPTIONS) requirements/aws.in --output-file requirements/aws.txt
-	$(COMPILE) $(LOCK_OPTIONS) requirements/checkov.in --output-file requirements/checkov.txt
-	$(COMPILE) $(LOCK_OPTIONS) requirements/clients.in --output-file requirements/clients.txt
-	$(COMPILE) $(LOCK_OPTIONS) requirements/dev.in --output-file requirements/dev.txt
-	$(COMPILE) $(LOCK_OPTIONS) requirements/vendor-clients.in --output-file requirements/vendor-clients.txt
-	$(COMPILE) $(LOCK_OPTIONS) bench/runtime/requirements.in --output-file bench/runtime/requirements.txt
-	$(COMPILE_PEER) $(LOCK_OPTIONS) bench/peers/fastapi/requirements.in --output-file bench/peers/fastapi/requirements.txt
-	$(COMPILE_PEER) $(LOCK_OPTIONS) bench/peers/powertools/requirements.in --output-file bench/peers/powertools/requirements.txt
+	$(COMPILE) --group layer --output-file $(LAYER)
+	$(COMPILE) --group dev --constraints $(LAYER) --output-file $(DEV)
+	$(COMPILE) --group aws --output-file requirements/aws.txt
+	$(COMPILE) --group checkov --output-file requirements/checkov.txt
+	$(COMPILE) --group clients --output-file requirements/clients.txt
+	$(COMPILE) --group vendor-clients --constraints $(DEV) --output-file requirements/vendor-clients.txt
+	$(COMPILE) --group bench-runtime --constraints $(DEV) --output-file bench/runtime/requirements.txt
+	$(COMPILE) --group bench-fastapi $(PEER) --output-file bench/peers/fastapi/requirements.txt
+	$(COMPILE) --group bench-powertools $(PEER) --output-file bench/peers/powertools/requirements.txt
 
 .PHONY: clean
 clean:
-	rm -rf .axe .bench .clients .tools .venv .venv-aws .venv-checkov .venv-clients .venv-vendors .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .axe .bench .clients .screens .tools .venv .venv-aws .venv-checkov .venv-clients .venv-vendors .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.

@@ -2,9 +2,11 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = [
@@ -12,6 +14,7 @@ LOCKS = [
     ROOT / "layers/callverify/requirements.txt",
     *sorted((ROOT / "bench").glob("**/requirements.txt")),
 ]
+CI_RUN = (ROOT / ".ci/run").read_text()
 REGISTRY = re.compile(
     r"py[p]i\.org|py[t]honhosted\.org|registry\.np[m]js|(?:extra-)?index[-]url\s*[ =]\s*\S*//|find-links\s*[ =]\s*\S*/"
 )
@@ -49,8 +52,50 @@ def test_every_locked_requirement_has_a_hash(lock: Path) -> None:
         assert "--hash=sha256:" in requirement, requirement
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name + "/" + lock.name)
-def test_what_is_asked_for_is_locked(lock: Path) -> None:
-    asked = re.findall(r"^([a-z0-9-]+)", lock.with_suffix(".in").read_text(), flags=re.MULTILINE)
-    locked = re.findall(r"^([a-z0-9-]+)==", lock.read_text(), flags=re.MULTILINE)
-    assert {name for name in asked if not name.startswith("-")} <= set(locked)
+def test_what_a_group_asks_for_is_locked() -> None:
+    compiled = re.findall(r"--group (\S+) .*--output-file (\S+)", (ROOT / "Makefile").read_text())
+    variables = dict(re.findall(r"^(\w+) := (\S+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    targets = {group: ROOT / variables.get(target.strip("$()"), target) for group, target in compiled}
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    assert targets.keys() == groups.keys()
+    assert set(targets.values()) == set(LOCKS)
+    for group, lock in targets.items():
+        asked = {re.split(r"[^a-z0-9-]", entry)[0] for entry in groups[group] if isinstance(entry, str)}
+        locked = set(re.findall(r"^([a-z0-9-]+)==", lock.read_text(), flags=re.MULTILINE))
+        assert asked, group
+        assert asked <= locked, group
+
+
+def test_the_version_stands_once() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    stands = re.compile(rf"version\W+{re.escape(version)}(?![\d.])", re.IGNORECASE)
+    # Documents tell of versions; locks and the served documentation are generated.
+    told = {*(ROOT / "functions/serve_docs").iterdir(), *LOCKS}
+    sources = [path for path in tracked_files() if path.suffix != ".md" and path not in told]
+    assert [path for path in sources if stands.search(path.read_text(errors="replace"))] == [ROOT / "pyproject.toml"]
+
+
+def test_every_picture_is_shown_by_a_document() -> None:
+    documents = [path for path in tracked_files() if path.suffix == ".md"]
+    shown = {
+        (document.parent / link).resolve()
+        for document in documents
+        for link in re.findall(r"(?:\]\(|src=\")([^)\"\s]+\.(?:png|svg))", document.read_text())
+    }
+    pictures = {path for path in tracked_files() if path.suffix == ".png"}
+    assert pictures
+    assert pictures <= shown
+
+
+def test_ci_and_hooks_call_targets_of_make() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = {
+        target for line in re.findall(r"^\.PHONY: (.+)$", makefile, flags=re.MULTILINE) for target in line.split()
+    }
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    commands = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    commands += [hook["entry"] for repo in hooks for hook in repo["hooks"]]
+    commands += [f"make {target}" for line in re.findall(r"targets\+?=\((.+)\)", CI_RUN) for target in line.split()]
+    assert "bash .ci/run" in commands
+    assert {command.removeprefix("make ") for command in commands if command != "bash .ci/run"} <= targets

@@ -1,4 +1,4 @@
-"""What /openapi.json and /docs serve is made of docs/openapi.yaml as it is, and shows all of it."""
+"""What /openapi.json and /docs serve is made of docs/openapi.yaml, and shows all of it."""
 
 import re
 from pathlib import Path

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -257,9 +258,16 @@ def highlighted(value: Any) -> Markup:
     return Markup("").join([*parts, escape(text[end:])])
 
 
+def served() -> dict[str, Any]:
+    """The document that a stack serves: docs/openapi.yaml, with the version of pyproject.toml."""
+    document: dict[str, Any] = yaml.safe_load(SOURCE.read_text())
+    document["info"]["version"] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return document
+
+
 def rendered() -> dict[str, str]:
     """The text of each file that is made, by its name."""
-    document = yaml.safe_load(SOURCE.read_text())
+    document = served()
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "breakable": breakable,
