@@ -50,7 +50,7 @@ def test_the_log_file_follows_the_functions(stack: dict[str, str]) -> None:
     log = Path(stack["LOG_FILE"])
     before = log.stat().st_size
     headers = {"Authorization": f"Bearer {stack['API_KEY']}"}
-    body = {"phone": "+79000004321", "method": "reverse_call", "provider": "telefon_ip"}
+    body = {"phone": "+79000004329", "method": "reverse_call", "provider": "telefon_ip"}
     started = requests.post(f"{stack['BASE_URL']}/verifications", json=body, headers=headers, timeout=30)
     assert started.status_code == 201
     deadline = time.monotonic() + 10
