@@ -189,6 +189,7 @@ PHONE ?=
 doctor: .venv/.installed
 	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.doctor $(TARGET) --phone '$(PHONE)'
 
+LOCK_OPTIONS ?=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
   --python-version 3.13 --custom-compile-command 'make lock' $(LOCK_OPTIONS)
 LAYER := layers/callverify/requirements.txt
