@@ -37,7 +37,7 @@ def blueprint(shop: Shop) -> Blueprint:
     def connect() -> tuple[str, int]:
         """Tells the customer's page which API to use.
 
-        {"base_url": "http://127.0.0.1:4566/v1", "api_key": "cv_live_…"}
+        {"base_url": "what .dev/env says", "api_key": "cv_live_…"}
         """
         body = json_body()
         base_url, api_key = body.get("base_url"), body.get("api_key")
