@@ -1,6 +1,6 @@
 """`python -m local.install <environment> <requirements>`: a virtual environment, and its packages by their hashes.
 
-Standard library alone: there is no package yet.
+Standard library alone: there is no package yet. Why uv, and pip after it: decision 56.
 """
 
 import re

@@ -1,6 +1,6 @@
 """What a build leaves out of the layer, and the data of every cold start that it lays beside the package, cut to size.
 
-All of it is for speed and size alone: a layer that was made by `sam build` works too.
+All of it is for speed and size alone: a layer that was made by `sam build` works too (decision 47).
 """
 
 from __future__ import annotations

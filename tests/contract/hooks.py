@@ -1,4 +1,4 @@
-"""What schemathesis does for this API beyond what its configuration can say."""
+"""What schemathesis does for this API beyond what its configuration can say (decision 7)."""
 
 import itertools
 import json

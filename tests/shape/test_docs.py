@@ -93,6 +93,30 @@ def test_layout_names_what_is_there() -> None:
     assert folders - {"requirements/"} <= {f"{name.split('/')[0]}/" for name in named}
 
 
+def test_decisions_are_numbered_indexed_and_named_by_their_numbers() -> None:
+    text = (ROOT / "docs/decisions.md").read_text()
+    headings = re.findall(
+        r"^### (\d+)\. (.+)\n\n(\d{4}-\d\d-\d\d(?:, changed \d{4}-\d\d-\d\d)?)\. ", text, re.MULTILINE
+    )
+    assert text.count("\n### ") == len(headings), (
+        "a decision begins with `### <number>. <title>`, a blank line and its date"
+    )
+    assert sorted(int(number) for number, _, _ in headings) == list(range(1, len(headings) + 1))
+    index = re.findall(r"^\| (\d+) \| \[(.+)\]\(#.+\) \| (.+) \|$", text, re.MULTILINE)
+    assert index == headings, "the index has a row for each decision, in the order of the page"
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    sources = [name for name in tracked if Path(name).suffix in {".py", ".yaml", ".js", ".md", ".toml"}]
+    named = [
+        (name, number)
+        for name in sources
+        if (ROOT / name).is_file()
+        for match in re.findall(r"\b[Dd]ecisions? (\d+(?:(?:,| and| to) \d+)*)", (ROOT / name).read_text())
+        for number in re.findall(r"\d+", match)
+    ]
+    assert len(named) > 10
+    assert [each for each in named if not 1 <= int(each[1]) <= len(headings)] == []
+
+
 def test_commands_of_make_exist() -> None:
     phony = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     targets = {target for line in phony for target in line.split()}

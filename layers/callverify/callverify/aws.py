@@ -18,7 +18,7 @@ from botocore.session import Session, get_session
 TRIMMED_DATA = Path(__file__).with_name("aws_data")
 SERVICES = ("dynamodb", "events", "secretsmanager", "sqs")
 # In AWS an answer takes milliseconds. What a silent service may cost has to fit into a function's time: beside the 8 s
-# of vendors in the 15 s of a start, and twice into the authorizer's.
+# of vendors in the 15 s of a start, and twice into the authorizer's (decision 76).
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 1.8
 ATTEMPTS = 2
@@ -100,7 +100,7 @@ def _authorities() -> str | None:
     """The roots of AWS's certificates: OpenSSL takes 46 ms to read all the world's, for each connection.
 
     Where others may be needed, what botocore takes: beside a bundle or an endpoint of the environment's, and in
-    partitions apart.
+    partitions apart. Decision 48.
     """
     roots = TRIMMED_DATA / "roots.pem"
     apart = os.environ.get("AWS_REGION", "").startswith(("cn-", "us-iso", "eu-iso", "eusc-"))

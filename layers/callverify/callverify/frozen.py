@@ -1,4 +1,7 @@
-"""`dataclass(frozen=True, slots=True)`, held frozen by mypy alone: at run time that takes 20 ms of each cold start."""
+"""`dataclass(frozen=True, slots=True)`, held frozen by mypy alone: at run time that takes 20 ms of each cold start.
+
+Decision 50.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Packages whose `__init__` imports far more than is used of them are entered without it: half of a cold start.
 
-Their modules are whole, and are imported by name as ever. A name that somebody takes from the package itself is looked
-up in the module that PACKAGES gives for it; any other has the `__init__` run after all. To be installed before anything
-imports one of them.
+Decision 46. Their modules are whole, and are imported by name as ever. A name that somebody takes from the package
+itself is looked up in the module that PACKAGES gives for it; any other has the `__init__` run after all. To be
+installed before anything imports one of them.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A timeout alone starts anew with each byte, so that whoever sends one a second keeps us for as long as they like. The
 look-up of a host's name can't be bounded here: the C library does it, and takes RES_OPTIONS alone (template.yaml).
 
-It costs the import of urllib3, and is imported late.
+Decision 75. It costs the import of urllib3, and is imported late.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 DAY = 24 * 60 * 60
-HOLD_SECONDS = 10 * 60  # beyond the window, where a call may come late
+HOLD_SECONDS = 10 * 60  # beyond the window, where a call may come late (decision 20)
 VERIFIED_HOLD_SECONDS = 2 * 60  # after a verified call, where the user may redial
 CONFLICT_RETRIES = 40
 CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
