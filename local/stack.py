@@ -215,7 +215,8 @@ def _own(directory: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LocalStackError(
-                f"a local stack already runs in {directory}: stop it with Ctrl-C, or choose another folder with DEV_DIR=…"
+                f"a local stack already runs in {directory}: stop it with Ctrl-C, "
+                "or choose another folder with DEV_DIR=…"
             ) from error
         _clear(directory)
         try:
