@@ -175,9 +175,9 @@ WHAT ?= events
 TARGET = --stack '$(STACK)' --dev-dir '$(DEV_DIR)'
 .PHONY: api-key revoke-api-key redrive
 api-key: .venv/.installed
-	@$(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --mode '$(MODE)' --scopes '$(SCOPES)'
+	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --mode '$(MODE)' --scopes '$(SCOPES)'
 revoke-api-key: .venv/.installed
-	@$(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --revoke
+	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --revoke
 redrive: .venv/.installed
 	@$(BIN)/python -m tools.redrive $(TARGET) --what '$(WHAT)'
 

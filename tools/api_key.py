@@ -17,9 +17,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from callverify.text import is_plain
 from tools.target import target_stack
 
 TURNS = 5
+MAX_NAME = 64
 SCOPES = ("verifications:read", "verifications:write")
 
 
@@ -28,7 +30,15 @@ class Refused(Exception):
 
 
 def add_key(client: Any, secret_id: str, name: str, mode: str, scopes: list[str]) -> str:
-    """Make a key of 256 random bits, add it to the secret beside those in force, and return it."""
+    """Make a key of 256 random bits, add it to the secret beside those in force, and return it. Raises Refused.
+
+    name: 1 to 64 characters, none of them a control character or a Unicode non-character.
+    """
+    if not 1 <= len(name) <= MAX_NAME or not is_plain(name):
+        raise Refused(
+            f"a key's name must have 1 to {MAX_NAME} characters, none of them a control character or a Unicode "
+            "non-character"
+        )
     key = f"cv_{mode}_{secrets.token_urlsafe(32)}"
     added = {"name": name, "sha256": hashlib.sha256(key.encode()).hexdigest(), "scopes": scopes, "mode": mode}
 
@@ -118,8 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--revoke", action="store_true")
     chosen = parser.parse_args(arguments)
     scopes = [scope.strip() for scope in chosen.scopes.split(",") if scope.strip()]
-    if not chosen.name or not scopes or not set(scopes) <= set(SCOPES):
-        parser.error(f"--name must not be empty, and --scopes takes {', '.join(SCOPES)}")
+    if not scopes or not set(scopes) <= set(SCOPES):
+        parser.error(f"--scopes takes {', '.join(SCOPES)}")
     secret_id = f"{target_stack(chosen.stack, chosen.dev_dir)}/api-keys"
     try:
         client = boto3.client("secretsmanager")

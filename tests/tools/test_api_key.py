@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from tools.api_key import SCOPES, TURNS, Refused, add_key, revoke_key
+from tools.api_key import SCOPES, TURNS, Refused, add_key, main, revoke_key
 
 SECRET = "shop/api-keys"
 Between = Callable[[], object]
@@ -74,6 +75,42 @@ def test_a_key_is_made_and_revoked(client: Any) -> None:
     assert names(client) == ["other"]
     with pytest.raises(Refused, match="'other'"):
         revoke_key(client, SECRET, "shop")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x" * 65, "a\nb", "\x00", "\x7f", "\x85", "shop\ufffe", "\ufdd0", "\U0010ffff", "\ud800"], ids=ascii
+)
+def test_a_name_that_a_log_cannot_carry_is_refused(client: Any, name: str) -> None:
+    with pytest.raises(Refused, match="a key's name must have 1 to 64 characters, none of them a control character"):
+        add(client, name)
+    assert names(client) == []
+
+
+def test_any_other_name_will_do(client: Any) -> None:
+    written = ["x", "x" * 64, "магазин № 1", "\U0001f4de"]
+    for name in written:
+        add(client, name)
+    assert names(client) == written
+
+
+def test_a_name_from_before_can_be_revoked(client: Any) -> None:
+    """One that was added by hand, or before there was a rule."""
+    client.put_secret_value(SecretId=SECRET, SecretString=json.dumps([{"name": "a\nb"}]))
+    revoke_key(client, SECRET, "a\nb")
+    assert names(client) == []
+
+
+@pytest.mark.parametrize("name", ["", "a\nb"])
+def test_the_command_says_what_a_name_must_be(
+    client: Any,  # noqa: ARG001 (its secret)
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert main(["--stack", "shop", "--dev-dir", str(tmp_path), "--name", name]) == 1
+    assert "api-key: a key's name must have 1 to 64 characters" in capsys.readouterr().err
 
 
 def test_making_a_key_does_not_bring_back_one_that_is_revoked_meanwhile(client: Any) -> None:
