@@ -19,6 +19,7 @@ its own session and the full phone number, once, and soon.
 import os
 import secrets
 import time
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -52,12 +53,36 @@ def create_app(base_url: str, api_key: str, return_url: str | None = None) -> Fl
     app.secret_key = secrets.token_bytes(32)
     # What happened once must not happen again: on a real server, a row of its database.
     pending: dict[str, dict[str, str]] = {}
+    # A random Idempotency-Key for each click, kept here: a double click has one key, and so one verification.
+    clicks: dict[tuple[str, ...], str] = {}
 
-    def call(method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
-        headers = {"Authorization": f"Bearer {api_key}"}
+    def call(method: str, path: str, body: dict[str, Any] | None = None, **headers: str) -> requests.Response:
+        headers |= {"Authorization": f"Bearer {api_key}"}
         return requests.request(method, base_url + path, json=body, headers=headers, timeout=SECONDS)
 
+    def start_once(customer: str, wanted: dict[str, Any]) -> tuple[str, requests.Response]:
+        """The click's key, and the answer to its start. The same click again, while that is pending, gets it again."""
+        place = (customer, wanted["phone"], wanted.get("return_url", ""))
+        click = clicks.setdefault(place, str(uuid.uuid4()))
+        begun = pending.get(customer)
+        if begun and begun["click"] != click:  # another phone, or another button: the first one is over
+            call("POST", f"/verifications/{begun['id']}/cancel")
+        deadline = time.monotonic() + SECONDS
+        while True:
+            answer = call("POST", "/verifications", wanted, **{"Idempotency-Key": click})
+            if answer.json().get("code") != "idempotency_in_progress" or time.monotonic() > deadline:
+                break
+            time.sleep(0.5)  # the other half of a double click is being answered
+        if answer.ok and answer.json()["status"] == "pending":
+            return click, answer
+        # That is over: the next click is a new one. This one is, if it was answered with what had ended before.
+        if clicks.get(place) == click:
+            del clicks[place]
+        return start_once(customer, wanted) if answer.ok and answer.status_code != 201 else (click, answer)
+
     def form(problem: str = "", phone: str = "", status: int = 200) -> Response:
+        # From the first page on: both halves of a double click say whose they are.
+        session.setdefault("customer", secrets.token_urlsafe(16))
         return make_response(render_template_string(FORM, problem=problem, phone=phone), status)
 
     @app.get("/")
@@ -70,12 +95,12 @@ def create_app(base_url: str, api_key: str, return_url: str | None = None) -> Fl
         wanted: dict[str, Any] = {"phone": phone, "end_user_ip": request.remote_addr}
         if return_url and request.form.get("show") == "link":
             wanted["return_url"] = return_url
-        answer = call("POST", "/verifications", wanted)
+        customer = session.setdefault("customer", secrets.token_urlsafe(16))
+        click, answer = start_once(customer, wanted)
         started = answer.json()
         if not answer.ok:
             return form(started["detail"], phone, answer.status_code)
-        session["customer"] = customer = session.get("customer") or secrets.token_urlsafe(16)
-        pending[customer] = {"id": started["id"], "phone": phone}
+        pending[customer] = {"id": started["id"], "phone": phone, "click": click}
         if request.form.get("show") == "link":
             return redirect(started["page_url"], 303)
         nonce = secrets.token_urlsafe(16)
