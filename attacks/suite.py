@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attacks import credentials, guessing, lockout, pumping, sessions, webhooks
+from attacks import credentials, guessing, lockout, poison, pumping, sessions, webhooks
 from attacks.report import Finding
 from attacks.world import dynamodb
 
@@ -13,11 +13,12 @@ ATTACKS: Mapping[str, Callable[..., list[Finding]]] = {
     "guessing": guessing.run,
     "webhooks": webhooks.run,
     "sessions": sessions.run,
+    "poison": poison.run,
     "pumping": pumping.run,
     "credentials": credentials.run,
     "lockout": lockout.run,
 }
-LONGEST = ["webhooks", "pumping", "guessing", "lockout", "sessions", "credentials"]
+LONGEST = ["webhooks", "pumping", "guessing", "lockout", "sessions", "poison", "credentials"]
 
 # "full": a few minutes on two processors. "small": what the tests run.
 SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -25,6 +26,7 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "guessing": {"phones": 20, "days": 3, "edges": 5, "codes": 1_000_000, "checks": 10_000},
         "webhooks": {"tries": 100_000},
         "sessions": {"sessions": 300},
+        "poison": {"starts": 1_000},
         "pumping": {"rounds": 150, "checks": 100, "met": 7},
         "credentials": {"tokens": 5_000, "keys": 5_000},
         "lockout": {"sieges": 21, "minutes": 60},
@@ -33,6 +35,7 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "guessing": {"phones": 1, "days": 2, "edges": 1, "codes": 60_000, "checks": 150},
         "webhooks": {"tries": 2_000},
         "sessions": {"sessions": 8},
+        "poison": {"starts": 90},
         "pumping": {"rounds": 12, "checks": 25, "met": 3},
         "credentials": {"tokens": 150, "keys": 100},
         "lockout": {"sieges": 3, "minutes": 11},

@@ -112,6 +112,8 @@ class Access:
         credential = credential.strip()
         if kind.lower() != "bearer" or not credential:
             raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.")
+        if not credential.isascii():
+            raise Unauthorized("API keys and client tokens are ASCII.")
         if credential.startswith("cvt."):
             return self._client(credential)
         return self._server(credential)
