@@ -28,7 +28,7 @@ def redrive(client: Any, dead_letters: str, queue: str | None) -> tuple[int, int
     A message is deleted there only after it has been sent here. queue: None where no message can be sent again.
     """
     moved = 0
-    left = set()
+    left: set[str] = set()
     while messages := client.receive_message(QueueUrl=dead_letters, MaxNumberOfMessages=10).get("Messages"):
         if {message["MessageId"] for message in messages} <= left:
             break  # those that stay are shown again

@@ -34,7 +34,7 @@ from simulators.__main__ import QuietHandler
 from simulators.accounts import SMSC_LOGIN, SMSC_PASSWORD, TELEFON_IP_TOKEN, UCALLER_KEY, UCALLER_SERVICE_ID
 from simulators.webhooks import Webhook
 from tests.simulators.harness import Simulators
-from tests.support.dynamodb import MemoryDynamoDb
+from tests.support.policies import JudgedDynamoDb
 
 EVENTS = Path(__file__).parents[2] / "events"
 TABLE = "callverify"
@@ -95,7 +95,7 @@ SECRETS = {
 changed_secrets: set[str] = set()
 # Loading boto3's models takes longer than a whole test.
 moto_client: Callable[..., Any] = cache(boto3.client)
-dynamodb = MemoryDynamoDb()
+dynamodb = JudgedDynamoDb()
 
 
 def aws_client(service: str) -> Any:

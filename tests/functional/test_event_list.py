@@ -12,7 +12,8 @@ from callverify import wiring
 from functions.check_status import app as check_status
 from functions.publish_event import app as publish_event
 from functions.schedule_settlement import app as schedule_settlement
-from tests.functional.harness import Answer, Api, answer_of, aws_client, load_event
+from functions.settle_verification import app as settle_verification
+from tests.functional.harness import Answer, Api, answer_of, aws_client, items, load_event
 
 
 @pytest.fixture
@@ -96,6 +97,21 @@ def test_the_ends_of_other_windows_are_scheduled_beside_one_that_cannot_be_read(
     names = ["ApproximateNumberOfMessagesDelayed"]
     held = aws_client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     assert held["ApproximateNumberOfMessagesDelayed"] == "2"
+    wiring.settlement.cache_clear()
+
+
+def test_a_window_is_brought_to_its_end(api: Api, queues: dict[str, str]) -> None:  # noqa: ARG001
+    """Through the function, so that what it may do to the table is judged."""
+    wiring.settlement.cache_clear()
+    ids = started(api)
+    for seconds in (115, 6):  # the last question, and the end
+        api.advance(seconds)
+        for verification_id in ids:
+            body = json.dumps({"verification_id": verification_id, "attempt": 1})
+            record = {"messageId": "1", "eventSource": "aws:sqs", "body": body}
+            assert settle_verification.handler({"Records": [record]}, None) == {"batchItemFailures": []}
+    records = [item for item in items("callverify") if item["pk"].startswith("verification#")]
+    assert {record["status"] for record in records} == {"expired"}
     wiring.settlement.cache_clear()
 
 

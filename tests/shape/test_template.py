@@ -284,7 +284,7 @@ def test_the_authorizer_reads_two_secrets_and_the_peppers_fingerprint() -> None:
 
 
 def test_what_publishes_events_writes_no_other_items() -> None:
-    """The embedded AWS judges no policy, so this is all that holds it."""
+    """The embedded AWS judges no policy."""
     allowed = {
         action: statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
         for statement in statements(FUNCTIONS["PublishEventFunction"])
@@ -295,6 +295,25 @@ def test_what_publishes_events_writes_no_other_items() -> None:
         "dynamodb:GetItem": ["event*", "pepper"],
         "dynamodb:PutItem": ["event*"],
         "dynamodb:UpdateItem": ["event*"],
+    }
+
+
+def test_functions_do_to_the_table_what_they_use_alone() -> None:
+    """That it is enough is shown by tests/functional, which judge each request by it: see tests/support/policies."""
+    everyone = {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}
+    allowed = {
+        name: {action.removeprefix("dynamodb:") for each in found for action in as_list(each["Action"])}
+        for name in FUNCTIONS.keys() - STATIC
+        if (found := [each for each in statements(FUNCTIONS[name]) if each["Resource"] == {"GetAtt": "Table.Arn"}])
+    }
+    assert allowed == {
+        "AuthorizeFunction": {"GetItem", "PutItem"},
+        # Checked are limits that are not counted: of starts, and of a browser that sends codes.
+        "StartVerificationFunction": everyone | {"ConditionCheckItem"},
+        "CheckStatusFunction": everyone | {"ConditionCheckItem", "BatchGetItem"},
+        "ReceiveWebhookFunction": everyone,
+        "SettleVerificationFunction": everyone,
+        "PublishEventFunction": {"GetItem", "PutItem", "UpdateItem"},
     }
 
 

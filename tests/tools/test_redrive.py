@@ -49,7 +49,7 @@ class Queues:
         self.client: Any = boto3.client("sqs", region_name="eu-central-1")
         names = sorted({name for pair in QUEUES.values() for name in pair if name})
         # Not hidden at all once received, so that what stays is seen again at once.
-        hidden = {"VisibilityTimeout": "0"}
+        hidden: Any = {"VisibilityTimeout": "0"}
         self.urls = {name: self.client.create_queue(QueueName=name, Attributes=hidden)["QueueUrl"] for name in names}
 
     def client_of(self, service: str) -> Any:
@@ -79,6 +79,8 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
         queues = Queues()
         monkeypatch.setattr("tools.redrive.boto3.client", queues.client_of)
         yield queues
+        for url in queues.urls.values():  # moto is one for all tests of a process
+            queues.client.delete_queue(QueueUrl=url)
 
 
 def run(what: str, tmp_path: Path) -> int:
