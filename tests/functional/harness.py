@@ -25,6 +25,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from werkzeug.serving import make_server
 
 from callverify import telemetry, wiring
+from callverify.errors import Busy
 from callverify.keys import Keys
 from functions.authorize import app as authorize
 from functions.check_status import app as check_status
@@ -238,8 +239,10 @@ class Api:
             authorizer = load_event("authorize") | {"authorizationToken": authorization, "methodArn": arn}
             try:
                 answer = json.loads(json.dumps(authorize.handler(authorizer, None)))
+            except Busy:  # the gateway's own answer to an authorizer that fails
+                return Answer(503, {}, {"code": "busy"})
             except Exception as error:
-                if str(error) != "Unauthorized":  # any other word is a 500 at the gateway
+                if str(error) != "Unauthorized":
                     raise
                 return Answer(401, {}, {"code": "unauthorized"})
             if not allows(answer["policyDocument"], arn):

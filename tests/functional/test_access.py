@@ -210,9 +210,16 @@ def test_an_unknown_key_makes_us_read_the_secret_again_but_not_at_every_guess(ap
 
 @pytest.mark.parametrize("secret", ["not JSON", "{}", "null", "7", "[" * 50_000, "[1"], ids=lambda text: text[:9])
 def test_what_is_no_list_of_keys_opens_nothing_and_the_log_names_it(api: Api, secret: str) -> None:
+    """Its keys may be right, so that nobody is told that theirs is not."""
     put_api_keys(secret)
-    assert api.status("vrf_x").status == 401
+    answer = api.status("vrf_x")
+    assert (answer.status, answer["code"]) == (503, "busy")
     assert '"setting":"api-keys"' in api.logged()
+
+
+def test_a_mark_in_front_of_the_list_of_keys_is_passed_over(api: Api) -> None:
+    put_api_keys("\ufeff" + json.dumps([entry(LIVE_KEY)]))
+    assert api.status("vrf_x").status == 404
 
 
 @pytest.mark.parametrize(

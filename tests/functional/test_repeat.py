@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from callverify import service
 from tests.functional.harness import CREDENTIALS, PHONE, Answer, Api
 
 STRANGER = "+79000000099"
@@ -171,6 +174,33 @@ def test_another_phone_is_a_mismatch_and_the_third_ends_the_right_to_repeat(api:
         assert (answer.status, answer["code"]) == (409, "repeat_exhausted")
     assert api.requests() == ["initCall"]
     assert api.check(started.id, api.code(PHONE))["valid"] is True
+
+
+def test_of_many_other_phones_at_once_no_more_are_compared(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each comes in the middle of the one before, when that is counted and not yet compared."""
+    started = start_flash(api)
+    api.advance(20)
+    compared: list[str] = []
+    answers: list[str] = []
+
+    def compare_digest(one: str, other: str) -> bool:
+        compared.append(one)
+        if len(compared) + len(answers) < 9:
+            answers.append(api.another_way(started.id, STRANGER, "reverse_call")["code"])
+        return hmac.compare_digest(one, other)
+
+    monkeypatch.setattr(service, "hmac", SimpleNamespace(compare_digest=compare_digest))
+    answers.append(api.another_way(started.id, STRANGER, "reverse_call")["code"])
+    assert len(compared) == 3
+    assert answers == ["repeat_exhausted", *["phone_mismatch"] * 3]
+
+
+def test_a_phone_that_matches_is_not_counted(api: Api) -> None:
+    started = start_flash(api)
+    for _ in range(5):  # within the cooldown: refused each time, after the phone was compared
+        assert api.another_way(started.id, PHONE, "reverse_call")["code"] == "rate_limited"
+    api.advance(20)
+    assert api.another_way(started.id, PHONE, "reverse_call").status == 200
 
 
 def test_a_method_that_was_not_allowed_is_409(api: Api) -> None:

@@ -371,6 +371,8 @@ def as_multipart(form: dict[str, str]) -> str:
         (as_json, "application/vnd.smsc+JSON"),
         (as_json, None),
         (lambda form: f"\n {json.dumps(form)}", None),
+        (lambda form: f"\ufeff{json.dumps(form)}", "application/json"),
+        (lambda form: f"\ufeff{urlencode(form)}", "application/x-www-form-urlencoded"),
         (as_json, "text/plain"),
         (as_json, ""),
         (as_form, "application/x-www-form-urlencoded"),

@@ -284,12 +284,14 @@ def test_events_and_their_failures_leak_nothing(kept: Kept, monkeypatch: pytest.
     queue = mock.Mock()
     queue.send_message.side_effect = lambda **message: kept.events.append(json.dumps(message))
     clients = {"events": bus, "sqs": queue}
+    monkeypatch.setenv("REPUBLISH_QUEUE_URL", "https://sqs.example/republish")
     monkeypatch.setattr("callverify.aws.client", lambda name: clients.get(name) or harness.aws_client(name))
     kept.lambda_runs(publish_event.handler, records)
     bus.put_events.side_effect = None
-    bus.put_events.return_value = {"FailedEntryCount": 1}
+    bus.put_events.return_value = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
     kept.lambda_runs(publish_event.handler, records)
-    assert len(kept.events) == 2
+    # To the bus and to the customer's queue; then to that queue again, and aside.
+    assert len(kept.events) == 4
     body = json.dumps({"id": "evt_1", "data": api.status(started.id).body})
     message = {"messageId": "1", "body": body, "receiptHandle": "x", "attributes": {"ApproximateReceiveCount": "1"}}
     for url in ("http://127.0.0.1:9/", "https://127.0.0.1:9/", "gopher://"):

@@ -28,6 +28,7 @@ from callverify.models import (
 )
 from callverify.store import (
     BUSY_SECONDS,
+    CONFLICT_RETRIES,
     DAY,
     AlreadyUsed,
     CalendarLimit,
@@ -483,7 +484,7 @@ def test_an_end_leaves_the_lock_of_a_later_verification(store: Store) -> None:
 WRITES = {
     **ENDS,
     "guess": lambda store, v, now: store.spend_guess(v, guess_id="g", phone_limit=9, now=now),
-    "mismatch": lambda store, v, now: store.count_mismatch(v, now),
+    "mismatch": lambda store, v, now: store.count_mismatch(v, 1, now),
     "repeat": lambda store, v, now: store.begin_repeat(v, now=now),
     "claim": lambda store, v, now: store.claim_step(v, now),
 }
@@ -668,6 +669,40 @@ class Busyness:
         if self._errors:
             raise self._errors.pop(0)
         return self._client.transact_write_items(**request)
+
+
+class Conflicts:
+    """A client whose single writes meet so many transactions."""
+
+    def __init__(self, client: Any, number: int) -> None:
+        self._client = client
+        self.left = number
+
+    def __getattr__(self, name: str) -> Any:
+        operation = getattr(self._client, name)
+        if name not in ("update_item", "delete_item", "put_item"):
+            return operation
+
+        def write(**request: Any) -> Any:
+            if self.left:
+                self.left -= 1
+                raise refusal("TransactionConflictException")
+            return operation(**request)
+
+        return write
+
+
+def test_a_single_write_that_meets_a_transaction_is_tried_again(dynamodb: Any, store: Store) -> None:
+    store.begin(reverse())
+    client: Any = Conflicts(dynamodb, 3)
+    meeting = Store(client, TABLE, sleep=lambda _: None)
+    assert meeting.claim_poll(reverse(), every=3, now=NOW + 60) is not None
+    client.left = 3
+    meeting.count_failure(ProviderName.SMSC, rest=30, now=NOW)
+    client.left = 1000
+    with pytest.raises(Busy):
+        meeting.forget_failures(ProviderName.SMSC)
+    assert client.left == 1000 - CONFLICT_RETRIES
 
 
 def refusal(code: str, status: int = 400, **more: Any) -> ClientError:

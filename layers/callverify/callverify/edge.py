@@ -50,13 +50,13 @@ def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry])
     def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         try:
             caller = access().caller(event.get("authorizationToken") or "")
-        except (Unauthorized, ConfigurationFault) as error:
-            if isinstance(error, ConfigurationFault):
-                telemetry().configuration_fault(error)
+        except Unauthorized:
             # The exact word that API Gateway turns into a 401; any other error would be a 500.
             raise Exception("Unauthorized") from None
         except Exception as error:
-            if not (isinstance(error, Busy) or aws.is_busy(error)):
+            if isinstance(error, ConfigurationFault):
+                telemetry().configuration_fault(error)
+            elif not (isinstance(error, Busy) or aws.is_busy(error)):
                 raise
             telemetry().busy(error)
             # The gateway makes `busy` of it (AUTHORIZER_CONFIGURATION_ERROR), without a word of the cause.

@@ -116,6 +116,7 @@ def parse_webhook(body: str, content_type: str) -> list[tuple[str, str]]:
     """
     if len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
         raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
+    body = body.removeprefix("\ufeff")
     media_type = content_type.partition(";")[0].strip().lower()
     is_json = media_type.endswith(("/json", "+json"))
     if media_type == "multipart/form-data":

@@ -84,6 +84,7 @@ MAX_EVENTS = 100
 MAX_ATTEMPTS = 3
 ANOTHER_WAY_SECONDS = 10 * 60
 MAX_PHONE_MISMATCHES = 3
+MISMATCHES_USED_UP = "Too many repeats of this verification named another phone."
 INTERRUPTED = Outcome(Result.UNKNOWN, Cause.INTERRUPTED)
 DAY, HOUR, TEN_MINUTES = 24 * 60 * 60, 60 * 60, 10 * 60
 
@@ -656,7 +657,10 @@ class Service:
         return Reply(verification, replayed=True)
 
     def _count_other_address(self, verification: Verification, body: str | None) -> None:
-        address, first = inputs.end_user_ip(body), verification.address_hash
+        try:
+            address, first = inputs.end_user_ip(body), verification.address_hash
+        except errors.InvalidRequest:  # judged after the key, and so not at all
+            return
         if address and first and not hmac.compare_digest(self._keys.hash_address(address), first):
             self._observer.count("ReplayOtherAddress")
 
@@ -703,7 +707,9 @@ class Service:
             return verification
         if verification.mode is Mode.TEST:
             return self._answer_test_call(verification, now)
-        if verification.call_id is None or now < verification.poll_after:
+        if verification.method is not Method.REVERSE_CALL or verification.call_id is None:
+            return verification  # nothing to ask: neither vendors nor their credentials are needed
+        if now < verification.poll_after:
             return verification
         provider = self._providers().get(verification.provider)
         if provider is None or not provider.can_check:
@@ -855,7 +861,7 @@ class Service:
         request = inputs.parse_repeat(body)
         self._require_pending(verification)
         if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
-            raise errors.RepeatExhausted("Too many repeats of this verification named another phone.")
+            raise errors.RepeatExhausted(MISMATCHES_USED_UP)
         browser = self._browser_limits(caller, verification)
         address = verification.address_hash if caller.kind is CallerKind.API_KEY else None
         try:
@@ -968,7 +974,7 @@ class Service:
         if request.method is None or request.phone is None:
             raise errors.InvalidRequest("Another way needs both `phone` and `method`.")
         now = self.now()
-        phone = self._phone_of(verification, request.phone)
+        phone, verification = self._phone_of(verification, request.phone)
         if request.method not in verification.allowed_methods:
             allowed = ", ".join(verification.allowed_methods)
             raise errors.MethodNotAllowed(f"This verification was started for {allowed} alone (`allowed_methods`).")
@@ -1011,13 +1017,28 @@ class Service:
             raise refusal
         raise errors.NoProviderAvailable(f"No configured provider can do {request.method} for this phone now.")
 
-    def _phone_of(self, verification: Verification, text: str) -> Phone:
-        """The phone that a repeat names, which must be the one of the verification."""
+    def _phone_of(self, verification: Verification, text: str) -> tuple[Phone, Verification]:
+        """The phone that a repeat names, which must be the one of the verification, and the record as it is then.
+
+        Counted before it is compared, so that of many at once no more than MAX_PHONE_MISMATCHES are.
+        """
         phone = self._parse_test_phone(text, None)[0] if verification.mode is Mode.TEST else self._parse_phone(text)
+        verification = self._count_mismatch(verification, 1)
         if not hmac.compare_digest(self._keys.hash_phone(phone.e164), verification.phone_hash):
-            self._store.count_mismatch(verification, self.now())
             raise errors.PhoneMismatch("`phone` is not the number of this verification.")
-        return phone
+        return phone, self._count_mismatch(verification, -1)
+
+    def _count_mismatch(self, verification: Verification, by: int) -> Verification:
+        steps = len(verification.steps)
+        while True:
+            if by > 0 and verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
+                raise errors.RepeatExhausted(MISMATCHES_USED_UP)
+            try:
+                return self._store.count_mismatch(verification, by, self.now())
+            except NotLive:
+                verification = self._changed(verification)
+                if len(verification.steps) != steps or not verification.is_live(self.now()):
+                    raise
 
     # Cancel
 
@@ -1258,7 +1279,7 @@ class Service:
         if verification.method is not Method.REVERSE_CALL or now < verification.attempt.at + ANSWER_AFTER_SECONDS:
             return verification
         try:
-            return self._store.verify(verification, evidence=Evidence.PROVIDER_READ_BACK, now=now)
+            return self._store.verify(verification, evidence=Evidence.PROVIDER_READ_BACK, now=self.now())
         except NotLive:
             return self._fresh(verification)
 

@@ -490,17 +490,20 @@ class Store:
         self._transact([self._update_verification(verification, now, changes=changes, same_step=True)])
         return changed
 
-    def count_mismatch(self, verification: Verification, now: int) -> None:
-        """Count a repeat that named another phone. Raises NotLive."""
-        changed = replace(verification, phone_mismatches=verification.phone_mismatches + 1)
+    def count_mismatch(self, verification: Verification, by: int, now: int) -> Verification:
+        """Count a repeat that may name another phone (1), or give it back (-1). Raises NotLive."""
+        changed = replace(verification, phone_mismatches=verification.phone_mismatches + by)
         write = self._update_verification(
             verification,
             now,
             changes=difference(verification, changed),
-            conditions=("phone_mismatches = :mismatches_before",),
+            # Not there in a record of version 1: see `verification_of`.
+            conditions=("(attribute_not_exists(phone_mismatches) OR phone_mismatches = :mismatches_before)",),
             values={":mismatches_before": verification.phone_mismatches},
         )
-        self._transact([write])
+        if self._update_alone(write) is None:
+            raise NotLive
+        return changed
 
     def count(self, limits: Sequence[Limit], now: int) -> None:
         """Count limits on their own. Raises LimitReached."""
@@ -1225,15 +1228,21 @@ class Store:
 
     # Running requests
 
-    @staticmethod
-    def _ask(operation: Callable[..., Any], **request: Any) -> Any:
-        """DynamoDB's answer. Raises Busy where it throttles, fails, or gives none."""
-        try:
-            return operation(**request)
-        except Exception as error:
-            if aws.is_busy(error):
-                raise busy() from error
-            raise
+    def _ask(self, operation: Callable[..., Any], **request: Any) -> Any:
+        """DynamoDB's answer. Raises Busy where it throttles, fails, or gives none.
+
+        A single write that meets a transaction is refused by that alone, so it is tried again.
+        """
+        for turn in range(CONFLICT_RETRIES):
+            try:
+                return operation(**request)
+            except Exception as error:
+                if aws.is_busy(error):
+                    raise busy() from error
+                if not CONFLICTS.intersection(reason.get("Code") for reason in _cancellation_reasons(error)):
+                    raise
+            self._sleep(_JITTER(0, min(0.4, 0.01 * 2**turn)))
+        raise busy() from TimeoutError("the write kept meeting transactions")
 
     def _update_alone(self, write: _Write) -> Verification | None:
         """Run an update on its own: the record after it, or None when its condition did not hold."""

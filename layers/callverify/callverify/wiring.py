@@ -13,6 +13,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.exceptions import ClientError
+
 from callverify import aws
 from callverify.access import Access
 from callverify.delivery import Delivery, backoff
@@ -182,7 +184,7 @@ def change(record: Mapping[str, Any]) -> tuple[Verification | None, Verification
 def publish(event: Mapping[str, Any]) -> None:
     """Publish what the table's stream brings. What can't be published waits in a queue of its own."""
     for record in _unpublished(event["Records"]):
-        _sqs().send_message(QueueUrl=os.environ["REPUBLISH_QUEUE_URL"], MessageBody=json.dumps(record))
+        _put_aside("REPUBLISH_QUEUE_URL", record)
 
 
 def publish_again(message: str) -> None:
@@ -209,10 +211,20 @@ def schedule(event: Mapping[str, Any]) -> None:
             before, after = change(record)
         except Exception as error:  # likewise
             telemetry().unpublished(_subject(record), error)
-            url = os.environ["STREAM_DEAD_LETTER_QUEUE_URL"]
-            _sqs().send_message(QueueUrl=url, MessageBody=json.dumps(record))
+            _put_aside("STREAM_DEAD_LETTER_QUEUE_URL", record)
         else:
             settlement().schedule(before, after)
+
+
+def _put_aside(queue: str, record: Mapping[str, Any]) -> None:
+    """Send a record of the stream to a queue, without the hashes, which no event tells."""
+    images = {
+        name: {each: value for each, value in image.items() if not each.endswith("_hash")}
+        if name in ("OldImage", "NewImage")
+        else image
+        for name, image in record.get("dynamodb", {}).items()
+    }
+    _sqs().send_message(QueueUrl=os.environ[queue], MessageBody=json.dumps({**record, "dynamodb": images}))
 
 
 def _subject(record: Mapping[str, Any]) -> str:
@@ -367,8 +379,20 @@ def _api_keys(force: bool = False) -> str:
 
 
 def _secret(setting: str, *, force: bool = False) -> str:
-    """The text of the secret that the environment variable `setting` names, cached for SECRET_CACHE_SECONDS."""
-    return _secrets().get(setting, max_age=_number("SECRET_CACHE_SECONDS", 240), force=force)
+    """The text of the secret that the environment variable `setting` names, cached for SECRET_CACHE_SECONDS.
+
+    Raises Busy where Secrets Manager refuses it: it may be deleted, or access to it denied.
+    """
+    try:
+        text = _secrets().get(setting, max_age=_number("SECRET_CACHE_SECONDS", 240), force=force)
+    except ClientError as error:
+        if aws.is_busy(error):
+            raise
+        fault = ConfigurationFault(setting, f"Secrets Manager says {error.response['Error']['Code']}")
+        telemetry().configuration_fault(fault)
+        raise busy() from fault
+    # Which some editors put in front.
+    return text.removeprefix("\ufeff")
 
 
 @cache
