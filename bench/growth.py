@@ -148,7 +148,7 @@ class Field:
             clock=self.world.clock,
         )
         self._numbers = itertools.count()
-        self._addresses = (f"2001:db8:{high:x}:{low:x}::1" for high in itertools.count() for low in range(65_536))
+        self._addresses = (f"2001:{0xDB8 + high:x}:{low:x}::1" for high in itertools.count() for low in range(65_536))
         self._messages: list[tuple[str, int]] = []
         self._settlement = Settlement(
             service=lambda: self.world.service,

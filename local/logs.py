@@ -8,8 +8,8 @@ import botocore.exceptions
 from mypy_boto3_logs import CloudWatchLogsClient
 
 POLL_SECONDS = 0.3
-# An event may be stored a little later than its timestamp says.
-OVERLAP_MILLISECONDS = 3000
+# An event is stored later than its timestamp says: on a loaded machine, seconds later.
+OVERLAP_MILLISECONDS = 20_000
 # What Lambda adds to what a function logs.
 PLATFORM_LINES = ("START RequestId: ", "END RequestId: ", "REPORT RequestId: ")
 
