@@ -21,7 +21,7 @@ def test_the_right_code_verifies(api: Api, vendors: Vendors, phone: str) -> None
     assert checked["verified_at"]
     read = api.read(started.id).expect(200)
     # What a client token is told, and what it is not.
-    own = {"reference": None, "metadata": {}}
+    own: dict[str, object] = {"reference": None, "metadata": {}}
     assert read.body == {name: value for name, value in checked.body.items() if name != "valid"} | own
     api.check(started.id, code).expect(409, "verification_not_pending")
     assert vendors.paid_calls(phone) == 1
