@@ -48,7 +48,7 @@ class Keys:
     def seal(self, content: bytes) -> str:
         """Encrypt what readers of the table must not know; the same content looks new each time.
 
-        Nothing would show that it was changed: whoever can write the table needs no limit.
+        Nothing would show that it was changed: an attacker who can write the table meets no limit.
         """
         nonce = secrets.token_bytes(16)
         return base64.b64encode(nonce + self._masked(nonce, content)).decode()

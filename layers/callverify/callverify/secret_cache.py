@@ -9,7 +9,7 @@ from callverify.frozen import dataclass
 from callverify.models import Clock
 
 USED_ON_SECONDS = 60 * 60
-# How often a container asks a Secrets Manager that fails: whoever's request it is waits for that.
+# How often a container asks a Secrets Manager that fails. The request at hand waits for the answer.
 ASK_AGAIN_SECONDS = 10
 
 

@@ -605,7 +605,7 @@ class Service:
             return None
         return IdempotencyRecord(
             key_hash=self._keys.hash_idempotency_key(scope, key),
-            # Who asks again may have moved to another network meanwhile: that is no other request.
+            # A caller that retries may have moved to another network: it is the same request.
             body_hash=self._keys.hash_body(f"{operation}\n{inputs.canonical(body, without={'end_user_ip'})}"),
             verification_id="",
             step=1,

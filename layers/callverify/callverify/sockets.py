@@ -1,6 +1,6 @@
 """Connections to strangers that ask a deadline before every wait: to connect, shake hands, send and read.
 
-A timeout alone starts anew with each byte, so that whoever sends one a second keeps us for as long as they like. The
+A timeout alone starts anew with each byte: a server that sends one a second keeps us for as long as it likes. The
 look-up of a host's name can't be bounded here: the C library does it, and takes RES_OPTIONS alone (template.yaml).
 
 Decision 75. It costs the import of urllib3, and is imported late.

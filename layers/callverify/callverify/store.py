@@ -275,7 +275,7 @@ class Store:
         self._read("pepper")
 
     def knows_pepper(self, fingerprint: str) -> bool:
-        """Whether this is the fingerprint of the pepper of this table, which is that of whoever asks first."""
+        """Whether this is the fingerprint of the table's pepper, which the first caller sets."""
         item = self._read("pepper")
         if item is None:
             write = self._put_new("pepper", {"fingerprint": fingerprint})
