@@ -56,31 +56,31 @@ dev: .venv/.installed .venv-aws/.installed
 
 .PHONY: test
 test: .venv/.installed .venv-aws/.installed
-	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser --ignore=tests/clients --ignore=tests/vendor_clients
-	$(BIN)/pytest -m stack --ignore=tests/browser --ignore=tests/contract --ignore=tests/clients
+	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/stack/browser --ignore=tests/stack/clients --ignore=tests/providers/public_clients
+	$(BIN)/pytest -m stack --ignore=tests/stack/browser --ignore=tests/stack/contract --ignore=tests/stack/clients
 
 .PHONY: test-unit
 test-unit: .venv/.installed
-	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/browser --ignore=tests/clients --ignore=tests/vendor_clients
+	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/stack/browser --ignore=tests/stack/clients --ignore=tests/providers/public_clients
 
 # Amazon's own engine. `make test` has these tests on the embedded AWS's.
 .PHONY: test-engines
 test-engines: .venv/.installed
-	@$(BIN)/python -m tests.engines.dynamodb_local
-	ENGINES=dynamodb_local $(BIN)/pytest tests/engines
+	@$(BIN)/python -m tests.stack.engines.dynamodb_local
+	ENGINES=dynamodb_local $(BIN)/pytest tests/stack/engines
 
 .PHONY: contract-test
 contract-test: .venv/.installed .venv-aws/.installed
-	$(BIN)/pytest tests/contract
+	$(BIN)/pytest tests/stack/contract
 
 .PHONY: vendor-clients
 vendor-clients: .venv/.installed .venv-vendors/.installed
-	$(BIN)/pytest tests/vendor_clients
+	$(BIN)/pytest tests/providers/public_clients
 
 .PHONY: client-test
 client-test: .venv/.installed .venv-aws/.installed .venv-clients/.installed .clients/.installed
 	@command -v java >/dev/null || { echo 'Java 17 is needed for the client tests: openapi-generator runs on it' >&2; exit 1; }
-	$(BIN)/pytest tests/clients
+	$(BIN)/pytest tests/stack/clients
 
 # openapi-typescript wants TypeScript 5.
 .clients/.installed: Makefile
@@ -95,12 +95,12 @@ ACORN := .axe/node_modules/acorn/dist/acorn.js
 browser-test: .venv/.installed .venv-aws/.installed $(AXE) $(ACORN)
 	@(command -v chromium || command -v chromium-browser || command -v google-chrome) >/dev/null || \
 	  { echo 'Chromium is needed: apt-get install chromium, or what your system calls it' >&2; exit 1; }
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest tests/stack/browser
 
 .PHONY: screens
 screens: .venv/.installed .venv-aws/.installed $(AXE)
 	mkdir -p .screens
-	SCREENS_DIR=.screens $(BIN)/pytest tests/browser/test_screens.py tests/browser/test_by_hand.py
+	SCREENS_DIR=.screens $(BIN)/pytest tests/stack/browser/test_screens.py tests/stack/browser/test_by_hand.py
 	@cd docs/screens && for picture in *.png; do cp "../../.screens/$$picture" .; done
 
 # The browser tests' checks of accessibility, and of syntax for older browsers.
@@ -158,7 +158,7 @@ build: .venv/.installed
 .PHONY: sam-local
 sam-local: .venv/.installed .venv-aws/.installed
 	@docker info >/dev/null 2>&1 || { echo 'make sam-local: no Docker engine answers; start one, or set DOCKER_HOST' >&2; exit 1; }
-	SAM_LOCAL=1 $(BIN)/pytest tests/sam_local
+	SAM_LOCAL=1 $(BIN)/pytest tests/stack/sam_local
 
 # An environment of samconfig.toml.
 CONFIG_ENV ?= default

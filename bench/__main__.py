@@ -17,7 +17,7 @@ from bench.lambda_runtime import emulator
 from bench.world import World, embedded_aws, world
 from local.build import ROOT
 from local.processes import LocalStackError
-from tests.engines.dynamodb_local import Missing, fetch
+from tests.stack.engines.dynamodb_local import Missing, fetch
 
 COLD_ROUNDS, WARM_ROUNDS = 9, 40
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.scripts import Outcome
-from tests.e2e.client import STARTS
+from tests.support.client import STARTS
 
 
 class Traveled(Protocol):

@@ -40,7 +40,7 @@ from callverify.models import ProviderName, Verification
 from callverify.service import LAST_QUESTION_SECONDS, POLL_EVERY_SECONDS, Policy, Service
 from callverify.settlement import Settlement
 from callverify.telemetry import Telemetry, logger
-from tests.engines import dynamodb_local
+from tests.stack.engines import dynamodb_local
 
 REQUESTS = Path(__file__).with_name("requests.json")
 LIVE = (100, 1_000, 10_000)

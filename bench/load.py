@@ -29,7 +29,7 @@ from bench.audit import Seen, audit, redelivered
 from bench.scripts import SCRIPTS, UNNAMED, Journey, Measured, World, plan
 from local.background import background_stack
 from local.stack import read_env
-from tests.e2e.client import Api, Secrets, Vendors
+from tests.support.client import Api, Secrets, Vendors
 
 DOCUMENT = Path(__file__).with_name("LOAD.md")
 # Windows short enough to be waited for, and no limit in the way of so many calls by one key.

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from tests.e2e.client import Answer, Api, Vendors
+from tests.support.client import Answer, Api, Vendors
 
 PATIENCE = 90  # seconds: the embedded AWS may let a request wait long before it is answered
 COOLDOWN_AND_MORE = 22

@@ -24,7 +24,7 @@ from local.aws import EmbeddedAws
 from local.build import ROOT
 from local.processes import HOST, free_port, running
 from simulators import accounts
-from tests.engines.dynamodb_local import dynamodb_local
+from tests.stack.engines.dynamodb_local import dynamodb_local
 
 TABLE = "callverify"
 API_KEY = "cv_live_" + "B" * 43

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.providers.fake_vendor import FakeVendor
+from tests.support.fake_vendor import FakeVendor
 
 
 @pytest.fixture

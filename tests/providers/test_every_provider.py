@@ -32,8 +32,8 @@ from callverify.models import (
 from callverify.phone import readings
 from callverify.providers import PROVIDERS
 from callverify.providers.http import Answer, NoAnswer, NotSent, VendorHttp
-from tests.providers import payloads
-from tests.providers.fake_vendor import CannedHttp, FakeVendor
+from tests.support import payloads
+from tests.support.fake_vendor import CannedHttp, FakeVendor
 from tests.providers.vendors import ORDER, PHONE, VENDORS, configure
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from callverify import delivery
 from callverify.delivery import Delivery, Undelivered
 from callverify.models import Cause, Deadline, Outcome, ProviderName, Result
 from callverify.providers.http import NoAnswer, NotSent, VendorHttp
-from tests.providers.dripping import BODIES, HEADS, DrippingServer, Place
+from tests.support.dripping import BODIES, HEADS, DrippingServer, Place
 from tests.providers.test_http import self_signed
 from tests.providers.vendors import ORDER, configure
 

@@ -27,7 +27,7 @@ from callverify.providers.http import (
     whole_number,
 )
 from local.trim import write_authorities
-from tests.providers.fake_vendor import FakeVendor
+from tests.support.fake_vendor import FakeVendor
 
 
 def soon() -> Deadline:

@@ -22,7 +22,7 @@ from simulators import accounts
 from simulators.app import create_app
 from simulators.vendor import World
 from simulators.webhooks import Webhook
-from tests.providers import payloads
+from tests.support import payloads
 from tests.providers.vendors import ORDER, PHONE, VENDORS, configure
 
 CREDENTIALS: dict[ProviderName, dict[str, object]] = {

@@ -23,7 +23,7 @@ from callverify.models import (
     Result,
 )
 from callverify.providers.http import Answer
-from tests.providers.fake_vendor import CannedHttp, FakeVendor
+from tests.support.fake_vendor import CannedHttp, FakeVendor
 from tests.providers.vendors import ORDER, VENDORS, configure
 
 NAME = ProviderName.SMSC

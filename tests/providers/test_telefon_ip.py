@@ -22,7 +22,7 @@ from callverify.models import (
     Result,
 )
 from callverify.providers.http import Answer, NoAnswer, NotSent
-from tests.providers.fake_vendor import CannedHttp, FakeVendor
+from tests.support.fake_vendor import CannedHttp, FakeVendor
 from tests.providers.vendors import ORDER, configure, webhook_token
 
 NAME = ProviderName.TELEFON_IP

@@ -11,8 +11,8 @@ from callverify.models import Cause, Challenge, Deadline, InboundWebhook, Outcom
 from callverify.providers.base import ProviderSettings
 from callverify.providers.http import Answer, NoAnswer, NotSent
 from callverify.providers.ucaller import Ucaller
-from tests.providers import payloads
-from tests.providers.fake_vendor import CannedHttp
+from tests.support import payloads
+from tests.support.fake_vendor import CannedHttp
 from tests.providers.vendors import ORDER, VENDORS, configure, webhook_token
 
 NAME = ProviderName.UCALLER

@@ -12,7 +12,7 @@ from callverify.models import CallOrder, Phone, ProviderName
 from callverify.providers import PROVIDERS
 from callverify.providers.base import Provider, ProviderSettings
 from callverify.providers.http import VendorHttp
-from tests.providers.fake_vendor import SeenRequest
+from tests.support.fake_vendor import SeenRequest
 
 PHONE = Phone(e164="+79000000001", region="RU", mask="+7******0001")
 ORDER = CallOrder(

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from tests.shape.test_template import FUNCTIONS, as_list, statements
+from tests.repository.test_template import FUNCTIONS, as_list, statements
 from tests.support.dynamodb import MemoryDynamoDb
 
 ROOT = Path(__file__).resolve().parents[2] / "functions"

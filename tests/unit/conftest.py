@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from callverify.store import Store
-from tests.functional import harness
+from tests.support import gateway
 from tests.support.dynamodb import MemoryDynamoDb
 
 TABLE = "callverify-unit"

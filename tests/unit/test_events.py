@@ -15,7 +15,7 @@ from callverify.events import Publisher, transition
 from callverify.models import Event, Mode, Status, Verification
 from callverify.store import DAY, EventRefused, Store
 from tests.unit.conftest import TABLE
-from tests.unit.records import NOW, flash
+from tests.support.records import NOW, flash
 
 COUNTER = {"pk": {"S": "events#live"}}
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callverify.items import attributes, deserialized, serialized, verification_of
-from tests.unit.records import flash, reverse
+from tests.support.records import flash, reverse
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),

@@ -6,7 +6,7 @@ import pytest
 
 from callverify.models import Challenge, EndReason, Method, Status
 from callverify.resource import resource
-from tests.unit.records import NOW, flash, reverse
+from tests.support.records import NOW, flash, reverse
 
 FIELDS = {
     "id", "mode", "status", "reason", "evidence", "method", "provider", "phone", "challenge", "attempts_remaining",

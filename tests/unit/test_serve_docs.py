@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.serve_docs import app
-from tests.functional.harness import load_event
+from tests.support.gateway import load_event
 
 DOMAIN = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1"
 NAMES = ["openapi", "docs"]

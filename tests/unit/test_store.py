@@ -49,9 +49,9 @@ from callverify.store import (
     Store,
     Unless,
 )
-from tests.functional.harness import items
+from tests.support.gateway import items
 from tests.unit.conftest import TABLE
-from tests.unit.records import NOW, flash, reverse
+from tests.support.records import NOW, flash, reverse
 
 PHONE = flash().phone_hash
 KEY = IdempotencyRecord("hash-of-the-key", "hash-of-the-body", flash().id, 1)

@@ -10,7 +10,7 @@ from callverify import telemetry
 from callverify.errors import ConfigurationFault
 from callverify.models import Cause, Outcome, Phone, Result
 from callverify.telemetry import Telemetry
-from tests.unit.records import flash
+from tests.support.records import flash
 
 
 @pytest.fixture

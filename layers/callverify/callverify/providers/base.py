@@ -1,75 +1,148 @@
-"""What every provider is to the rest of the service."""
+"""What a provider is to the rest of the service: a manifest, which is data, and a client, which talks to the vendor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol, Self
+from enum import StrEnum
+from typing import Protocol
 
-from callverify.frozen import dataclass
-from callverify.models import CallOrder, CallReport, Deadline, InboundWebhook, Method, Outcome, ProviderName
-from callverify.providers.http import VendorHttp
+from callverify.domain.value import value
+from callverify.domain.words import CallOrder, CallOutcome, CallReport, Deadline, InboundWebhook, Method
+from callverify.providers.credentials import Field
+
+OUR_LONGEST_WINDOW = 900  # where the vendor has none of its own
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderSettings:
-    """What a provider is built from.
+class Identifies(StrEnum):
+    """How a provider's report names the call that it speaks of."""
 
-    base_url: without a trailing slash. window: seconds that one attempt can succeed. webhook_token: the unguessable
-    path token of a verification id. start_by: how telefon_ip is asked, "post" (with our webhook) or "get" (without).
+    BY_CALL_ID = "call_id"
+    BY_PHONE = "phone"  # alone: two requests for one phone can't be told apart
+
+
+class Proof(StrEnum):
+    """What a provider's report proves."""
+
+    HINT = "hint"  # nothing: the provider is asked
+    SIGNATURE = "signature"
+
+
+class Per(StrEnum):
+    """What a webhook address belongs to, and so what its path holds."""
+
+    VERIFICATION = "verification"  # {id}/{token}, both ours
+    ACCOUNT = "account"  # {token}: `webhook_token` of the credentials
+
+
+@value
+class Window:
+    """Seconds that an attempt can succeed, and the most that an operator may set."""
+
+    default: int
+    most: int
+
+
+@value
+class OurCode:
+    """The code is ours to pick: so many digits."""
+
+    digits: int = 4
+
+
+@value
+class Webhook:
+    """The provider reports calls. answer: the body that it wants to hear."""
+
+    per: Per
+    proof: Proof
+    answer: str = "OK"
+
+
+@value
+class Route:
+    """One method of a provider.
+
+    paid: a call costs money. code: None where the user dials. read_back: `check` works. last_question: seconds before
+    the window's end at which it is asked although nobody reads. repeats, repeat_after: how often the vendor repeats a
+    call for nothing, and from how many seconds after its answer. resends_safely: one order may be sent twice and is
+    carried out once.
     """
 
+    method: Method
+    window: Window
+    paid: bool
+    code: OurCode | None = None
+    identifies: Identifies = Identifies.BY_CALL_ID
+    webhook: Webhook | None = None
+    read_back: bool = False
+    last_question: int = 5
+    repeats: int = 0
+    repeat_after: int = 0
+    resends_safely: bool = False
+
+
+@value
+class Option:
+    """A member of the provider's credentials that changes how it is used: one of `choices`, the first by default."""
+
+    name: str
+    choices: tuple[str, ...]
+
+
+@value
+class Manifest:
+    """A vendor, as far as others need to know it. base_url: https, without a trailing slash."""
+
+    name: str
+    title: str
     base_url: str
-    window: int
-    http: VendorHttp
-    webhook_token: Callable[[str], str]
-    start_by: str = "post"
-
-
-class Provider(Protocol):
-    """One vendor, calls and webhook. Vendor trouble is an Outcome or a verdict, never an exception.
-
-    name, method: whose and which. free_repeats: how often the vendor repeats a call for nothing, and from how many
-    seconds after the first call. can_check: `check` works. resends_safely: the same order may be sent twice and is
-    carried out once. knows_calls_by_phone_alone: two requests for one phone can't be told apart in a webhook.
-    """
-
-    name: ClassVar[ProviderName]
-    method: ClassVar[Method]
-    free_repeats: ClassVar[int]
-    repeat_after: ClassVar[int]
-    can_check: ClassVar[bool]
-    resends_safely: ClassVar[bool]
-    knows_calls_by_phone_alone: ClassVar[bool]
+    credentials: tuple[Field, ...]
+    routes: tuple[Route, ...]
+    options: tuple[Option, ...] = ()
 
     @property
-    def window(self) -> int:
-        """Seconds from the start of an attempt to its end."""
-        ...
+    def webhook(self) -> Webhook | None:
+        """The one webhook of all its routes."""
+        return next((route.webhook for route in self.routes if route.webhook), None)
 
-    @classmethod
-    def configure(cls, credentials: Mapping[str, Any], settings: ProviderSettings) -> Self:
-        """A provider from its part of the secret `provider-credentials`.
 
-        Raises ConfigurationFault, naming the field, when the credentials can't be used.
-        """
-        ...
+class Client(Protocol):
+    """Talks to one vendor. Vendor trouble is an outcome or a verdict, never an exception."""
 
-    def start(self, order: CallOrder, deadline: Deadline) -> Outcome:
+    def start(self, order: CallOrder, deadline: Deadline) -> CallOutcome:
         """Ask the vendor for one call."""
         ...
 
-    def repeat(self, call_id: str, deadline: Deadline) -> Outcome:
-        """Ask for the vendor's own free repeat of a call, by the id of the first one."""
+    def repeat(self, call_id: str, deadline: Deadline) -> CallOutcome:
+        """Ask for the vendor's own free repeat of a call, by the id of the first one. For routes with `repeats`."""
         ...
 
     def check(self, call_id: str, deadline: Deadline) -> CallReport:
-        """Ask the vendor whether the awaited call came."""
+        """Ask the vendor whether the awaited call came. For routes with `read_back`."""
         ...
 
     def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:
-        """Verify a webhook, then parse it. None: an event of another kind, to be acknowledged and ignored.
+        """Verify a report whose path token is right, then parse it. For manifests with a webhook.
 
-        Raises NotFound (wrong path token), Forbidden (bad signature or time), InvalidRequest (missing or repeated
-        fields), always before anything of the report can be read.
+        None: an event of another kind, to be acknowledged and ignored. Raises Forbidden (bad signature or time) and
+        InvalidRequest (missing or repeated fields), always before anything of the report can be read.
         """
         ...
+
+
+@value
+class Line:
+    """A route with credentials: what can be dialled. window: seconds from the start of an attempt to its end."""
+
+    manifest: Manifest
+    route: Route
+    client: Client
+    window: int
+    webhook_token: str = ""
+
+    @property
+    def provider(self) -> str:
+        return self.manifest.name
+
+    @property
+    def method(self) -> Method:
+        return self.route.method

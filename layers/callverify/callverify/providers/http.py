@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
-from callverify.frozen import dataclass
-from callverify.models import Cause, Clock, Deadline, Outcome, Result
-from callverify.text import quotable
+from callverify.domain.value import value
+from callverify.domain.words import Reason, Clock, Deadline, CallOutcome, Outcome
 
 if TYPE_CHECKING:
     import requests
@@ -36,7 +35,7 @@ for _name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.poolmanag
     logging.getLogger(_name).disabled = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """A vendor's answer, whatever its status: body bytes, at most 64 KB of them."""
 
@@ -160,11 +159,11 @@ def _connection_failure(error: requests.ConnectionError) -> NotSent | None:
     return NotSent("no connection") if isinstance(cause, NewConnectionError) else None
 
 
-def outcome_of(failure: NotSent | NoAnswer) -> Outcome:
+def outcome_of(failure: NotSent | NoAnswer) -> CallOutcome:
     """The outcome of a start whose answer never came."""
     if isinstance(failure, NotSent):
-        return Outcome(Result.UNAVAILABLE, Cause.UNREACHABLE)
-    return Outcome(Result.UNKNOWN, Cause.TIMEOUT if failure.timed_out else Cause.UNREADABLE_ANSWER)
+        return CallOutcome(Outcome.UNAVAILABLE, Reason.UNREACHABLE)
+    return CallOutcome(Outcome.UNKNOWN, Reason.TIMEOUT if failure.timed_out else Reason.UNREADABLE_ANSWER)
 
 
 def text_of(body: bytes) -> str:
@@ -208,9 +207,9 @@ def masked(words: object, *secrets: str) -> str:
 
     Replaced: each secret, also as URLs write it, every URL, and every run of four or more digits, however grouped.
     """
-    text = str(words)
+    text = str(words).encode(errors="replace").decode()
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         for form in (secret, quote(secret, safe=""), quote_plus(secret)):
             text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
     text = re.sub(r"[a-zA-Z]{1,12}://\S*", "***", text)
-    return quotable(text)[:200]
+    return re.sub(r"\d(?:[\s().\-]*\d){3,}", "***", text)[:200]

@@ -1,0 +1,134 @@
+"""What a change takes, keeps or gives back beside the record, all of it in the write of the change or not at all."""
+
+from __future__ import annotations
+
+from callverify.domain.limits import CalendarLimit, Limit, RollingLimit, SealedLimit
+from callverify.domain.value import value
+
+
+@value
+class IdempotencyKey:
+    """What an Idempotency-Key stands for: `body_hash` of its request, and the step that it began."""
+
+    key_hash: str
+    body_hash: str
+    verification_id: str = ""
+    step: int = 1
+
+
+@value
+class TakeLock:
+    """The phone's lock, which names its one live verification. `dead`: one that has ended, whose lock may be taken."""
+
+    dead: str | None = None
+
+
+@value
+class MoveLock:
+    """The lock that this verification holds goes on to its new `expires_at`."""
+
+
+@value
+class ReleaseLock:
+    """The lock goes, unless it already names a later verification, whose it is to remove."""
+
+
+@value
+class TakeHold:
+    """A call at `provider` may still be meant for this verification, until `until`: none of another is awaited there."""
+
+    provider: str
+    until: int
+
+
+@value
+class ShortenHold:
+    """The hold that this verification has at `provider` ends at `until`."""
+
+    provider: str
+    until: int
+
+
+@value
+class ReleaseHold:
+    """No call of this verification is awaited at `provider`."""
+
+    provider: str
+
+
+@value
+class CoolDown:
+    """The provider has answered: no start of this phone for `seconds`."""
+
+    seconds: int
+
+
+@value
+class SpendGuess:
+    """One of the phone's `limit` guesses in 24 h. `id` tells it from others."""
+
+    id: str
+    limit: int
+
+
+@value
+class ReturnGuess:
+    """The guess `id` was right: it is not counted."""
+
+    id: str
+
+
+@value
+class Unless:
+    """A limit must not be full; nothing is counted."""
+
+    limit: RollingLimit | CalendarLimit
+
+
+@value
+class Counted:
+    """Something is counted that has happened already, full or not."""
+
+    limit: RollingLimit | CalendarLimit
+
+
+@value
+class GiveBack:
+    """What was counted at `at` turned out to be for nothing: at most as often as the limit in its window."""
+
+    limit: SealedLimit | CalendarLimit
+    at: int
+
+
+@value
+class Awake:
+    """The provider does not rest: it has not failed again and again."""
+
+    provider: str
+
+
+@value
+class UseCall:
+    """A call that a provider has signed, by its time. It verifies once."""
+
+    occurred_at: int
+
+
+Claim = (
+    IdempotencyKey
+    | TakeLock
+    | MoveLock
+    | ReleaseLock
+    | TakeHold
+    | ShortenHold
+    | ReleaseHold
+    | CoolDown
+    | SpendGuess
+    | ReturnGuess
+    | Unless
+    | Counted
+    | GiveBack
+    | Awake
+    | UseCall
+    | Limit
+)

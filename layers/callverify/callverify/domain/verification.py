@@ -1,0 +1,363 @@
+"""The record of a verification, and every change that can happen to it.
+
+Each function below takes a record and returns a Change: the record before and after, and what must still hold when it
+is written. None of them reads a clock, a table or a vendor. A verification's life:
+
+    begin ──► answer ──► verify
+      │         ├──────► fail, cancel, expire
+      │         └──────► begin_repeat ──► answer_repeat
+      └──► go_on (the next route of the same step), switch (a step of its own) ──► answer …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field, replace
+from enum import StrEnum
+
+from callverify.domain.value import value
+from callverify.domain.words import (
+    TEN_MINUTES,
+    CallOutcome,
+    Challenge,
+    EndReason,
+    Evidence,
+    Method,
+    Mode,
+    Outcome,
+    Reason,
+    Status,
+)
+
+MAX_SWITCHES = 2
+SWITCH_SECONDS = TEN_MINUTES  # from the start
+MAX_PHONE_MISMATCHES = 3
+CLIENT_TOKEN_SECONDS = 30 * 60  # from the start
+
+
+class StepKind(StrEnum):
+    START = "start"
+    REPEAT = "repeat"  # the vendor's own repeat
+    SWITCH = "switch"
+
+
+@value
+class Attempt:
+    """One start at one provider by one method. `step`: the accepted request that it belongs to (1: the start)."""
+
+    number: int
+    step: int
+    method: Method
+    provider: str
+    outcome: Outcome
+    at: int
+    reason: Reason | None = None
+
+
+@value
+class Step:
+    """One accepted request that may cost one call. `error`: the code it was answered with, if it failed.
+
+    claimed_at: when a process last began to work on it; while `done` is false it may still be at work.
+    call_id: the vendor's id of a repeat, which is another than that of the first call.
+    """
+
+    number: int
+    kind: StepKind
+    claimed_at: int
+    done: bool = False
+    error: str | None = None
+    call_id: str | None = None
+
+
+@value
+class Verification:
+    """The record, as stored. `status` is what was written: see `status_at` for what it is.
+
+    answered_at: when the provider of the current attempt answered. repeat_at: when a repeat may be asked for.
+    poll_after: when the provider may be asked again. guesses: codes that were spent on; wrong: those of them that were
+    compared and wrong.
+    """
+
+    id: str
+    mode: Mode
+    status: Status
+    method: Method
+    provider: str
+    phone_mask: str
+    phone_hash: str
+    key_id: str
+    created_at: int
+    expires_at: int
+    attempts: tuple[Attempt, ...]
+    steps: tuple[Step, ...]
+    allowed_methods: tuple[Method, ...]
+    reason: EndReason | None = None
+    evidence: Evidence | None = None
+    challenge: Challenge | None = None
+    call_id: str | None = None
+    answered_at: int | None = None
+    guesses: int = 0
+    wrong: int = 0
+    guess_limit: int = 5
+    repeats_remaining: int = 0
+    repeat_at: int | None = None
+    phone_mismatches: int = 0
+    poll_after: int = 0
+    webhook_call_id: str | None = None
+    verified_at: int | None = None
+    ended_at: int | None = None
+    reference: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    locale: str | None = None
+    return_url: str | None = None
+    address_hash: str | None = None
+    address_block_hash: str | None = None
+
+    @property
+    def attempt(self) -> Attempt:
+        return self.attempts[-1]
+
+    @property
+    def step(self) -> Step:
+        return self.steps[-1]
+
+    @property
+    def switches(self) -> int:
+        return sum(step.kind is StepKind.SWITCH for step in self.steps)
+
+    @property
+    def switch_until(self) -> int:
+        return self.created_at + SWITCH_SECONDS
+
+    def is_live(self, now: float) -> bool:
+        return self.status is Status.PENDING and now < self.expires_at
+
+    def status_at(self, now: float) -> tuple[Status, EndReason | None]:
+        """Status and reason as of `now`: a pending record at or past `expires_at` is expired, written or not."""
+        if self.status is Status.PENDING and now >= self.expires_at:
+            return Status.EXPIRED, EndReason.WINDOW_ELAPSED
+        return self.status, self.reason
+
+
+@value
+class Guard:
+    """What must still hold of the stored record when a change is written.
+
+    Always: it is pending, and at the attempt and the provider that the change speaks of. unexpired: its window is open;
+    expired: it is over. same_step: its latest step and outcome are as they were read, so that of two processes at one
+    step only one goes on. unchanged: attributes that must be as they were read. poll_due: nobody has asked the provider
+    meanwhile. news: the report that is noted has not been noted before.
+    """
+
+    unexpired: bool = True
+    expired: bool = False
+    same_step: bool = False
+    unchanged: tuple[str, ...] = ()
+    poll_due: bool = False
+    news: bool = False
+
+
+@value
+class Change:
+    """A record before (None: there was none) and after, and the guard of the write that turns one into the other."""
+
+    before: Verification | None
+    after: Verification
+    guard: Guard = field(default_factory=Guard)
+
+
+# Starting
+
+
+def begin(draft: Verification, method: Method, provider: str, *, window: int, poll_every: int) -> Change:
+    """The first attempt of a verification that is not stored yet."""
+    at = draft.created_at
+    return Change(
+        None,
+        replace(
+            draft,
+            method=method,
+            provider=provider,
+            attempts=(Attempt(1, 1, method, provider, Outcome.STARTING, at),),
+            steps=(Step(1, StepKind.START, claimed_at=at),),
+            expires_at=at + window,
+            poll_after=at + poll_every,
+        ),
+    )
+
+
+def go_on(
+    before: Verification,
+    failed: CallOutcome,
+    method: Method,
+    provider: str,
+    *,
+    window: int,
+    poll_every: int,
+    now: int,
+) -> Change:
+    """The next attempt of the same step, after one whose outcome was `failed`."""
+    ended = _judged(before, failed)
+    return Change(before, _attempt(ended, method, provider, before.step.number, window, poll_every, now), _SAME_STEP)
+
+
+def switch(before: Verification, method: Method, provider: str, *, window: int, poll_every: int, now: int) -> Change:
+    """A new step with an attempt by another method, or again by the same one."""
+    step = Step(len(before.steps) + 1, StepKind.SWITCH, claimed_at=now)
+    after = _attempt(before, method, provider, step.number, window, poll_every, now)
+    return Change(before, replace(after, steps=(*before.steps, step)), _SAME_STEP)
+
+
+def _attempt(
+    record: Verification, method: Method, provider: str, step: int, window: int, poll_every: int, now: int
+) -> Verification:
+    attempt = Attempt(len(record.attempts) + 1, step, method, provider, Outcome.STARTING, now)
+    return replace(
+        record,
+        method=method,
+        provider=provider,
+        attempts=(*record.attempts, attempt),
+        expires_at=now + window,
+        challenge=None,
+        call_id=None,
+        answered_at=None,
+        webhook_call_id=None,
+        repeats_remaining=0,
+        repeat_at=None,
+        poll_after=now + poll_every,
+    )
+
+
+def answer(
+    before: Verification, outcome: CallOutcome, challenge: Challenge, *, repeats: int, repeat_after: int, now: int
+) -> Change:
+    """The provider agreed, or may have: `outcome` is STARTED or UNKNOWN. Ends the step.
+
+    repeats: how often the vendor repeats this call for nothing. repeat_after: seconds from its answer.
+    """
+    # Without the vendor's id there is nothing that a repeat could name.
+    repeats = repeats if outcome.call_id else 0
+    after = replace(
+        _judged(before, outcome),
+        steps=_step_done(before),
+        challenge=challenge,
+        call_id=outcome.call_id,
+        answered_at=now,
+        repeats_remaining=repeats,
+        # One second more, because the vendor counts in fractions from a moment that we know by the second.
+        repeat_at=now + repeat_after + 1 if repeats else None,
+    )
+    # Not `unexpired`: the answer belongs to the record even when the window was shorter than the wait for it.
+    return Change(before, after, Guard(unexpired=False, same_step=True))
+
+
+def claim_step(before: Verification, now: int) -> Change:
+    """Take over a step whose process seems to have died."""
+    steps = (*before.steps[:-1], replace(before.step, claimed_at=now))
+    return Change(before, replace(before, steps=steps), _SAME_STEP)
+
+
+def count_mismatch(before: Verification, by: int) -> Change:
+    """A switch names a phone that may be another one (1), or does not after all (-1)."""
+    after = replace(before, phone_mismatches=before.phone_mismatches + by)
+    return Change(before, after, Guard(unchanged=("phone_mismatches",)))
+
+
+# The vendor's own repeat
+
+
+def begin_repeat(before: Verification, now: int) -> Change:
+    step = Step(len(before.steps) + 1, StepKind.REPEAT, claimed_at=now)
+    after = replace(before, steps=(*before.steps, step), repeats_remaining=before.repeats_remaining - 1)
+    return Change(before, after, _SAME_STEP)
+
+
+def answer_repeat(before: Verification, *, error: str | None, repeats_remaining: int, call_id: str | None) -> Change:
+    """What came of it; the verification itself goes on."""
+    after = replace(before, steps=_step_done(before, error, call_id), repeats_remaining=repeats_remaining)
+    return Change(before, after, Guard(unexpired=False, same_step=True))
+
+
+# Asking and hearing the provider
+
+
+def claim_poll(before: Verification, *, every: int, now: int) -> Change:
+    """The right to ask the provider now, for one process in `every` seconds."""
+    return Change(before, replace(before, poll_after=now + every), Guard(poll_due=True))
+
+
+def note_report(before: Verification, call_id: str, *, every: int, now: int) -> Change:
+    """The provider reported `call_id`.
+
+    Who notes it asks at once, so that the next poll waits; while the start's own answer is still out there is nothing to
+    ask about, and the next read asks.
+    """
+    asks_now = before.call_id is not None
+    after = replace(before, webhook_call_id=call_id, poll_after=now + every if asks_now else now)
+    return Change(before, after, Guard(news=True))
+
+
+# Guessing
+
+
+def spend_guess(before: Verification) -> Change:
+    """Take one guess before anything is compared."""
+    return Change(before, replace(before, guesses=before.guesses + 1), Guard(unchanged=("guesses",)))
+
+
+def judge_wrong(before: Verification) -> Change:
+    """A guess that was spent has been compared, and is wrong."""
+    return Change(before, replace(before, wrong=before.wrong + 1), Guard(unchanged=("wrong",)))
+
+
+# Ending
+
+
+def verify(before: Verification, evidence: Evidence, *, now: int, gives_back: bool = False) -> Change:
+    """`verified`. gives_back: the guess that was right is not counted."""
+    after = replace(
+        before,
+        status=Status.VERIFIED,
+        evidence=evidence,
+        verified_at=now,
+        ended_at=now,
+        guesses=before.guesses - gives_back,
+    )
+    return Change(before, after)
+
+
+def fail(before: Verification, failed: CallOutcome, reason: EndReason, *, step_error: str, now: int) -> Change:
+    """No provider could make the call; `failed` is the last one's outcome, `step_error` the code of the answer."""
+    after = replace(_judged(before, failed), steps=_step_done(before, step_error))
+    return Change(before, _ended(after, Status.FAILED, reason, now), _SAME_STEP)
+
+
+def exhaust(before: Verification, now: int) -> Change:
+    """The guesses are spent, and all of them were wrong."""
+    return Change(before, _ended(before, Status.FAILED, EndReason.CHECKS_EXHAUSTED, now))
+
+
+def cancel(before: Verification, now: int) -> Change:
+    return Change(before, _ended(before, Status.CANCELED, EndReason.CANCELED_BY_CLIENT, now))
+
+
+def expire(before: Verification, now: int) -> Change:
+    after = _ended(before, Status.EXPIRED, EndReason.WINDOW_ELAPSED, now)
+    return Change(before, after, Guard(unexpired=False, expired=True))
+
+
+def _ended(record: Verification, status: Status, reason: EndReason, now: int) -> Verification:
+    return replace(record, status=status, reason=reason, ended_at=now)
+
+
+def _judged(record: Verification, outcome: CallOutcome) -> Verification:
+    attempt = replace(record.attempt, outcome=outcome.outcome, reason=outcome.reason)
+    return replace(record, attempts=(*record.attempts[:-1], attempt))
+
+
+def _step_done(record: Verification, error: str | None = None, call_id: str | None = None) -> tuple[Step, ...]:
+    return (*record.steps[:-1], replace(record.step, done=True, error=error, call_id=call_id))
+
+
+_SAME_STEP = Guard(same_step=True)

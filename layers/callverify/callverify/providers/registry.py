@@ -1,0 +1,84 @@
+"""From names and credentials to lines: the routes that can be dialled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from callverify.domain.errors import ConfigurationFault
+from callverify.domain.words import Method
+from callverify.providers.base import Line, Manifest, Route
+from callverify.providers.http import VendorHttp
+from callverify.providers.names import NAMES
+
+# Plain http is for vendors' stand-ins beside the stack: this machine, or the one that hosts a container.
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "172.17.0.1", "host.docker.internal"})
+SETTINGS = ("base_url", "window_seconds", "methods")
+
+
+@cache
+def manifest(name: str) -> Manifest:
+    """The manifest of one of NAMES."""
+    found: Manifest = import_module(f"callverify.providers.{name}").MANIFEST
+    return found
+
+
+def manifests() -> list[Manifest]:
+    return [manifest(name) for name in NAMES]
+
+
+def lines(name: str, given: Any, http: VendorHttp) -> list[Line]:
+    """The routes of a provider under its part of `provider-credentials`. Raises ConfigurationFault, naming the field."""
+    declared, setting = manifest(name), f"provider-credentials: {name}"
+    if not isinstance(given, Mapping):
+        raise ConfigurationFault(setting, "must be a JSON object")
+    known = {*SETTINGS, *(option.name for option in declared.options)}
+    known |= {each for field in declared.credentials for each in field.names}
+    for member in given:
+        if member not in known:
+            raise ConfigurationFault(setting, f"has an unknown member; known are {', '.join(sorted(known))}")
+    values = {each: text for field in declared.credentials for each, text in field.read(given, setting).items()}
+    for option in declared.options:
+        chosen = given.get(option.name, option.choices[0])
+        if chosen not in option.choices:
+            raise ConfigurationFault(f"{setting}.{option.name}", f"must be one of {', '.join(option.choices)}")
+        values[option.name] = chosen
+    client = import_module(f"callverify.providers.{name}.client").Client(values, _base_url(declared, given, setting), http)
+    methods = _methods(declared, given, setting)
+    return [
+        Line(declared, route, client, _window(route, given, setting), values.get("webhook_token", ""))
+        for route in declared.routes
+        if route.method in methods
+    ]
+
+
+def _base_url(declared: Manifest, given: Mapping[str, Any], setting: str) -> str:
+    url = given.get("base_url", declared.base_url)
+    parts = urlsplit(url) if isinstance(url, str) else None
+    local = parts is not None and parts.scheme == "http" and parts.hostname in LOCAL_HOSTS
+    if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
+        raise ConfigurationFault(f"{setting}.base_url", "must be an https URL (plain http is for the local stack alone)")
+    return str(url).rstrip("/")
+
+
+def _methods(declared: Manifest, given: Mapping[str, Any], setting: str) -> list[str]:
+    offered = [str(route.method) for route in declared.routes]
+    chosen = given.get("methods", offered)
+    if not isinstance(chosen, list) or not set(chosen) <= set(offered):
+        raise ConfigurationFault(f"{setting}.methods", f"must be a list out of {', '.join(offered)}")
+    return chosen
+
+
+def _window(route: Route, given: Mapping[str, Any], setting: str) -> int:
+    setting = f"{setting}.window_seconds"
+    told = given.get("window_seconds", route.window.default)
+    if isinstance(told, Mapping):
+        if not set(told) <= set(Method):
+            raise ConfigurationFault(setting, f"must be a number, or numbers by {', '.join(Method)}")
+        told = told.get(route.method, route.window.default)
+    if isinstance(told, bool) or not isinstance(told, int) or not 1 <= told <= route.window.most:
+        raise ConfigurationFault(setting, f"must be from 1 to {route.window.most} for {route.method}")
+    return told

@@ -1,0 +1,176 @@
+"""SMSC, `wait_call.php`: reverse calls. The user calls a number; the vendor reports the caller to our handler.
+
+Vendor pages: smsc.ru and its other skins (smscentre.com, smscab.ru), api/http/miscellaneous/waitcall, read 2026-09 to
+2026-10; the handler's fields are known from public integrations alone. See docs/providers/smsc.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+
+from callverify.domain.errors import Forbidden, InvalidRequest
+from callverify.domain.value import value
+from callverify.domain.words import (
+    CallOrder,
+    CallReport,
+    Verdict,
+    Reason,
+    Challenge,
+    Deadline,
+    Evidence,
+    InboundWebhook,
+    CallOutcome,
+    Outcome,
+)
+from callverify.domain.phone import e164_from_vendor
+from callverify.providers.http import (
+    NoAnswer,
+    NotSent,
+    VendorHttp,
+    json_object,
+    masked,
+    outcome_of,
+    text_of,
+    whole_number,
+)
+
+# Vendor page "Подтверждение номера телефона с помощью звонка" (smsc.ru, read 2026-09) lists 1, 2, 4 and 9. Not
+# confirmed for this call: 3, 7 and 8 are the same engine's for send.php, 5 is an integration's (seen 2026-10).
+_ERRORS: Mapping[int, tuple[Outcome, Reason]] = {
+    1: (Outcome.REJECTED, Reason.NUMBER_REFUSED),  # "wrong parameters": the phone is the only one that varies
+    2: (Outcome.UNAVAILABLE, Reason.BAD_CREDENTIALS),  # or our address is not on the account's list
+    3: (Outcome.UNAVAILABLE, Reason.NO_MONEY),
+    4: (Outcome.UNAVAILABLE, Reason.ACCOUNT_FAULT),  # our address is blocked for a while
+    5: (Outcome.REJECTED, Reason.NUMBER_REFUSED),
+    7: (Outcome.REJECTED, Reason.NUMBER_REFUSED),  # "wrong format of the phone number"
+    8: (Outcome.REJECTED, Reason.NUMBER_REFUSED),  # "can't be delivered to this number"
+    9: (Outcome.UNAVAILABLE, Reason.VENDOR_LIMIT),  # more than 50 identical requests in a minute
+}
+_OTHER_ERROR = (Outcome.UNAVAILABLE, Reason.VENDOR_FAULT)
+
+_SIGNED_FIELDS = ("waitcall", "phone", "ts", "md5")
+
+# The four forms of an answer, by `fmt` (the same page). 3, JSON, is asked for; 0 is what the vendor falls back to.
+_BARE_NUMBER = re.compile(r"\+?[0-9]{10,15}")
+_ERROR_FMT_0 = re.compile(r"ERROR\s*=\s*([0-9]{1,9})\b(.*)", re.DOTALL)
+_ERROR_FMT_1 = re.compile(r"0\s*,\s*-([0-9]{1,9})")
+_XML_START = re.compile(r"(?:<\?xml[^>]*>\s*)?<(?:result|phone)>")
+_XML_PHONE = re.compile(r"<phone>([^<]*)</phone>")
+_XML_ERROR_CODE = re.compile(r"<error_code>\s*([0-9]{1,9})\s*</error_code>")
+_XML_ERROR = re.compile(r"<error>([^<]*)</error>")
+
+
+@value
+class _Reply:
+    """A number to call, or an error: its text, and its code where there is one."""
+
+    number: object = None
+    error_code: int | None = None
+    error: str | None = None
+
+
+class Client:
+    """Talks to SMSC. `values`: `callback_secret`, and `apikey`, or `login` and `psw`, or all of them."""
+
+    def __init__(self, values: Mapping[str, str], base_url: str, http: VendorHttp) -> None:
+        self._account = {name: values[name] for name in ("apikey", "login", "psw") if name in values}
+        self._callback_secret = values["callback_secret"]
+        self._secrets = (*self._account.values(), self._callback_secret, values["webhook_token"])
+        self._base_url = base_url
+        self._http = http
+
+    def start(self, order: CallOrder, deadline: Deadline) -> CallOutcome:
+        try:
+            answer = self._http.send(
+                "POST",
+                f"{self._base_url}/sys/wait_call.php",
+                form={**self._account, "phone": order.phone.digits, "fmt": "3", "charset": "utf-8"},
+                deadline=deadline,
+            )
+        except (NotSent, NoAnswer) as failure:
+            return outcome_of(failure)
+        reply = _read(answer.body) if answer.status < 500 else None
+        if reply is not None and reply.error is not None:
+            code = reply.error_code
+            outcome, reason = _OTHER_ERROR if code is None else _ERRORS.get(code, _OTHER_ERROR)
+            words = masked(f"{code}: {reply.error}", *self._secrets)
+            return CallOutcome(outcome, reason, vendor_words=words)
+        if answer.status == 429:
+            return CallOutcome(Outcome.UNAVAILABLE, Reason.VENDOR_LIMIT, vendor_words="HTTP 429")
+        if not 200 <= answer.status < 300:
+            return CallOutcome(Outcome.UNKNOWN, Reason.HTTP_ERROR, vendor_words=f"HTTP {answer.status}")
+        number = e164_from_vendor(reply.number, order.phone.e164) if reply else None
+        if number is None:
+            return CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
+        return CallOutcome(Outcome.STARTED, challenge=Challenge.call_number(number))
+
+    def repeat(self, call_id: str, deadline: Deadline) -> CallOutcome:  # noqa: ARG002
+        return CallOutcome(Outcome.UNAVAILABLE, Reason.NOT_SUPPORTED)
+
+    def check(self, call_id: str, deadline: Deadline) -> CallReport:  # noqa: ARG002
+        """Nothing to ask: the callback is the only evidence."""
+        return CallReport(Verdict.UNREADABLE)
+
+    def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:
+        """The handler is the account's: it gets SMS statuses too, which are told apart by `waitcall`.
+
+        md5 = md5hex(phone:ts:secret) over the values as sent (a public integration, seen 2026-10).
+        """
+        given = {name: webhook.parameters.get(name, ()) for name in _SIGNED_FIELDS}
+        for name, values in given.items():
+            if len(values) > 1:
+                raise InvalidRequest(f"`{name}` must be given exactly once.")
+        if given["waitcall"] != ("1",):
+            return None
+        for name, values in given.items():
+            if not values or not values[0]:
+                raise InvalidRequest(f"`{name}` is missing.")
+        phone, ts, md5 = (given[name][0] for name in ("phone", "ts", "md5"))
+        signed = f"{phone}:{ts}:{self._callback_secret}".encode(errors="replace")
+        expected = hashlib.md5(signed, usedforsecurity=False).hexdigest()
+        if not hmac.compare_digest(md5.lower().encode(errors="replace"), expected.encode()):
+            raise Forbidden("The signature is wrong.")
+        if not re.fullmatch(r"[0-9]{1,12}", ts):
+            raise Forbidden("The time is wrong.")
+        # Also what keeps a signed SMS status out, whose md5 covers id:phone:status:secret: "id:phone" is no number.
+        caller = e164_from_vendor(phone)
+        if caller is None:
+            raise InvalidRequest("`phone` must be a phone number.")
+        return CallReport(
+            Verdict.CONFIRMED, caller=caller, evidence=Evidence.PROVIDER_SIGNATURE, occurred_at=int(ts)
+        )
+
+
+def _read(body: bytes) -> _Reply | None:
+    """The reply in any of the four forms; None for anything else."""
+    answer = json_object(body)
+    if answer is not None:
+        if answer.get("error") or answer.get("error_code"):
+            words = answer.get("error")
+            return _Reply(
+                error_code=whole_number(answer.get("error_code")), error=words if isinstance(words, str) else ""
+            )
+        return _Reply(number=answer.get("phone"))
+    text = text_of(body).strip()
+    if _BARE_NUMBER.fullmatch(text):
+        return _Reply(number=text)
+    if found := _ERROR_FMT_0.fullmatch(text):
+        return _Reply(error_code=int(found[1]), error=found[2].strip())
+    if found := _ERROR_FMT_1.fullmatch(text):
+        return _Reply(error_code=int(found[1]), error="")
+    if _XML_START.match(text):
+        words_found, code_found = _XML_ERROR.search(text), _XML_ERROR_CODE.search(text)
+        if words_found or code_found:
+            return _Reply(
+                error_code=int(code_found[1]) if code_found else None, error=words_found[1] if words_found else ""
+            )
+        phone = _XML_PHONE.search(text)
+        return _Reply(number=phone[1]) if phone else None
+    # As the page prints the XML, whose tags it has lost: the text on one line, the code on the next.
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if len(lines) == 2 and lines[0][0] not in "<{" and re.fullmatch(r"[0-9]{1,3}", lines[1]):
+        return _Reply(error_code=int(lines[1]), error=lines[0])
+    return None

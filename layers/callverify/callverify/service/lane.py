@@ -1,0 +1,161 @@
+"""The two lanes. A verification of mode `live` runs over the vendors; one of mode `test` over their sandboxes.
+
+A lane is chosen once for each request, by the mode of the key or of the record. From there on no code asks for it: the
+providers of the test lane ask nobody, it counts nothing, holds nothing, and tells no metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from callverify.domain import errors
+from callverify.domain.keys import Keys
+from callverify.domain.phone import parse_phone
+from callverify.domain.value import value
+from callverify.domain.verification import Verification
+from callverify.domain.words import CallOutcome, Clock, Method, Mode, Outcome, Phone, Unit
+from callverify.providers import sandbox
+from callverify.providers.base import Line, Manifest
+from callverify.service.claims import Claims, LiveClaims
+from callverify.service.policy import POLL_EVERY_SECONDS, Policy
+from callverify.store import Store
+from callverify.store.counters import FAILURES_IN_A_ROW
+
+
+class Observer(Protocol):
+    """Where the service tells what happens. Nothing that it is told holds a number, a code or a credential."""
+
+    def about(self, verification_id: str) -> None: ...
+
+    def count(self, metric: str, **dimensions: str) -> None: ...
+
+    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None: ...
+
+    def provider_answered(self, verification: Verification, action: str, outcome: CallOutcome) -> None: ...
+
+
+class Silence:
+    """Hears everything, and tells nobody."""
+
+    def about(self, verification_id: str) -> None: ...
+
+    def count(self, metric: str, **dimensions: str) -> None: ...
+
+    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None: ...
+
+    def provider_answered(self, verification: Verification, action: str, outcome: CallOutcome) -> None: ...
+
+
+class Breaker(Protocol):
+    def judge(self, provider: str, outcome: CallOutcome) -> None:
+        """Keep count of a provider's failures in a row. A refusal of the number is none: its caller caused it."""
+        ...
+
+
+class NoBreaker:
+    def judge(self, provider: str, outcome: CallOutcome) -> None: ...
+
+
+class StoredBreaker:
+    def __init__(self, store: Store, observer: Observer, clock: Clock) -> None:
+        self._store = store
+        self._observer = observer
+        self._clock = clock
+        self._failing: set[str] = set()
+
+    def judge(self, provider: str, outcome: CallOutcome) -> None:
+        """Where the count can't be kept, the start goes on without."""
+        failed = outcome.outcome in (Outcome.UNAVAILABLE, Outcome.UNKNOWN)
+        # Zeros too: the average is the share of starts that fail.
+        self._observer.measure("ProviderFailures", failed, "Count", provider=provider)
+        try:
+            if failed:
+                self._failing.add(provider)
+                if self._store.count_failure(provider, int(self._clock())) >= FAILURES_IN_A_ROW:
+                    self._observer.count("BreakerOpened", provider=provider)
+            elif outcome.outcome is Outcome.STARTED and provider in self._failing:
+                # Only who has seen it fail looks: a start that goes well should cost no further write.
+                self._store.forget_failures(provider)
+                self._failing.discard(provider)
+        except errors.Busy:
+            return
+
+
+@value
+class Lane:
+    """One of the two.
+
+    lines: the routes that can be dialled for a phone that the lane has judged, or for any (None), in the operator's
+    order. judge: the phone that a caller names, if this lane verifies it by one of the methods; raises InvalidPhone and
+    CountryNotAllowed. code: what a call of the record's attempt shows, in so many digits. claims: what starts, checks
+    and ends take beside the record. poll_every: seconds between two questions to a provider.
+    """
+
+    mode: Mode
+    lines: Callable[[Phone | None], Sequence[Line]]
+    judge: Callable[[str, Sequence[Method]], Phone]
+    code: Callable[[Verification, int], str]
+    claims: Claims
+    breaker: Breaker
+    observer: Observer
+    poll_every: int
+
+    def line(self, provider: str, method: Method) -> Line | None:
+        """The line of an attempt, if it is still configured."""
+        return next((line for line in self.lines(None) if (line.provider, line.method) == (provider, method)), None)
+
+    def methods(self) -> Mapping[str, Sequence[Method]]:
+        """What each provider's lines do, by its name."""
+        found: dict[str, list[Method]] = {}
+        for line in self.lines(None):
+            found.setdefault(line.provider, []).append(line.method)
+        return found
+
+
+def live_lane(
+    lines: Callable[[], Sequence[Line]], *, policy: Policy, keys: Keys, store: Store, observer: Observer, clock: Clock
+) -> Lane:
+    def judge(text: str, methods: Sequence[Method]) -> Phone:  # noqa: ARG001
+        phone = _parse(text, policy)
+        if phone.e164 in sandbox.TEST_NUMBERS:
+            raise errors.InvalidPhone("This is a test number. Use it with a key of mode `test`.")
+        return phone
+
+    return Lane(
+        Mode.LIVE,
+        lambda _: lines(),
+        judge,
+        lambda record, digits: keys.code(record.id, record.attempt.number, digits),
+        LiveClaims(policy, keys),
+        StoredBreaker(store, observer, clock),
+        observer,
+        POLL_EVERY_SECONDS,
+    )
+
+
+def test_lane(manifests: Sequence[Manifest], *, policy: Policy, clock: Clock) -> Lane:
+    """The same providers in the same order, configured or not, each of them a sandbox."""
+    sandboxes = [sandbox.Sandbox(manifest, clock) for manifest in manifests]
+
+    def judge(text: str, methods: Sequence[Method]) -> Phone:
+        try:
+            phone = _parse(text, policy)
+        except errors.CountryNotAllowed:
+            phone = None
+        return sandbox.judge(phone, methods)
+
+    return Lane(
+        Mode.TEST,
+        lambda phone: [line for each in sandboxes for line in each.lines(phone)],
+        judge,
+        lambda _, digits: sandbox.code(digits),
+        Claims(),
+        NoBreaker(),
+        Silence(),
+        0,
+    )
+
+
+def _parse(text: str, policy: Policy) -> Phone:
+    return parse_phone(text, default_country=policy.default_country, allowed_countries=policy.allowed_countries)

@@ -1,0 +1,35 @@
+"""What an operator can set, and the service's own few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from callverify.domain.value import value
+
+POLL_EVERY_SECONDS = 3
+HOLD_SECONDS = 10 * 60  # beyond the window, where a call may come late
+VERIFIED_HOLD_SECONDS = 2 * 60  # after a verified call, where the user may redial
+
+
+@value
+class Policy:
+    """Limits are counts, except `phone_cooldown` (seconds)."""
+
+    default_country: str = "RU"
+    allowed_countries: Collection[str] = ("RU",)
+    return_origins: Collection[str] = ()
+    public_base_url: str | None = None
+    phone_cooldown: int = 20
+    phone_10m: int = 5
+    ip_10m: int = 20
+    ip_block_10m: int = 30
+    browser_10m: int = 60
+    phone_day: int = 15
+    prefix_10m: int = 30
+    key_paid_day: int = 1000
+    key_free_hour: int = 20_000
+    stack_paid_hour: int = 2000
+    ip_refused_10m: int = 5
+    key_refused_hour: int = 300
+    verification_guesses: int = 5
+    phone_guesses: int = 9

@@ -1,0 +1,96 @@
+"""The vendor's own repeat of a call."""
+
+from __future__ import annotations
+
+from callverify.domain import errors
+from callverify.domain import verification as transitions
+from callverify.domain.claims import IdempotencyKey
+from callverify.domain.limits import VENDOR_SECONDS
+from callverify.domain.verification import Verification
+from callverify.domain.words import CallOutcome, Outcome, Reason, has_code
+from callverify.service.context import Context
+from callverify.service.dial import provider_error, timed
+from callverify.service.lane import Lane
+from callverify.service.policy import POLL_EVERY_SECONDS
+from callverify.store import Stale
+
+_CODES = {
+    Reason.NOT_SUPPORTED: "repeat_not_supported",
+    Reason.REPEATS_SPENT: "repeat_exhausted",
+    Reason.REPEAT_TOO_LATE: "repeat_window_closed",
+    Reason.REPEAT_TOO_EARLY: "repeat_too_soon",
+}
+_NONE_LEFT = (errors.RepeatNotSupported, errors.RepeatExhausted, errors.RepeatWindowClosed)
+
+
+def repeat(
+    ctx: Context, lane: Lane, verification: Verification, address: str | None, key: IdempotencyKey | None
+) -> Verification:
+    """Ask the vendor to call again. Raises the errors of a repeat, Stale, Taken and LimitReached."""
+    line = lane.line(verification.provider, verification.method)
+    _require_repeat(verification, configured=line is not None, now=ctx.now())
+    assert line is not None
+    change = transitions.begin_repeat(verification, ctx.now())
+    claims = [*([key] if key else ()), *lane.claims.repeat(change, line, address)]
+    begun = ctx.store.apply(change, ctx.now(), claims)
+    deadline = ctx.deadline(VENDOR_SECONDS)
+    call_id = verification.call_id or ""
+    outcome = timed(ctx, lane, line.provider, "repeat", lambda: line.client.repeat(call_id, deadline))
+    lane.observer.provider_answered(verification, "repeat", outcome)
+    error = _error(verification, outcome)
+    remaining = begun.repeats_remaining
+    if isinstance(error, _NONE_LEFT):
+        remaining = 0
+    elif error:
+        remaining = verification.repeats_remaining
+    code = error.code if error else None
+    repeated = record_repeat(ctx, lane, begun, error=code, remaining=remaining, call_id=outcome.call_id)
+    if error:
+        raise error
+    lane.observer.count("Repeated", provider=line.provider, method=line.method)
+    return repeated
+
+
+def record_repeat(
+    ctx: Context,
+    lane: Lane,
+    verification: Verification,
+    *,
+    error: str | None,
+    remaining: int,
+    call_id: str | None = None,
+) -> Verification:
+    """Store what came of a repeat. A record that has moved on stays as it is."""
+    if error is None:
+        lane.observer.count("PaidCalls", provider=verification.provider)
+    change = transitions.answer_repeat(verification, error=error, repeats_remaining=remaining, call_id=call_id)
+    try:
+        return ctx.store.apply(change, ctx.now(), lane.claims.answered(change))
+    except Stale:
+        return ctx.fresh(verification)
+
+
+def _require_repeat(verification: Verification, *, configured: bool, now: int) -> None:
+    if not has_code(verification.method):
+        raise errors.RepeatNotSupported("A reverse call has no repeat. Switch to another method, or start again.")
+    if not configured:
+        raise errors.NoProviderAvailable("The provider of this call is no longer configured.")
+    if verification.repeats_remaining < 1:
+        refused = any(step.error == errors.RepeatNotSupported.code for step in verification.steps)
+        if verification.call_id is None or refused:
+            raise errors.RepeatNotSupported("The provider offers no repeat of this call. Switch to another method.")
+        raise errors.RepeatExhausted("The provider's free repeats of this call are used up.")
+    wait = (verification.repeat_at or verification.attempt.at) - now
+    if wait > 0:
+        raise errors.RepeatTooSoon("The provider does not repeat this call before `repeat_after`.", retry_after=wait)
+
+
+def _error(verification: Verification, outcome: CallOutcome) -> errors.CallverifyError | None:
+    """What a vendor's repeat failed with; None also when it may have been made."""
+    if outcome.outcome in (Outcome.STARTED, Outcome.UNKNOWN):
+        return None
+    fallback = "provider_rejected" if outcome.outcome is Outcome.REJECTED else "provider_unavailable"
+    error = provider_error(_CODES.get(outcome.reason, fallback) if outcome.reason else fallback, verification.id)
+    if isinstance(error, errors.RepeatTooSoon):
+        error.retry_after = POLL_EVERY_SECONDS
+    return error

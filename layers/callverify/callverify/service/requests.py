@@ -1,0 +1,278 @@
+"""What callers send, parsed and judged field by field before anything is read, written or asked."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import field
+from typing import Any
+from urllib.parse import urlsplit
+
+from callverify.domain.errors import InvalidRequest
+from callverify.domain.value import value
+from callverify.domain.words import Method
+from callverify.providers.names import NAMES
+
+MAX_BODY_BYTES = 16 * 1024
+MAX_REFERENCE = 64
+MAX_METADATA_PAIRS, MAX_METADATA_NAME, MAX_METADATA_VALUE = 10, 40, 500
+MAX_IDEMPOTENCY_KEY = 255
+LOCALES = ("ru", "en")
+
+
+@value
+class StartRequest:
+    """A start as the caller asked for it; `phone` is still as written."""
+
+    phone: str
+    method: Method | None = None
+    provider: str | None = None
+    allowed_methods: tuple[Method, ...] = ()
+    reference: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    end_user_ip: str | None = None
+    locale: str | None = None
+    return_url: str | None = None
+
+
+@value
+class SwitchRequest:
+    """`phone` is still as written."""
+
+    phone: str
+    method: Method
+
+
+def parse_start(
+    body: str | None, *, methods: Mapping[str, Sequence[Method]], return_origins: Collection[str]
+) -> StartRequest:
+    """Raises InvalidRequest. `methods`: those of each provider's configured routes."""
+    fields = _object(body, StartRequest.__dataclass_fields__.keys())
+    method = _choice(fields, "method", Method)
+    provider = _provider(fields)
+    offered = methods.get(provider, ()) if provider else ()
+    if method and offered and method not in offered:
+        raise InvalidRequest(f"`provider` {provider} offers {', '.join(offered)}, not `method` {method}.")
+    every = tuple(dict.fromkeys(each for one in methods.values() for each in one)) or tuple(Method)
+    return StartRequest(
+        phone=_phone(fields),
+        method=method,
+        provider=provider,
+        allowed_methods=_allowed_methods(fields, method, offered, every),
+        reference=_text(fields, "reference", MAX_REFERENCE),
+        metadata=_metadata(fields),
+        end_user_ip=_address(fields),
+        locale=_locale(fields),
+        return_url=_return_url(fields, return_origins),
+    )
+
+
+def parse_code(body: str | None) -> str:
+    """The four digits of a check. Raises InvalidRequest, which costs no attempt."""
+    code = _object(body, {"code"}).get("code")
+    if not isinstance(code, str) or len(code) != 4 or not (code.isascii() and code.isdigit()):
+        raise InvalidRequest('`code` must be a string of four digits, such as {"code": "0427"}.')
+    return code
+
+
+def parse_switch(body: str | None) -> SwitchRequest:
+    """Raises InvalidRequest."""
+    fields = _object(body, {"phone", "method"})
+    method = _choice(fields, "method", Method)
+    if method is None:
+        raise InvalidRequest(f"`method` is required: one of {', '.join(Method)}.")
+    return SwitchRequest(_phone(fields), method)
+
+
+def is_switch(body: str | None) -> bool:
+    """Whether the body of a repeat is version 1's of a switch, which a page that was opened before an upgrade sends."""
+    try:
+        fields = json.loads(body or "{}")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(fields, dict) and bool(fields.keys() & {"phone", "method"})
+
+
+def parse_nothing(body: str | None) -> None:
+    """For calls that take no fields: no body, or {}. Raises InvalidRequest."""
+    if body and body.strip():
+        _object(body, set())
+
+
+def parse_number(name: str, value: str | None, *, default: int, most: int, least: int = 0) -> int:
+    """A whole number in a query. Raises InvalidRequest."""
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit()) or len(value) > 15 or not least <= int(value) <= most:
+        raise InvalidRequest(f"`{name}` must be a whole number from {least} to {most}.")
+    return int(value)
+
+
+def parse_idempotency_key(value: str | None) -> str | None:
+    """Raises InvalidRequest for an empty or unreasonable `Idempotency-Key` header."""
+    if value is None:
+        return None
+    if not 1 <= len(value) <= MAX_IDEMPOTENCY_KEY or not (value.isascii() and value.isprintable()):
+        raise InvalidRequest(f"`Idempotency-Key` must be 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters.")
+    return value
+
+
+def canonical(body: str | None) -> str:
+    """A body in a form that is the same however its JSON is spaced and ordered; other text stays as it is."""
+    try:
+        return json.dumps(json.loads(body or ""), sort_keys=True)
+    except (ValueError, RecursionError):
+        return body or ""
+
+
+def network_of(address: str) -> str:
+    """What an address is counted as: an IPv4 address by itself (also when mapped into IPv6), IPv6 by its /64."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
+
+
+def network_block_of(network: str) -> str | None:
+    """The /56 that an IPv6 network of `network_of` lies in, such as one line of a provider has; None for IPv4."""
+    ip = ipaddress.ip_network(network)
+    return str(ip.supernet(new_prefix=56)) if isinstance(ip, ipaddress.IPv6Network) else None
+
+
+def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
+    if body is None or not body.strip():
+        raise InvalidRequest("The request has no body. Send a JSON object.")
+    if len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
+        raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    for name in value:
+        if name not in known:
+            allowed = f"Known fields: {', '.join(sorted(known))}." if known else "This call takes no fields."
+            # A lone surrogate can't be written in an answer, and a number may be somebody's.
+            shown = re.sub(r"\d{4,}", "***", name[:40].encode(errors="replace").decode())
+            raise InvalidRequest(f"Unknown field `{shown}`. {allowed}")
+    return value
+
+
+def _phone(fields: Mapping[str, Any]) -> str:
+    phone = fields.get("phone")
+    if not isinstance(phone, str):
+        raise InvalidRequest("`phone` is required: a string in E.164, such as +79000000101.")
+    return phone
+
+
+def _choice(fields: Mapping[str, Any], name: str, kind: type[Method]) -> Method | None:
+    value = fields.get(name)
+    return None if value is None else _member(name, value, kind)
+
+
+def _member(name: str, value: Any, kind: type[Method]) -> Method:
+    try:
+        return kind(value)
+    except ValueError:
+        raise InvalidRequest(f"`{name}` must be one of {', '.join(kind)}.") from None
+
+
+def _provider(fields: Mapping[str, Any]) -> str | None:
+    value = fields.get("provider")
+    if value is not None and value not in NAMES:
+        raise InvalidRequest(f"`provider` must be one of {', '.join(NAMES)}.")
+    return value
+
+
+def _allowed_methods(
+    fields: Mapping[str, Any], method: Method | None, offered: Sequence[Method], every: Sequence[Method]
+) -> tuple[Method, ...]:
+    """offered: of the named provider. every: those of all configured routes."""
+    value = fields.get("allowed_methods")
+    if value is None:
+        return (method,) if method else tuple(every)
+    if not isinstance(value, list) or not value:
+        raise InvalidRequest(f"`allowed_methods` must be a list of {', '.join(Method)}.")
+    allowed = tuple(dict.fromkeys(_member("allowed_methods", member, Method) for member in value))
+    if method and method not in allowed:
+        raise InvalidRequest(f"`allowed_methods` must hold {method}, which this start itself asks for.")
+    if offered and not set(offered) & set(allowed):
+        raise InvalidRequest(f"`allowed_methods` must hold one of {', '.join(offered)}, which `provider` offers.")
+    return allowed
+
+
+def _text(fields: Mapping[str, Any], name: str, longest: int) -> str | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or not _is_text(value):
+        raise InvalidRequest(f"`{name}` must be a string of 1 to {longest} characters.")
+    return value
+
+
+def _metadata(fields: Mapping[str, Any]) -> Mapping[str, str]:
+    value = fields.get("metadata")
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or len(value) > MAX_METADATA_PAIRS:
+        raise InvalidRequest(f"`metadata` must be an object of at most {MAX_METADATA_PAIRS} pairs.")
+    for name, text in value.items():
+        if not 1 <= len(name) <= MAX_METADATA_NAME or not _is_text(name):
+            raise InvalidRequest(f"Names in `metadata` must have 1 to {MAX_METADATA_NAME} characters.")
+        if not isinstance(text, str) or len(text) > MAX_METADATA_VALUE or not _is_text(text):
+            raise InvalidRequest(f"Values in `metadata` must be strings of at most {MAX_METADATA_VALUE} characters.")
+    return value
+
+
+def _is_text(value: str) -> bool:
+    """Lone surrogates can be written in JSON but not stored as UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _address(fields: Mapping[str, Any]) -> str | None:
+    value = fields.get("end_user_ip")
+    if value is None:
+        return None
+    try:
+        if not isinstance(value, str) or "%" in value:
+            raise ValueError
+        return network_of(value)
+    except ValueError:
+        raise InvalidRequest("`end_user_ip` must be an IPv4 or IPv6 address, such as 203.0.113.7.") from None
+
+
+def _locale(fields: Mapping[str, Any]) -> str | None:
+    value = fields.get("locale")
+    if value is not None and value not in LOCALES:
+        raise InvalidRequest(f"`locale` must be one of {', '.join(LOCALES)}.")
+    return value
+
+
+def _return_url(fields: Mapping[str, Any], origins: Collection[str]) -> str | None:
+    value = fields.get("return_url")
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > 2000 or not _is_text(value):
+        raise InvalidRequest("`return_url` must be an https URL of at most 2000 characters.")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise InvalidRequest("`return_url` is not a URL.") from None
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None or parts.password is not None:
+        raise InvalidRequest("`return_url` must be an https URL without credentials.")
+    origin = f"https://{parts.hostname}" + (f":{port}" if port not in (None, 443) else "")
+    if origin not in origins:
+        raise InvalidRequest(
+            f"`return_url` must begin with an origin of the parameter ReturnOrigins; {origin} is not one."
+        )
+    return value

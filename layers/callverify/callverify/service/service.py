@@ -1,0 +1,147 @@
+"""The service as its functions call it: one method for each thing that can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from callverify.domain import errors
+from callverify.domain import verification as transitions
+from callverify.domain.claims import IdempotencyKey
+from callverify.domain.value import value
+from callverify.domain.verification import Verification
+from callverify.domain.words import Caller, Mode, Phone, Scope
+from callverify.providers.base import Line
+from callverify.service import check, events, follow_up, read, repeat, requests, switch, webhooks
+from callverify.service.context import Context
+from callverify.service.dial import rate_limited
+from callverify.service.start import Start, Started
+from callverify.service.steps import Steps
+from callverify.store import LimitReached, Stale, Taken
+
+
+@value
+class Stepped:
+    """The answer to a repeat or a switch. `replayed`: an Idempotency-Key was seen before."""
+
+    verification: Verification
+    replayed: bool = False
+
+
+# What a repeat or a switch does, with the caller's address and the key, once nothing speaks against it.
+Act = Callable[[str | None, IdempotencyKey | None], Verification]
+
+
+class Service:
+    """The verification service. `base_url` is what links to this API begin with, unless the operator set another."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def now(self) -> int:
+        return self._ctx.now()
+
+    def start(self, caller: Caller, body: str | None, *, idempotency_key: str | None, base_url: str) -> Started:
+        """Begin a verification. Raises the errors of a start: see `Start`."""
+        return Start(self._ctx, caller, base_url)(body, idempotency_key)
+
+    def read(self, caller: Caller, verification_id: str) -> Verification:
+        return read.read(self._ctx, caller, verification_id)
+
+    def check(self, caller: Caller, verification_id: str, body: str | None) -> check.Checked:
+        """Compare a typed code. Raises the errors of a check: see `check`."""
+        return check.check(self._ctx, caller, verification_id, body)
+
+    def repeat(
+        self, caller: Caller, verification_id: str, body: str | None, *, idempotency_key: str | None, base_url: str
+    ) -> Stepped:
+        """The provider's own repeat of a call. Version 1's body of a switch is taken too, for one release."""
+        if requests.is_switch(body):
+            return self.switch(caller, verification_id, body, idempotency_key=idempotency_key, base_url=base_url)
+        requests.parse_nothing(body)
+        verification = self._ctx.visible(caller, verification_id, Scope.WRITE)
+        lane = self._ctx.lane(verification.mode)
+
+        def act(address: str | None, key: IdempotencyKey | None) -> Verification:
+            return repeat.repeat(self._ctx, lane, verification, address, key)
+
+        def wanted(record: Verification, _: str | None) -> tuple[Phone, Sequence[Line]]:
+            raise AssertionError("a repeat is not dialled")
+
+        steps = Steps(self._ctx, f"repeat {verification.id}", wanted, base_url)
+        return self._step(steps, caller, verification, body, idempotency_key, act)
+
+    def switch(
+        self, caller: Caller, verification_id: str, body: str | None, *, idempotency_key: str | None, base_url: str
+    ) -> Stepped:
+        """Another method, or the same one again, under the same id. Raises the errors of a switch: see `switch`."""
+        verification = self._ctx.visible(caller, verification_id, Scope.WRITE)
+        lane = self._ctx.lane(verification.mode)
+
+        def wanted(_: Verification, first_body: str | None) -> tuple[Phone, Sequence[Line]]:
+            request = requests.parse_switch(first_body)
+            phone = lane.judge(request.phone, verification.allowed_methods)
+            return phone, switch.lines_for(lane, phone, request)
+
+        def act(address: str | None, key: IdempotencyKey | None) -> Verification:
+            request = requests.parse_switch(body)
+            return switch.switch(self._ctx, lane, verification, request, address, key, base_url)
+
+        # Version 1's operation, so that a key means the same before and after an upgrade.
+        steps = Steps(self._ctx, f"repeat {verification.id}", wanted, base_url)
+        return self._step(steps, caller, verification, body, idempotency_key, act)
+
+    def _step(
+        self,
+        steps: Steps,
+        caller: Caller,
+        verification: Verification,
+        body: str | None,
+        idempotency_key: str | None,
+        act: Act,
+    ) -> Stepped:
+        """One more step of a live verification, or the answer again that its Idempotency-Key had."""
+        ctx = self._ctx
+        key = steps.key(caller.key_id if caller.is_key else verification.id, idempotency_key, body)
+        if key and (known := steps.replay(key, body)):
+            return Stepped(known.verification, replayed=True)
+        ctx.require_pending(verification)
+        address = ctx.lane(verification.mode).claims.address(caller, verification)
+        try:
+            return Stepped(act(address, key))
+        except Taken as taken:
+            if not isinstance(taken.claim, IdempotencyKey):
+                raise
+            return Stepped(steps.replay_now(key, body).verification, replayed=True)
+        except LimitReached as reached:
+            raise rate_limited(reached) from None
+        except Stale:
+            ctx.require_pending(ctx.fresh(verification))
+            raise errors.RepeatTooSoon("Another request of this verification is in progress.", retry_after=1) from None
+
+    def cancel(self, caller: Caller, verification_id: str, body: str | None) -> Verification:
+        """End a pending verification. Raises VerificationNotPending."""
+        ctx = self._ctx
+        verification = ctx.visible(caller, verification_id, Scope.WRITE, client_token=False)
+        requests.parse_nothing(body)
+        while True:
+            ctx.require_pending(verification)
+            change = transitions.cancel(verification, ctx.now())
+            try:
+                canceled = ctx.store.apply(change, ctx.now(), ctx.lane(verification.mode).claims.ended(change))
+            except Stale:
+                verification = ctx.fresh(verification)
+                continue
+            ctx.count_end("Canceled", canceled)
+            return canceled
+
+    def report(self, provider: str, rest: Sequence[str], parameters: Mapping[str, tuple[str, ...]]) -> str:
+        """Take a provider's report: what it is answered with. Raises NotFound, Forbidden, InvalidRequest."""
+        return webhooks.report(self._ctx, self._ctx.lane(Mode.LIVE), provider, rest, parameters)
+
+    def follow_up(self, verification_id: str, attempt: int) -> int | None:
+        """Bring an attempt's window to its end; the seconds until this has to be called again: see `follow_up`."""
+        return follow_up.follow_up(self._ctx, verification_id, attempt)
+
+    def events(self, caller: Caller, after: str | None, limit: str | None) -> Mapping[str, object]:
+        """One page of events: see `events.page`."""
+        return events.page(self._ctx, caller, after, limit)

@@ -1,0 +1,160 @@
+"""Start a verification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from callverify.domain import errors
+from callverify.domain import verification as transitions
+from callverify.domain.claims import Claim, IdempotencyKey, TakeLock
+from callverify.domain.value import value
+from callverify.domain.verification import Change, Verification
+from callverify.domain.words import Caller, Method, Phone, Scope, Status
+from callverify.providers.base import Line
+from callverify.service import requests
+from callverify.service.context import Context, new_id
+from callverify.service.dial import Dial
+from callverify.service.lane import Lane
+from callverify.service.steps import Steps
+from callverify.store import Taken
+
+
+@value
+class Started:
+    """The answer to a start. client_token: good for this verification alone. page_url: for the person being verified."""
+
+    verification: Verification
+    client_token: str
+    page_url: str
+    replayed: bool = False
+
+
+class Start:
+    """`base_url` is what links to this API begin with, unless the operator set another."""
+
+    def __init__(self, ctx: Context, caller: Caller, base_url: str) -> None:
+        ctx.require(caller, Scope.WRITE)
+        self._ctx = ctx
+        self._caller = caller
+        self._lane = ctx.lane(caller.mode)
+        self._base_url = base_url
+        self._steps = Steps(ctx, "start", self._wanted, base_url)
+
+    def __call__(self, body: str | None, idempotency_key: str | None) -> Started:
+        """Raises the errors of a start, judged in this order: idempotency, validation, country, verification in
+        progress, limits, provider.
+        """
+        key = self._steps.key(self._caller.key_id, idempotency_key, body)
+        if key and (known := self._steps.replay(key, body)):
+            return self._answer(known.verification, replayed=True)
+        request = self._parse(body)
+        phone, lines = self._judge(request)
+        if request.end_user_ip is None:
+            self._lane.observer.count("StartsWithoutEndUserIp")
+        draft = self._draft(request, phone)
+        if not lines:
+            self._refuse_if_in_progress(draft)
+            raise errors.NoProviderAvailable("No configured provider can do this verification.")
+        try:
+            return self._answer(self._dial(draft, phone, lines, key))
+        except Taken as taken:
+            if not isinstance(taken.claim, IdempotencyKey):
+                raise
+            return self._answer(self._steps.replay_now(key, body).verification, replayed=True)
+
+    def _parse(self, body: str | None) -> requests.StartRequest:
+        methods = self._lane.methods()
+        return requests.parse_start(body, methods=methods, return_origins=self._ctx.policy.return_origins)
+
+    def _judge(self, request: requests.StartRequest) -> tuple[Phone, Sequence[Line]]:
+        """The phone, and the lines that may be dialled for it, in the order in which they are tried."""
+        wanted = [request.method] if request.method else list(request.allowed_methods)
+        try:
+            phone = self._lane.judge(request.phone, wanted)
+        except (errors.InvalidPhone, errors.CountryNotAllowed) as refused:
+            self._lane.observer.count("NumbersRefused", cause=refused.code)
+            raise
+        lines = [line for line in self._lane.lines(phone) if line.method in wanted]
+        return phone, [line for line in lines if request.provider in (None, line.provider)]
+
+    def _wanted(self, _: Verification, body: str | None) -> tuple[Phone, Sequence[Line]]:
+        return self._judge(self._parse(body))
+
+    def _draft(self, request: requests.StartRequest, phone: Phone) -> Verification:
+        """A record without an attempt yet."""
+        ctx, now, address = self._ctx, self._ctx.now(), request.end_user_ip
+        block = requests.network_block_of(address) if address else None
+        return Verification(
+            id=new_id(self._caller.mode),
+            mode=self._caller.mode,
+            status=Status.PENDING,
+            method=Method.REVERSE_CALL,
+            provider="",
+            phone_mask=phone.mask,
+            phone_hash=ctx.keys.hash_phone(phone.e164),
+            key_id=self._caller.key_id,
+            created_at=now,
+            expires_at=now,
+            attempts=(),
+            steps=(),
+            allowed_methods=request.allowed_methods,
+            guess_limit=ctx.policy.verification_guesses,
+            reference=request.reference,
+            metadata=request.metadata,
+            locale=request.locale,
+            return_url=request.return_url,
+            address_hash=ctx.keys.hash_address(address) if address else None,
+            address_block_hash=ctx.keys.hash_address(block) if block else None,
+        )
+
+    def _dial(
+        self, draft: Verification, phone: Phone, lines: Sequence[Line], key: IdempotencyKey | None
+    ) -> Verification:
+        dead: str | None = None
+
+        def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
+            poll_every = self._lane.poll_every
+            change = transitions.begin(draft, line.method, line.provider, window=line.window, poll_every=poll_every)
+            return change, [*([key] if key else ()), *self._lane.claims.start(change, line, phone, dead)]
+
+        while True:
+            try:
+                return Dial(self._ctx, self._lane, phone, self._base_url).run(lines, opening)
+            except Taken as taken:
+                if not isinstance(taken.claim, TakeLock) or taken.item["verification_id"] == dead:
+                    raise
+                dead = str(taken.item["verification_id"])
+                self._refuse_if_live(dead, draft)
+
+    def _refuse_if_in_progress(self, draft: Verification) -> None:
+        held_by = self._ctx.store.live_verification_id(draft.phone_hash, self._ctx.now())
+        if held_by:
+            self._refuse_if_live(held_by, draft)
+
+    def _refuse_if_live(self, verification_id: str, wanted: Verification) -> None:
+        now = self._ctx.now()
+        live = self._ctx.store.get(verification_id, now)
+        if live is None or not live.is_live(now):
+            return
+        own = live.key_id == wanted.key_id and live.reference is not None and live.reference == wanted.reference
+        raise errors.VerificationInProgress(
+            "A verification of this phone is in progress. Go on with it, cancel it, or wait until it ends.",
+            retry_after=max(1, live.expires_at - now),
+            verification_id=live.id if own else None,
+        )
+
+    def _answer(self, verification: Verification, *, replayed: bool = False) -> Started:
+        token = self._ctx.keys.client_token(verification.id, verification.created_at)
+        told = {
+            "id": verification.id,
+            "token": token,
+            "locale": verification.locale,
+            "methods": ",".join(verification.allowed_methods),
+            "return": verification.return_url,
+        }
+        # In the fragment, which browsers send to no server: no log and no referrer has it.
+        fragment = urlencode({name: value for name, value in told.items() if value}, safe=",")
+        base = self._ctx.policy.public_base_url or self._base_url
+        return Started(verification, token, f"{base}/page#{fragment}", replayed)

@@ -1,0 +1,118 @@
+"""Steps under an Idempotency-Key: the first answer again, and taking over from a process that died."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+
+from callverify.domain import errors
+from callverify.domain import verification as transitions
+from callverify.domain.claims import IdempotencyKey
+from callverify.domain.value import value
+from callverify.domain.verification import Step, StepKind, Verification
+from callverify.domain.words import INTERRUPTED, Outcome, Phone
+from callverify.providers.base import Line
+from callverify.service import requests
+from callverify.service.context import Context
+from callverify.service.claims import Failed
+from callverify.service.dial import Dial, provider_error
+from callverify.service.repeat import record_repeat
+from callverify.store import Stale
+
+TAKE_OVER_AFTER_SECONDS = 15
+IN_PROGRESS = "A request with this Idempotency-Key is in progress."
+
+
+@value
+class Replay:
+    """The step that an Idempotency-Key began, and the verification as it is now."""
+
+    verification: Verification
+    step: Step
+
+
+# What a step dials when it is taken over: the phone and the lines that its request named.
+Wanted = Callable[[Verification, str | None], tuple[Phone, Sequence[Line]]]
+
+
+class Steps:
+    """Idempotency-Keys of one operation. wanted: see there. base_url: what links to this API begin with."""
+
+    def __init__(self, ctx: Context, operation: str, wanted: Wanted, base_url: str) -> None:
+        self._ctx = ctx
+        self._operation = operation
+        self._wanted = wanted
+        self._base_url = base_url
+
+    def key(self, scope: str, header: str | None, body: str | None) -> IdempotencyKey | None:
+        """The key of a request; None without one. Raises InvalidRequest."""
+        text = requests.parse_idempotency_key(header)
+        if text is None:
+            return None
+        keys = self._ctx.keys
+        body_hash = keys.hash_body(f"{self._operation}\n{requests.canonical(body)}")
+        return IdempotencyKey(keys.hash_idempotency_key(scope, text), body_hash)
+
+    def replay_now(self, key: IdempotencyKey | None, body: str | None) -> Replay:
+        """The answer after another request with this key came first."""
+        found = self.replay(key, body) if key else None
+        if found is None:
+            raise errors.IdempotencyInProgress(IN_PROGRESS, retry_after=1)
+        return found
+
+    def replay(self, key: IdempotencyKey, body: str | None) -> Replay | None:
+        """What the key began, finished where its process died; None for a key that is new.
+
+        Raises what the first answer raised, IdempotencyKeyReused and IdempotencyInProgress.
+        """
+        now = self._ctx.now()
+        known = self._ctx.store.idempotency_key(key.key_hash, now)
+        if known is None:
+            return None
+        if not hmac.compare_digest(known.body_hash, key.body_hash):
+            raise errors.IdempotencyKeyReused(
+                "This Idempotency-Key was used with another request. Use a new key for a new request."
+            )
+        verification = self._ctx.store.get(known.verification_id, now)
+        if verification is None:
+            raise errors.NotFound("The verification of this Idempotency-Key is no longer kept.")
+        self._ctx.observer.about(verification.id)
+        step = verification.steps[known.step - 1]
+        if not step.done and step is verification.step and verification.is_live(now):
+            wait = step.claimed_at + TAKE_OVER_AFTER_SECONDS - now
+            if wait > 0:
+                raise errors.IdempotencyInProgress(IN_PROGRESS, retry_after=wait)
+            verification = self._resume(verification, body)
+            step = verification.steps[known.step - 1]
+        if step.error:
+            error = provider_error(step.error, verification.id)
+            error.replayed = True
+            raise error
+        return Replay(verification, step)
+
+    def _resume(self, verification: Verification, body: str | None) -> Verification:
+        """Finish a step whose process died. What it had sent is an unknown outcome, and is not sent again.
+
+        By now more than 15 s have passed since the first sending, the time in which a vendor may be asked again.
+        """
+        ctx, lane = self._ctx, self._ctx.lane(verification.mode)
+        try:
+            verification = ctx.store.apply(transitions.claim_step(verification, ctx.now()), ctx.now())
+        except Stale:
+            raise errors.IdempotencyInProgress(IN_PROGRESS, retry_after=TAKE_OVER_AFTER_SECONDS) from None
+        if verification.step.kind is StepKind.REPEAT:
+            return record_repeat(ctx, lane, verification, error=None, remaining=verification.repeats_remaining)
+        if verification.attempt.outcome is Outcome.STARTING:
+            lane.breaker.judge(verification.provider, INTERRUPTED)
+        phone, lines = self._wanted(verification, body)
+        dial = Dial(ctx, lane, phone, self._base_url)
+        line = lane.line(verification.provider, verification.method)
+        if line and line.route.code:
+            return dial.record_answer(line, verification, INTERRUPTED)
+        tried = {
+            (attempt.provider, attempt.method)
+            for attempt in verification.attempts
+            if attempt.step == verification.step.number
+        }
+        left = [line for line in lines if (line.provider, line.method) not in tried]
+        return dial.run(left, None, Failed(verification, INTERRUPTED, line))

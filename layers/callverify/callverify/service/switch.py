@@ -1,0 +1,70 @@
+"""Switch to another method, or start again by the same one, under the same id."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+
+from callverify.domain import errors
+from callverify.domain import verification as transitions
+from callverify.domain.claims import Claim, IdempotencyKey
+from callverify.domain.verification import MAX_PHONE_MISMATCHES, MAX_SWITCHES, Change, Verification
+from callverify.domain.words import Phone
+from callverify.providers.base import Line
+from callverify.service import requests
+from callverify.service.context import Context
+from callverify.service.dial import Dial
+from callverify.service.lane import Lane
+
+
+def switch(
+    ctx: Context,
+    lane: Lane,
+    verification: Verification,
+    request: requests.SwitchRequest,
+    address: str | None,
+    key: IdempotencyKey | None,
+    base_url: str,
+) -> Verification:
+    """Raises the errors of a switch, Stale, Taken and LimitReached."""
+    phone, verification = same_phone(ctx, lane, verification, request.phone)
+    if request.method not in verification.allowed_methods:
+        allowed = ", ".join(verification.allowed_methods)
+        raise errors.MethodNotAllowed(f"This verification allows only {allowed} (see `allowed_methods`).")
+    if verification.switches >= MAX_SWITCHES:
+        raise errors.SwitchExhausted(f"A verification has at most {MAX_SWITCHES} switches. Start another one.")
+    if ctx.now() >= verification.switch_until:
+        raise errors.SwitchWindowClosed("Switches are open until `switch_until`. Start another verification.")
+
+    def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
+        change = transitions.switch(
+            verification,
+            line.method,
+            line.provider,
+            window=line.window,
+            poll_every=lane.poll_every,
+            now=ctx.now(),
+        )
+        return change, [*([key] if key else ()), *lane.claims.switch(change, line, phone, address)]
+
+    lane.observer.measure("Conversion", 0, "Count", provider=verification.provider)
+    return Dial(ctx, lane, phone, base_url).run(lines_for(lane, phone, request), opening)
+
+
+def lines_for(lane: Lane, phone: Phone, request: requests.SwitchRequest) -> list[Line]:
+    return [line for line in lane.lines(phone) if line.method is request.method]
+
+
+def same_phone(ctx: Context, lane: Lane, verification: Verification, text: str) -> tuple[Phone, Verification]:
+    """The phone that a switch names, which must be the one of the verification, and the record as it is then.
+
+    A mismatch is counted before it is compared, and given back when it is none. Raises PhoneMismatch and
+    SwitchExhausted.
+    """
+    phone = lane.judge(text, verification.allowed_methods)
+    if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
+        raise errors.SwitchExhausted("Too many switches of this verification named another phone.")
+    counted = ctx.store.apply(transitions.count_mismatch(verification, 1), ctx.now())
+    if not hmac.compare_digest(ctx.keys.hash_phone(phone.e164), verification.phone_hash):
+        raise errors.PhoneMismatch("`phone` is not the number of this verification.")
+    return phone, ctx.store.apply(transitions.count_mismatch(counted, -1), ctx.now())

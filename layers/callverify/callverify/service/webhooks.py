@@ -1,0 +1,122 @@
+"""Reports of providers: hints, after which the provider is asked, and proofs."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+
+from callverify.domain import errors
+from callverify.domain import verification as transitions
+from callverify.domain.phone import readings
+from callverify.domain.verification import Verification
+from callverify.domain.words import CallReport, InboundWebhook, Verdict
+from callverify.providers.base import Line, Per
+from callverify.service.context import Context, is_id
+from callverify.service.lane import Lane
+from callverify.service.policy import POLL_EVERY_SECONDS
+from callverify.service.read import read_back
+from callverify.store import Stale, Taken
+
+NO_SUCH_WEBHOOK = "There is no such webhook."
+
+
+def report(
+    ctx: Context, lane: Lane, provider: str, rest: Sequence[str], parameters: Mapping[str, tuple[str, ...]]
+) -> str:
+    """Take a provider's report, and return what it is answered with. What has no bearing on anything is ignored.
+
+    rest: the segments of the path after the provider's name. Raises NotFound, Forbidden, InvalidRequest.
+    """
+    line = next((line for line in lane.lines(None) if line.provider == provider and line.route.webhook), None)
+    if line is None or line.route.webhook is None:
+        raise errors.NotFound(NO_SUCH_WEBHOOK)
+    verification_id = _open_path(ctx, lane, line, rest)
+    try:
+        heard = line.client.open_webhook(InboundWebhook(parameters, verification_id))
+    except errors.Forbidden:
+        _count_forged(lane, line, "signature")
+        raise
+    if heard is None:
+        lane.observer.count("OtherWebhooks", provider=line.provider, method=line.method)
+    elif heard.evidence is None:
+        _hear_hint(ctx, lane, line, heard)
+    else:
+        _hear_proof(ctx, lane, line, heard)
+    return line.route.webhook.answer
+
+
+def _open_path(ctx: Context, lane: Lane, line: Line, rest: Sequence[str]) -> str | None:
+    """The verification that the path names, if the webhook is one for each. The token must be ours."""
+    per = line.manifest.webhook.per if line.manifest.webhook else None
+    verification_id: str | None = None
+    if per is Per.VERIFICATION and len(rest) == 2:
+        verification_id, given = rest
+        expected = ctx.keys.webhook_token(verification_id)
+        if is_id(verification_id):
+            ctx.observer.about(verification_id)
+    elif per is Per.ACCOUNT and len(rest) == 1:
+        given, expected = rest[0], line.webhook_token
+    else:
+        raise errors.NotFound(NO_SUCH_WEBHOOK)
+    if not expected or not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
+        _count_forged(lane, line, "token")
+        raise errors.NotFound(NO_SUCH_WEBHOOK)
+    return verification_id
+
+
+def _hear_hint(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> None:
+    now = ctx.now()
+    verification = ctx.store.get(heard.verification_id or "", now)
+    if verification is None or not verification.is_live(now) or verification.provider != line.provider:
+        _count(lane, line, "LateWebhooks")
+    elif heard.call_id is None or verification.call_id not in (None, heard.call_id):
+        _count(lane, line, "StrayWebhooks")
+    else:
+        note = transitions.note_report(verification, heard.call_id, every=POLL_EVERY_SECONDS, now=now)
+        try:
+            noted = ctx.store.apply(note, now)
+        except Stale:
+            _count(lane, line, "DuplicateWebhooks")
+            try:
+                noted = ctx.store.apply(transitions.claim_poll(verification, every=POLL_EVERY_SECONDS, now=now), now)
+            except Stale:
+                return
+        if line.route.read_back:
+            read_back(ctx, lane, line, noted)
+
+
+def _hear_proof(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> None:
+    now = ctx.now()
+    verification = _live_at(ctx, line, heard.caller or "", now)
+    if verification is None:
+        return _count(lane, line, "LateWebhooks")
+    ctx.observer.about(verification.id)
+    if heard.occurred_at is None or not verification.attempt.at <= heard.occurred_at <= verification.expires_at:
+        _count_forged(lane, line, "time")
+        raise errors.Forbidden("The call's time lies outside the verification's window.")
+    if heard.evidence is None or heard.verdict is not Verdict.CONFIRMED:
+        return None
+    change = transitions.verify(verification, heard.evidence, now=now)
+    try:
+        verified = ctx.store.apply(change, now, lane.claims.verified(change, line, occurred_at=heard.occurred_at))
+    except (Stale, Taken):
+        return _count(lane, line, "DuplicateWebhooks")
+    return ctx.count_end("Verified", verified)
+
+
+def _live_at(ctx: Context, line: Line, caller: str, now: int) -> Verification | None:
+    """The live verification at this provider of the phone that called."""
+    for number in readings(caller):
+        verification_id = ctx.store.live_verification_id(ctx.keys.hash_phone(number), now)
+        verification = ctx.store.get(verification_id, now) if verification_id else None
+        if verification and verification.is_live(now) and verification.provider == line.provider:
+            return verification
+    return None
+
+
+def _count(lane: Lane, line: Line, metric: str) -> None:
+    lane.observer.count(metric, provider=line.provider, method=line.method)
+
+
+def _count_forged(lane: Lane, line: Line, cause: str) -> None:
+    lane.observer.count("ForgedWebhooks", provider=line.provider, cause=cause)

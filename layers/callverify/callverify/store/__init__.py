@@ -1,0 +1,41 @@
+"""All state: one table, and the only code that knows DynamoDB."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from callverify.domain.words import DAY
+from callverify.store.counters import Breakers
+from callverify.store.events import EventLog
+from callverify.store.table import LimitReached, Resting, Stale, Table, Taken
+from callverify.store.verifications import Verifications
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+__all__ = ["LimitReached", "Resting", "Stale", "Store", "Taken"]
+
+
+class Store(Verifications, Breakers, EventLog):
+    """Verifications and what belongs to them, providers that fail, and the list of events.
+
+    retention: seconds that a record stays readable after its client token, and an event after it happened.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table_name: str,
+        *,
+        retention: int = DAY,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._table = Table(client, table_name, sleep=sleep, monotonic=monotonic)
+        self._retention = retention
+
+    def connect(self) -> None:
+        """Open the connection that the first request will use, by reading an item that there never is."""
+        self._table.read("-")

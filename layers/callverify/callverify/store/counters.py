@@ -1,0 +1,293 @@
+"""Limits, cooldowns, guesses and failures: what is counted, as writes of the change that they belong to."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+
+from callverify.domain.claims import Counted, GiveBack
+from callverify.domain.limits import CalendarLimit, Cooldown, GuessLimit, Limit, RollingLimit, SealedLimit
+from callverify.domain.words import DAY
+from callverify.store import table
+from callverify.store.items import Item
+from callverify.store.table import NOTHING, Forms, LimitReached, Lost, Outdated, Resting, Stale, Table, Write
+
+FAILURES_IN_A_ROW = 5
+REST_SECONDS = 30
+
+
+# A limit's own write in a transaction, or what it is replaced by: see `table.adapt`.
+
+
+def key_of(limit: RollingLimit | SealedLimit | CalendarLimit, at: int) -> str:
+    key = f"limit#{limit.name}#{limit.subject}"
+    return f"{key}#{at // limit.window}" if isinstance(limit, CalendarLimit) else key
+
+
+def count(claims: Sequence[Limit | Counted | GiveBack], now: int, forms: Forms) -> Iterator[Write]:
+    """Count one more against each limit, and give back. Loses to LimitReached."""
+    back = {key_of(each.limit, each.at): each for each in claims if isinstance(each, GiveBack)}
+    for claim in claims:
+        match claim:
+            case (RollingLimit() as rolling) | Counted(RollingLimit() as rolling):
+                key = key_of(rolling, now)
+                yield forms.get(key) or _count_rolling(key, rolling, now, refuses=rolling is claim)
+            case SealedLimit():
+                key = key_of(claim, now)
+                moved = back.pop(key, None)
+                yield forms.get(key) or _count_sealed(key, claim, now, moved.at if moved else None)
+            case (CalendarLimit() as calendar) | Counted(CalendarLimit() as calendar):
+                # What one attempt gives back and the next one takes, in one period, stays as it is.
+                if back.pop(key_of(calendar, now), None) is None:
+                    yield _count_calendar(calendar, now, refuses=calendar is claim)
+            case Cooldown():
+                yield _start_cooldown(claim, now)
+            case GuessLimit():
+                yield _check_guesses(claim, now)
+    for key, each in back.items():
+        match each.limit:
+            case SealedLimit() as sealed:
+                yield forms.get(key) or _give_sealed_back(key, sealed, each.at, now)
+            case CalendarLimit() as calendar:
+                yield forms.get(key) or _give_calendar_back(key, calendar, each.at, now)
+
+
+def unless(limit: RollingLimit | CalendarLimit, now: int) -> Write:
+    """That a limit is not full, without counting. Loses to LimitReached."""
+    if isinstance(limit, CalendarLimit):
+        end = (now // limit.window + 1) * limit.window
+        return table.check(
+            key_of(limit, now),
+            "attribute_not_exists(n) OR n < :count",
+            {":count": limit.count},
+            lambda _: LimitReached(limit, end - now),
+        )
+    oldest = f"starts[{limit.count - 1}]"
+    return table.check(
+        key_of(limit, now),
+        f"attribute_not_exists({oldest}) OR {oldest} <= :before",
+        {":before": now - limit.window},
+        lambda item: LimitReached(limit, int(item["starts"][limit.count - 1]) + limit.window - now),
+    )
+
+
+def _reached(limit: RollingLimit | SealedLimit, times: Sequence[int], now: int) -> LimitReached | None:
+    """What refuses one more beside those at `times`, newest first."""
+    if len(times) < limit.count or times[limit.count - 1] <= now - limit.window:
+        return None
+    return LimitReached(limit, times[limit.count - 1] + limit.window - now)
+
+
+def _count_rolling(key: str, limit: RollingLimit, now: int, *, refuses: bool) -> Write:
+    oldest = f"starts[{limit.count - 1}]"
+    is_open = f"(attribute_not_exists({oldest}) OR {oldest} <= :before) AND " if refuses else ""
+
+    def lost(item: Item) -> Lost:
+        starts = [int(start) for start in item.get("starts", ())]
+        if refuses and (reached := _reached(limit, starts, now)):
+            return reached
+        return Outdated(key, _restart_rolling(key, limit, now, starts))
+
+    return table.update(
+        key,
+        "SET starts = list_append(:now_list, if_not_exists(starts, :none)), #ttl = :ttl",
+        # The second clause makes the write fail once the list has grown long, so that it is cut: see `lost`.
+        f"{is_open}(attribute_not_exists(starts) OR size(starts) < :longest)",
+        {
+            ":now_list": [now],
+            ":none": [],
+            ":ttl": now + limit.window,
+            ":before": now - limit.window,
+            ":longest": 2 * limit.count + 10,
+        },
+        lost,
+    )
+
+
+def _restart_rolling(key: str, limit: RollingLimit, now: int, starts: list[int]) -> Write:
+    kept = [start for start in starts[: limit.count] if start > now - limit.window]
+    return table.change(
+        key,
+        {"starts": [now, *kept], "ttl": now + limit.window},
+        "size(starts) = :size AND starts[0] = :newest",
+        {":size": len(starts), ":newest": starts[0] if starts else 0},
+        lambda _: Outdated(key),
+    )
+
+
+def _count_calendar(limit: CalendarLimit, now: int, *, refuses: bool) -> Write:
+    end = (now // limit.window + 1) * limit.window
+    return table.update(
+        key_of(limit, now),
+        "SET n = if_not_exists(n, :zero) + :one, #ttl = :end",
+        "attribute_not_exists(n) OR n < :count" if refuses else "",
+        {":zero": 0, ":one": 1, ":end": end, ":count": limit.count},
+        lambda _: LimitReached(limit, end - now),
+    )
+
+
+def _give_calendar_back(key: str, limit: CalendarLimit, at: int, now: int) -> Write:
+    if at // limit.window != now // limit.window:
+        return NOTHING
+    return table.update(
+        key,
+        "SET n = n - :one, returned = if_not_exists(returned, :zero) + :one",
+        "n >= :one AND (attribute_not_exists(returned) OR returned < :count)",
+        {":zero": 0, ":one": 1, ":count": limit.count},
+        lambda _: Outdated(key, NOTHING),
+    )
+
+
+def _count_sealed(key: str, limit: SealedLimit, now: int, moved: int | None) -> Write:
+    """Count a start; in place of the one at `moved`, which was no call."""
+
+    def next_form(item: Item) -> Lost:
+        starts, returned = _unsealed(limit, item)
+        if moved in starts:
+            starts.remove(moved)
+        if reached := _reached(limit, starts, now):
+            return reached
+        return Outdated(key, _put_sealed(key, limit, [now, *starts], returned, now, item, next_form))
+
+    return _put_sealed(key, limit, [now], [], now, None, next_form)
+
+
+def _give_sealed_back(key: str, limit: SealedLimit, at: int, now: int) -> Write:
+    def next_form(item: Item) -> Lost:
+        starts, returned = _unsealed(limit, item)
+        if at not in starts or _reached(limit, returned, now):
+            return Outdated(key, NOTHING)
+        starts.remove(at)
+        return Outdated(key, _put_sealed(key, limit, starts, [now, *returned], now, item, next_form))
+
+    # What it holds is only known once it is read: by a condition that fails where there is an item.
+    return table.check(key, "attribute_not_exists(pk)", {}, next_form)
+
+
+def _put_sealed(
+    key: str,
+    limit: SealedLimit,
+    starts: Sequence[int],
+    returned: Sequence[int],
+    now: int,
+    seen: Item | None,
+    lost: Callable[[Item], Lost],
+) -> Write:
+    """Write the item, if it is still as it was seen. Neither its size nor its `ttl` says how many, or when."""
+    times = [[*each[: limit.count], *[0] * (limit.count - len(each))] for each in (starts, returned)]
+    sealed = limit.seal(struct.pack(f">{2 * limit.count}I", *times[0], *times[1]))
+    item = {"sealed": sealed, "ttl": -(-(now + limit.window) // DAY) * DAY}
+    condition = "sealed = :seen" if seen else "attribute_not_exists(pk)"
+    return table.put(key, item, lost, condition=condition, values={":seen": seen["sealed"]} if seen else {})
+
+
+def _unsealed(limit: SealedLimit, item: Item) -> tuple[list[int], list[int]]:
+    """The times of the last starts, and of what was given back, newest first."""
+    content = limit.unseal(item["sealed"])
+    times = struct.unpack(f">{len(content) // 4}I", content)
+    starts, returned = times[: len(times) // 2], times[len(times) // 2 :]
+    return [time for time in starts if time], [time for time in returned if time]
+
+
+def _start_cooldown(cooldown: Cooldown, now: int) -> Write:
+    until = now + cooldown.seconds + cooldown.reply_within
+    return table.change(
+        f"limit#{cooldown.name}#{cooldown.phone_hash}",
+        {"until": until, "ttl": until},
+        "attribute_not_exists(#until) OR #until <= :now",
+        {":now": now},
+        lambda item: LimitReached(cooldown, int(item["until"]) - now),
+    )
+
+
+def cool_down(phone_hash: str, seconds: int, now: int) -> Write:
+    until = now + seconds
+    return table.put(f"limit#phone_cooldown#{phone_hash}", {"until": until, "ttl": until}, Stale)
+
+
+# Guesses of a phone: `n` of them, counted until `ends`, 24 h after the last wrong one
+
+
+def _guesses(phone_hash: str) -> str:
+    return f"guesses#{phone_hash}"
+
+
+def _check_guesses(limit: GuessLimit, now: int) -> Write:
+    return table.check(
+        _guesses(limit.phone_hash),
+        "attribute_not_exists(pk) OR ends <= :now OR n < :count",
+        {":now": now, ":count": limit.count},
+        lambda item: LimitReached(limit, int(item["ends"]) - now),
+    )
+
+
+def spend_guess(limit: GuessLimit, guess_id: str, now: int, forms: Forms) -> Write:
+    """Count one guess before it is compared. Loses to LimitReached."""
+    key, ends = _guesses(limit.phone_hash), now + DAY
+
+    def lost(item: Item) -> Lost:
+        if item["ends"] > now:
+            return LimitReached(limit, int(item["ends"]) - now)
+        restart = table.change(
+            key,
+            {"n": 1, "ends": ends, "ends_before": 0, "last_guess": guess_id, "ttl": ends},
+            "ends = :ends_seen",
+            {":ends_seen": item["ends"]},
+            lambda _: Outdated(key),
+        )
+        return Outdated(key, restart)
+
+    return forms.get(key) or table.update(
+        key,
+        "SET n = if_not_exists(n, :zero) + :one, ends_before = if_not_exists(ends, :zero),"
+        " ends = :ends, last_guess = :guess, #ttl = :ends",
+        "attribute_not_exists(pk) OR (ends > :now AND n < :limit)",
+        {":zero": 0, ":one": 1, ":ends": ends, ":guess": guess_id, ":now": now, ":limit": limit.count},
+        lost,
+    )
+
+
+def return_guess(phone_hash: str, guess_id: str, forms: Forms) -> Write:
+    """Give a right guess back: when it is the phone's latest its time goes too, else only itself."""
+    key = _guesses(phone_hash)
+    other = table.update(key, "SET n = n - :one", "n >= :one", {":one": 1}, lambda _: Outdated(key, NOTHING))
+    return forms.get(key) or table.update(
+        key,
+        "SET n = n - :one, ends = ends_before REMOVE last_guess",
+        "last_guess = :guess",
+        {":one": 1, ":guess": guess_id},
+        lambda _: Outdated(key, other),
+    )
+
+
+# Providers that fail
+
+
+def awake(provider: str, now: int) -> Write:
+    return table.check(
+        f"breaker#{provider}",
+        "attribute_not_exists(pk) OR rests_until <= :now OR n < :failures",
+        {":now": now, ":failures": FAILURES_IN_A_ROW},
+        Resting,
+    )
+
+
+class Breakers:
+    """Failures in a row, by provider."""
+
+    def __init__(self, rows: Table) -> None:
+        self._table = rows
+
+    def count_failure(self, provider: str, now: int) -> int:
+        """Count one more, and say which it is; the provider rests REST_SECONDS from the latest."""
+        values = {":one": 1, ":until": now + REST_SECONDS, ":long_ago": now - 10 * REST_SECONDS, ":ttl": now + DAY}
+        for n, condition in (("n + :one", "rests_until > :long_ago"), (":one", "NOT rests_until > :long_ago")):
+            expression = f"SET n = {n}, rests_until = :until, #ttl = :ttl"
+            try:
+                return int(self._table.update(table.update(f"breaker#{provider}", expression, condition, values, Lost))["n"])
+            except Lost:
+                continue
+        return 1
+
+    def forget_failures(self, provider: str) -> None:
+        self._table.delete(f"breaker#{provider}")

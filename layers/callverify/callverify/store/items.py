@@ -1,0 +1,163 @@
+"""Items of the table, and records as items and back: of this version, of those before it, and of the next one.
+
+A record is read leniently, since versions overlap during a deployment, a rollback and after a restore: a member that is
+missing has its default, a word that is unknown stays as it is, and a record that can't be read at all is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields
+from enum import StrEnum
+from functools import cache
+from typing import Any, cast
+
+from callverify.domain.verification import Attempt, Step, StepKind, Verification
+from callverify.domain.words import Challenge, EndReason, Evidence, Method, Mode, Outcome, Reason, Status
+
+VERSION = 2
+# Version 1's spelling is written until no stack runs it any more, so that one that is rolled back to can read on:
+# decision 60.
+_WRITTEN: Mapping[StrEnum, str] = {
+    StepKind.SWITCH: "another_way",
+    EndReason.CHECKS_EXHAUSTED: "attempts_exhausted",
+}
+_READ: Mapping[str, StrEnum] = {text: word for word, text in _WRITTEN.items()}
+# What version 1 can't read a record without, and nothing uses any more.
+_FOR_VERSION_1 = {"block_hash": "-"}
+
+Item = dict[str, Any]
+
+
+def serialized(item: Item) -> dict[str, Any]:
+    """An item as DynamoDB writes it. Of its types, those that are used here: no floats, no bytes, no sets."""
+    return {name: _typed(value) for name, value in item.items()}
+
+
+def _typed(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    if isinstance(value, Mapping):
+        return {"M": serialized(dict(value))}
+    if isinstance(value, list | tuple):
+        return {"L": [_typed(member) for member in value]}
+    if value is None:
+        return {"NULL": True}
+    raise TypeError(f"no type of DynamoDB's for a {type(value).__name__}")
+
+
+def deserialized(item: Mapping[str, Any]) -> Item:
+    return {name: _untyped(value) for name, value in item.items()}
+
+
+def _untyped(typed: Mapping[str, Any]) -> Any:
+    ((kind, value),) = typed.items()
+    match kind:
+        case "S" | "BOOL":
+            return value
+        case "N":
+            return int(value)
+        case "M":
+            return deserialized(value)
+        case "L":
+            return [_untyped(member) for member in value]
+        case "NULL":
+            return None
+    raise TypeError(f"no use here for DynamoDB's type {kind}")
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is stored: dataclasses as maps, tuples as lists, absent members left out."""
+    if isinstance(value, tuple):
+        return [_plain(member) for member in value]
+    if isinstance(value, Challenge | Attempt | Step):
+        return {name: _plain(member) for name, member in asdict(value).items() if member is not None}
+    if isinstance(value, StrEnum):
+        return _WRITTEN.get(value, value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def attributes(verification: Verification) -> Item:
+    """The record as attributes, without those that are None, with what conditions need on the top level."""
+    found = {
+        field.name: _plain(value)
+        for field in fields(verification)
+        if (value := getattr(verification, field.name)) is not None
+    }
+    return found | {
+        "v": VERSION,
+        "attempt_number": verification.attempt.number,
+        "attempt_outcome": verification.attempt.outcome,
+        "steps_count": len(verification.steps),
+        "step_claimed_at": verification.step.claimed_at,
+        **_FOR_VERSION_1,
+    }
+
+
+def difference(before: Verification, after: Verification) -> Item:
+    """What has to be written to turn one record into the other; None means to remove."""
+    old, new = attributes(before), attributes(after)
+    return {name: new.get(name) for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+
+
+def verification_of(item: Item) -> Verification | None:
+    """The record in an item; None where it can't be read."""
+    try:
+        attempts = tuple(_read(Attempt, attempt) for attempt in item["attempts"])
+        steps = tuple(_read(Step, step) for step in item["steps"])
+        challenge = _read(Challenge, item["challenge"]) if item.get("challenge") else None
+        methods = tuple(_word(Method, method) for method in item.get("allowed_methods", ()))
+        read = _read(
+            Verification,
+            item | {"attempts": attempts, "steps": steps, "challenge": challenge, "allowed_methods": methods},
+        )
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+    return read if attempts and steps else None
+
+
+def verification_of_image(image: Mapping[str, Any] | None) -> Verification | None:
+    """The verification in an image of the table's stream; None for no image, and for any other item's."""
+    if not image or not image["pk"]["S"].startswith("verification#"):
+        return None
+    return verification_of(deserialized(image))
+
+
+# The words by the name of the member that holds them.
+_WORDS: Mapping[str, type[StrEnum]] = {
+    "mode": Mode,
+    "status": Status,
+    "method": Method,
+    "kind": StepKind,
+    "outcome": Outcome,
+    "evidence": Evidence,
+}
+
+
+@cache
+def _members(kind: Any) -> list[tuple[str, bool]]:
+    """Each member's name, and whether it has to be there."""
+    return [(field.name, field.default is MISSING and field.default_factory is MISSING) for field in fields(kind)]
+
+
+def _read[T](kind: type[T], item: Item) -> T:
+    """A dataclass from its members as stored, unknown ones left out. Raises KeyError where one is missing."""
+    given = {}
+    for name, needed in _members(cast("Any", kind)):
+        if needed or item.get(name) is not None:
+            words = (EndReason if kind is Verification else Reason) if name == "reason" else _WORDS.get(name)
+            given[name] = _word(words, item[name]) if words else item[name]
+    return kind(**given)
+
+
+def _word[Word: StrEnum](words: type[Word], text: str) -> Word:
+    """The word, or the text as it is where a later version knows more of them."""
+    known = _READ.get(text, text)
+    try:
+        return words(known)
+    except ValueError:
+        return cast("Word", text)

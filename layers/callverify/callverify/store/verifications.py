@@ -1,0 +1,196 @@
+"""The store: verifications, and how a change of one is written together with all that it takes.
+
+Items, by the prefix of `pk`; each carries `ttl`, which only sweeps, and is ignored once its own end has passed:
+
+    verification#<id>            the record
+    phone#<hash>                 which live verification a phone has: lock and pointer
+    <provider>#<hash>            that a call of this phone may still be reported by a provider that knows phones alone
+    guesses#<hash>               wrong guesses against this phone, until 24 h after the last
+    limit#<name>#<subject>       a limit of starts
+    idempotency#<hash>           which verification and step an Idempotency-Key started
+    signed_call#<hash>#<ts>      a signed report that has been used
+    breaker#<provider>           that a provider keeps failing, and until when it is asked last
+    events#<mode>                the number of the latest event
+    event#<mode>#<number>        an event, and event_id#<id> that it has been numbered
+    pepper                       the fingerprint of the one pepper that is at work
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from callverify.domain.claims import (
+    Awake,
+    Claim,
+    CoolDown,
+    Counted,
+    GiveBack,
+    IdempotencyKey,
+    MoveLock,
+    ReleaseHold,
+    ReleaseLock,
+    ReturnGuess,
+    ShortenHold,
+    SpendGuess,
+    TakeHold,
+    TakeLock,
+    Unless,
+    UseCall,
+)
+from callverify.domain.limits import GuessLimit, Limit
+from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Change, Verification
+from callverify.domain.words import DAY, Status
+from callverify.store import counters, table
+from callverify.store.items import Item, attributes, difference, verification_of
+from callverify.store.table import NOTHING, Forms, Lost, Outdated, Stale, Table, Taken, Write
+
+
+class Verifications:
+    """Times are arguments, in whole epoch seconds; a record stays readable `retention` seconds after its client token."""
+
+    def __init__(self, rows: Table, *, retention: int = DAY) -> None:
+        self._table = rows
+        self._retention = retention
+
+    def get(self, verification_id: str, now: int) -> Verification | None:
+        """The verification, unless its retention is over. One consistent read."""
+        item = self._table.read(f"verification#{verification_id}")
+        return verification_of(item) if item and item["ttl"] > now else None
+
+    def live_verification_id(self, phone_hash: str, now: int) -> str | None:
+        """The verification that holds this phone's lock. The record decides whether it is live."""
+        item = self._table.read(f"phone#{phone_hash}")
+        return str(item["verification_id"]) if item and item["expires_at"] > now else None
+
+    def idempotency_key(self, key_hash: str, now: int) -> IdempotencyKey | None:
+        item = self._table.read(f"idempotency#{key_hash}")
+        if not item or item["ttl"] <= now:
+            return None
+        return IdempotencyKey(key_hash, item["body_hash"], item["verification_id"], int(item["step"]))
+
+    def apply(self, change: Change, now: int, claims: Sequence[Claim] = ()) -> Verification:
+        """Write a change and what it takes: all of it, or nothing. Returns the record after it.
+
+        Raises Stale, Taken, LimitReached or Resting, judged in the order: Idempotency-Key, record, `claims`.
+        """
+        keys = [claim for claim in claims if isinstance(claim, IdempotencyKey)]
+        others = [claim for claim in claims if not isinstance(claim, IdempotencyKey)]
+        record = self._record(change, now)
+        if not claims and change.before:
+            return verification_of(self._table.update(record)) or change.after
+
+        def writes(forms: Forms) -> list[Write]:
+            own = [self._take_key(key, change, now) for key in keys]
+            return [*own, record, *self._claims(others, change, now, forms)]
+
+        self._table.adapt(writes)
+        return change.after
+
+    def take(self, claims: Sequence[Claim], change: Change, now: int) -> None:
+        """Write claims on their own, in the name of a change that was written before."""
+        self._table.adapt(lambda forms: [*self._claims(claims, change, now, forms)])
+
+    def _ttl(self, verification: Verification) -> int:
+        return verification.created_at + CLIENT_TOKEN_SECONDS + self._retention
+
+    def _record(self, change: Change, now: int) -> Write:
+        before, after, guard = change.before, change.after, change.guard
+        pk = f"verification#{after.id}"
+        if before is None:
+            return table.put_new(pk, {**attributes(after), "ttl": self._ttl(after)})
+        read = attributes(before)
+        same = ["attempt_number", "provider", *guard.unchanged]
+        if guard.same_step:
+            same += ["steps_count", "step_claimed_at", "attempt_outcome"]
+        values = {f":{name}_read": read.get(name) for name in same} | {":pending": Status.PENDING, ":now": now}
+        clauses = ["#status = :pending", *(f"{name} = :{name}_read" for name in same)]
+        if guard.unexpired:
+            clauses.append("expires_at > :now")
+        if guard.expired:
+            clauses.append("expires_at <= :now")
+        if guard.poll_due:
+            clauses.append("poll_after <= :now")
+        if guard.news:
+            clauses.append("(attribute_not_exists(webhook_call_id) OR webhook_call_id <> :webhook_call_id)")
+        return table.change(pk, difference(before, after), " AND ".join(clauses), values, Stale)
+
+    def _take_key(self, key: IdempotencyKey, change: Change, now: int) -> Write:
+        item = {
+            "body_hash": key.body_hash,
+            "verification_id": change.after.id,
+            "step": change.after.step.number,
+            "ttl": self._ttl(change.after),
+        }
+        return table.put(
+            f"idempotency#{key.key_hash}",
+            item,
+            lambda item: Taken(key, item),
+            condition="attribute_not_exists(pk) OR #ttl <= :now",
+            values={":now": now},
+        )
+
+    def _claims(self, claims: Sequence[Claim], change: Change, now: int, forms: Forms) -> Iterator[Write]:
+        record, counted, last = change.after, list[Limit | Counted | GiveBack](), list[Write]()
+        for claim in claims:
+            match claim:
+                case TakeLock() | MoveLock() | ReleaseLock():
+                    yield _lock(claim, record, now, forms)
+                case TakeHold() | ShortenHold() | ReleaseHold():
+                    last.append(_hold(claim, record, now))
+                case CoolDown():
+                    yield counters.cool_down(record.phone_hash, claim.seconds, now)
+                case SpendGuess():
+                    yield counters.spend_guess(GuessLimit(record.phone_hash, claim.limit), claim.id, now, forms)
+                case ReturnGuess():
+                    yield counters.return_guess(record.phone_hash, claim.id, forms)
+                case Unless():
+                    yield counters.unless(claim.limit, now)
+                case Awake():
+                    last.append(counters.awake(claim.provider, now))
+                case UseCall():
+                    yield _use_call(claim, record)
+                case IdempotencyKey():
+                    yield self._take_key(claim, change, now)
+                case limit:
+                    counted.append(limit)
+        yield from counters.count(counted, now, forms)
+        yield from last
+
+
+def _use_call(claim: UseCall, record: Verification) -> Write:
+    pk = f"signed_call#{record.phone_hash}#{claim.occurred_at}"
+    return table.put_new(pk, {"ttl": record.expires_at + DAY}, lambda item: Taken(claim, item))
+
+
+def _lock(claim: TakeLock | MoveLock | ReleaseLock, record: Verification, now: int, forms: Forms) -> Write:
+    pk, own = f"phone#{record.phone_hash}", {":id": record.id}
+    match claim:
+        case TakeLock():
+            return _name(pk, record, record.expires_at, now, claim.dead, lambda item: Taken(claim, item))
+        case MoveLock():
+            until = {"expires_at": record.expires_at, "ttl": record.expires_at}
+            return table.change(pk, until, "verification_id = :id", own, Stale)
+    # Nothing to do where the lock already names a later verification, whose it is to remove.
+    condition = "attribute_not_exists(pk) OR verification_id = :id"
+    return forms.get(pk) or table.delete(pk, condition, own, lambda _: Outdated(pk, NOTHING))
+
+
+def _hold(claim: TakeHold | ShortenHold | ReleaseHold, record: Verification, now: int) -> Write:
+    """A later attempt of the same verification is not held by itself."""
+    pk = f"{claim.provider}#{record.phone_hash}"
+    if isinstance(claim, ReleaseHold):
+        return table.delete(pk, "attribute_not_exists(pk) OR verification_id = :id", {":id": record.id}, Stale)
+    return _name(pk, record, claim.until, now, record.id, lambda item: Taken(claim, item))
+
+
+def _name(
+    pk: str, record: Verification, until: int, now: int, overtaken: str | None, lost: Callable[[Item], Lost]
+) -> Write:
+    """Have `pk` name this verification until then, unless it names another one than `overtaken`."""
+    return table.put(
+        pk,
+        {"verification_id": record.id, "expires_at": until, "ttl": until},
+        lost,
+        condition="attribute_not_exists(pk) OR expires_at <= :now OR verification_id = :overtaken",
+        values={":now": now, ":overtaken": overtaken or "-"},
+    )

@@ -1,0 +1,166 @@
+"""What SAM makes of template.yaml: versions, the alias that requests reach, and how a deployment goes back."""
+
+import os
+import re
+import tomllib
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pytest
+from samcli.lib.providers.api_provider import ApiProvider  # type: ignore[import-untyped]
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
+from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
+
+from tests.repository.test_template import API, FUNCTIONS, PARAMETERS, RESOURCES, ROOT, TEMPLATE
+
+TEXT = (ROOT / "template.yaml").read_text()
+ENVIRONMENT = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+# Read by API Gateway, DynamoDB, CloudWatch or SQS, or by CloudFormation alone: no function is given them.
+NOT_FOR_FUNCTIONS = {
+    "CertificateArn",
+    "HostedZoneId",
+    "ThrottleRate",
+    "ThrottleBurst",
+    "StartThrottleRate",
+    "StartThrottleBurst",
+    "StartConcurrency",
+    "DeliveryConcurrency",
+    "EventMaxDeliveries",
+    "LogRetentionDays",
+    "DeletionProtection",
+    "DeploymentType",
+    "UnverifiedAlarmPercent",
+    "UnverifiedAlarmSeconds",
+    "AlarmTopicArn",
+}
+
+
+def transformed(**parameters: str) -> dict[str, Any]:
+    """The resources that CloudFormation is given, by logical id."""
+    template = yaml_parse(TEXT)
+    for resource in template["Resources"].values():
+        for uri in ("CodeUri", "ContentUri"):
+            if path := resource.get("Properties", {}).get(uri):
+                resource["Properties"][uri] = f"s3://bucket/{path}"
+    with mock.patch.dict(os.environ, AWS_DEFAULT_REGION="eu-central-1"):
+        resources: dict[str, Any] = transform(template, parameters, SimpleNamespace(load=dict))["Resources"]
+    return resources
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, Any]:
+    return transformed()
+
+
+@pytest.fixture(scope="module")
+def gradual() -> dict[str, Any]:
+    return transformed(DeploymentType="Canary10Percent10Minutes")
+
+
+def of_type(resources: dict[str, Any], resource_type: str) -> dict[str, Any]:
+    return {name: resource for name, resource in resources.items() if resource["Type"] == resource_type}
+
+
+def test_whatever_calls_a_function_calls_its_alias(plain: dict[str, Any]) -> None:
+    aliases = of_type(plain, "AWS::Lambda::Alias")
+    assert {alias["Properties"]["FunctionName"]["Ref"] for alias in aliases.values()} == FUNCTIONS.keys()
+    for kind in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"):
+        callers = of_type(plain, kind)
+        assert callers
+        for name, caller in callers.items():
+            assert caller["Properties"]["FunctionName"]["Ref"] in aliases, name
+    uris = re.findall(r"functions/(\$\{\w+\})", str(plain["Api"]["Properties"]["Body"]))
+    assert {uri.strip("${}") for uri in uris} <= aliases.keys() | {"__FunctionArn__"}
+    assert len(uris) > 10
+    assert API["Auth"]["Authorizers"]["Bearer"]["FunctionArn"] == {"Sub": "${AuthorizeFunction.Arn}:live"}
+
+
+def test_sam_local_finds_the_authorizer() -> None:
+    stacks, _ = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"), parameter_overrides={})
+    with mock.patch.dict(os.environ, AWS_DEFAULT_REGION="eu-central-1"):
+        routes = ApiProvider(stacks, cwd=str(ROOT)).api.routes
+    (route,) = [route for route in routes if route.path == "/verifications"]
+    assert route.authorizer_name == "Bearer"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_change_makes_a_new_version(name: str, plain: dict[str, Any]) -> None:
+    assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True
+    assert ENVIRONMENT["CONFIGURATION"] == {"Ref": "Configuration"}
+    versions = of_type(plain, "AWS::Lambda::Version")
+    (version,) = [each for each in versions.values() if each["Properties"]["FunctionName"] == {"Ref": name}]
+    assert version["Properties"]["Description"] == {"Fn::Sub": "Configuration ${Configuration}"}
+    assert version["DeletionPolicy"] == "Delete"
+
+
+def test_the_configuration_holds_every_parameter_of_the_functions() -> None:
+    lines = RESOURCES["Configuration"]["Properties"]["Content"]["Sub"].splitlines()
+    assert all(re.fullmatch(r"(\w+)=\$\{(\w+)\}", line) for line in lines)
+    *parameters, layer = [line.partition("=")[0] for line in lines]
+    assert layer == "Layer"
+    assert lines[-1] == "Layer=${CallverifyLayer}"
+    assert parameters == [name for name in PARAMETERS if name not in NOT_FOR_FUNCTIONS]
+    assert all(line == f"{name}=${{{name}}}" for name, line in zip(parameters, lines, strict=False))
+
+
+def test_at_once_needs_no_codedeploy(plain: dict[str, Any]) -> None:
+    assert not [name for name, resource in plain.items() if "CodeDeploy" in resource["Type"]]
+
+
+def test_a_gradual_deployment_goes_back_by_the_functions_own_alarm(gradual: dict[str, Any]) -> None:
+    groups = of_type(gradual, "AWS::CodeDeploy::DeploymentGroup")
+    assert groups.keys() == {f"{name}DeploymentGroup" for name in FUNCTIONS}
+    for name, group in groups.items():
+        properties = group["Properties"]
+        own = name.removesuffix("FunctionDeploymentGroup") + "ErrorsAlarm"
+        # To Lambda, a credential that authorize refuses is an error too.
+        wanted = {"ApiErrorsAlarm"} | ({own} if not name.startswith("Authorize") else set())
+        assert {alarm["Name"]["Ref"] for alarm in properties["AlarmConfiguration"]["Alarms"]} == wanted
+        assert wanted <= RESOURCES.keys()
+        assert "DEPLOYMENT_STOP_ON_ALARM" in properties["AutoRollbackConfiguration"]["Events"]
+        assert properties["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Canary10Percent10Minutes"}
+    for alias in of_type(gradual, "AWS::Lambda::Alias").values():
+        assert "CodeDeployLambdaAliasUpdate" in alias["UpdatePolicy"]
+
+
+def test_codedeploy_may_move_our_aliases_and_read_our_alarms(gradual: dict[str, Any]) -> None:
+    assert "CodeDeployServiceRole" not in gradual
+    groups = of_type(gradual, "AWS::CodeDeploy::DeploymentGroup").values()
+    assert all(group["Properties"]["ServiceRoleArn"] == {"Fn::GetAtt": ["DeploymentRole", "Arn"]} for group in groups)
+    role = gradual["DeploymentRole"]["Properties"]
+    assert "ManagedPolicyArns" not in role
+    (policy,) = role["Policies"]
+    aliases, alarms = policy["PolicyDocument"]["Statement"]
+    assert aliases["Action"] == ["lambda:GetAlias", "lambda:UpdateAlias"]
+    assert [arn["Fn::GetAtt"] for arn in aliases["Resource"]] == [[name, "Arn"] for name in FUNCTIONS]
+    watched = {
+        alarm["Name"]["Ref"] for group in groups for alarm in group["Properties"]["AlarmConfiguration"]["Alarms"]
+    }
+    assert alarms["Action"] == "cloudwatch:DescribeAlarms"
+    assert {arn["Fn::GetAtt"][0] for arn in alarms["Resource"]} == watched
+
+
+def test_every_way_to_deploy_is_gradual_but_one() -> None:
+    kinds = TEMPLATE["Mappings"]["Deployments"]
+    assert list(kinds) == PARAMETERS["DeploymentType"]["AllowedValues"]
+    assert [name for name, kind in kinds.items() if kind["Gradual"] != "true"] == ["AllAtOnce"]
+
+
+def test_production_is_deployed_gradually_and_kept() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    given = dict(pair.split("=") for pair in config["prod"]["deploy"]["parameters"]["parameter_overrides"].split())
+    assert given == {"DeploymentType": "Canary10Percent10Minutes", "DeletionProtection": "true"}
+    for name in ("default", "dev", "prod"):
+        assert config[name]["deploy"]["parameters"]["tags"] == "service=callverify"
+
+
+def test_bodies_are_judged_by_the_service(plain: dict[str, Any]) -> None:
+    """The gateway asks for an object, where the service would refuse anything else; and nothing of a webhook."""
+    body = plain["Api"]["Properties"]["Body"]
+    assert body["components"]["schemas"] == {"jsonobject": {"type": "object"}}
+    asked = {path for path, item in body["paths"].items() if "requestBody" in item.get("post", {})}
+    assert asked == {"/verifications", "/verifications/{id}/check", "/verifications/{id}/repeat"}
+    for path in asked:
+        assert list(body["paths"][path]["post"]["requestBody"]["content"]) == ["application/json"]

@@ -1,0 +1,180 @@
+"""Random histories: requests, retries, deaths, overtakings, late webhooks and time, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from callverify.models import Method
+from tests.service.crashes.points import Plan, crash
+from tests.service.crashes.vendors import Mood
+from tests.service.crashes.world import OTHER_PHONE, PHONE, THOROUGH, World, new_world
+
+EXAMPLES = 300 if THOROUGH else 100
+SECONDS = [1, 3, 9, 14, 15, 16, 21, 28, 61, 119, 120, 121, 300]
+
+type Happening = tuple[int, str, int]
+
+# What happens to an invocation, by the point: it dies, or something else goes on while it waits.
+happenings = st.none() | st.tuples(
+    st.integers(0, 12),
+    st.sampled_from(["dies", "dies", "dies", "time", "webhook", "retry", "cancel", "check", "way", "settle", "status"]),
+    st.sampled_from(SECONDS[:7]),
+)
+phones = st.sampled_from([PHONE, PHONE, PHONE, OTHER_PHONE])
+keys = st.sampled_from([None, "one", "two"])
+providers = st.sampled_from([None, "telefon_ip", "smsc", "ucaller"])
+picks = st.integers(0, 5)
+
+
+class Schedules(RuleBasedStateMachine):
+    """One Idempotency-Key always comes with one request, as a client that retries sends it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exit = ExitStack()
+        self.world: World = self.exit.enter_context(new_world())
+        self.requests: dict[str, Callable[[Plan], object]] = {}
+
+    def teardown(self) -> None:
+        try:
+            self.world.finish(publish=True)
+        finally:
+            self.exit.close()
+
+    def happens(self, happening: Happening | None) -> Plan:
+        if happening is None:
+            return {}
+        point, what, seconds = happening
+        return {point: crash if what == "dies" else lambda: self.meanwhile(what, seconds)}
+
+    def meanwhile(self, what: str, seconds: int) -> None:
+        world = self.world
+        world.advance(seconds)
+        id = world.latest.id if world.records() else None  # noqa: A001
+        if what == "webhook":
+            world.dial()
+            if world.webhooks:
+                world.deliver()
+        elif what == "retry" and self.requests:
+            [*self.requests.values()][-1]({})
+        elif id is None:
+            return
+        elif what == "cancel":
+            world.cancel(id)
+        elif what == "check":
+            world.check(id, world.right_code(world.phone_of(world.latest)))
+        elif what == "way":
+            world.another_way(id, Method.REVERSE_CALL)
+        elif what == "settle":
+            world.settle(id, world.latest.attempt.number)
+        elif what == "status":
+            world.status(id)
+
+    def pick(self, number: int) -> str:
+        records = self.world.records()
+        return records[-1 - number % len(records)].id
+
+    def has_records(self) -> bool:
+        return bool(self.world.records())
+
+    # Requests
+
+    @initialize(phone=phones, provider=providers, happening=happenings)
+    def first(self, phone: str, provider: str | None, happening: Happening | None) -> None:
+        self.start("one", phone, provider, happening)
+
+    @rule(key=keys, phone=phones, provider=providers, happening=happenings)
+    def start(self, key: str | None, phone: str, provider: str | None, happening: Happening | None) -> None:
+        fields = {"provider": provider} if provider else {}
+        self.send(key, lambda at: self.world.start(key, phone, at=at, **fields), happening)
+
+    @precondition(has_records)
+    @rule(key=st.sampled_from([None, "three", "four"]), pick=picks, happening=happenings)
+    def repeat(self, key: str | None, pick: int, happening: Happening | None) -> None:
+        id = self.pick(pick)  # noqa: A001
+        self.send(key, lambda at: self.world.repeat(id, key, at=at), happening)
+
+    @precondition(has_records)
+    @rule(key=st.sampled_from([None, "five", "six"]), pick=picks, method=st.sampled_from(Method), happening=happenings)
+    def another_way(self, key: str | None, pick: int, method: Method, happening: Happening | None) -> None:
+        id = self.pick(pick)  # noqa: A001
+        self.send(key, lambda at: self.world.another_way(id, method, key, at=at), happening)
+
+    def send(self, key: str | None, request: Callable[[Plan], object], happening: Happening | None) -> None:
+        if key is not None:
+            request = self.requests.setdefault(key, request)
+        request(self.happens(happening))
+
+    @precondition(lambda self: bool(self.requests))
+    @rule(pick=picks, happening=happenings)
+    def retry(self, pick: int, happening: Happening | None) -> None:
+        request = [*self.requests.values()][pick % len(self.requests)]
+        request(self.happens(happening))
+
+    @precondition(has_records)
+    @rule(pick=picks, right=st.booleans(), happening=happenings)
+    def check(self, pick: int, right: bool, happening: Happening | None) -> None:
+        id = self.pick(pick)  # noqa: A001
+        phone = self.world.phone_of(self.world.record(id))
+        self.world.check(id, self.world.right_code(phone) if right else "0000", at=self.happens(happening))
+
+    @precondition(has_records)
+    @rule(pick=picks, happening=happenings)
+    def status(self, pick: int, happening: Happening | None) -> None:
+        self.world.status(self.pick(pick), at=self.happens(happening))
+
+    @precondition(has_records)
+    @rule(pick=picks, happening=happenings)
+    def cancel(self, pick: int, happening: Happening | None) -> None:
+        self.world.cancel(self.pick(pick), at=self.happens(happening))
+
+    # What comes by itself
+
+    @rule(phone=phones)
+    def dial(self, phone: str) -> None:
+        self.world.dial(phone)
+
+    @precondition(lambda self: bool(self.world.webhooks))
+    @rule(pick=picks, happening=happenings)
+    def webhook(self, pick: int, happening: Happening | None) -> None:
+        number = -1 - pick % len(self.world.webhooks)
+        self.world.deliver(number, at=self.happens(happening))
+
+    @precondition(has_records)
+    @rule(pick=picks, attempt=st.integers(1, 3), happening=happenings)
+    def settle(self, pick: int, attempt: int, happening: Happening | None) -> None:
+        self.world.settle(self.pick(pick), attempt, at=self.happens(happening))
+
+    @precondition(lambda self: bool(self.world.unpublished))
+    @rule(point=st.none() | st.integers(0, 6))
+    def publish(self, point: int | None) -> None:
+        self.world.publish(at={} if point is None else {point: crash})
+
+    @rule(seconds=st.sampled_from(SECONDS))
+    def time(self, seconds: int) -> None:
+        self.world.advance(seconds)
+
+    @rule(vendor=st.sampled_from(["telefon_ip", "smsc", "ucaller"]), mood=st.sampled_from(Mood))
+    def mood(self, vendor: str, mood: Mood) -> None:
+        getattr(self.world, vendor).mood = mood
+
+    @rule(echoes=st.booleans())
+    def echo(self, echoes: bool) -> None:
+        self.world.telefon_ip.echoes_while_pending = echoes
+
+
+Schedules.TestCase.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+
+
+TestSchedules = Schedules.TestCase

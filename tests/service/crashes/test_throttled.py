@@ -1,0 +1,74 @@
+"""Every request to DynamoDB in every invocation: it is throttled there, or its answer is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+
+import pytest
+
+from callverify import errors
+from tests.service.crashes.points import READS, THROTTLED, UNANSWERED, WRITES
+from tests.service.crashes.scenarios import SCENARIOS, Scenario
+from tests.service.crashes.test_every_point import at_point, retried
+from tests.service.crashes.world import World, new_world
+
+LOST = {f"after {name}" for name in WRITES}
+REFUSED = {f"before {name}" for name in READS + WRITES}
+
+
+def fail(error: Exception) -> None:
+    raise error
+
+
+def throttle_from_now_on(world: World) -> None:
+    world.dynamodb.throttles = True
+
+
+def lose_answer_and_throttle(world: World) -> None:
+    throttle_from_now_on(world)
+    raise UNANSWERED
+
+
+@cache
+def unharmed(scenario: Scenario) -> tuple[list[tuple[int, str]], type, list[tuple[str, ...]]]:
+    """Of an invocation that nothing happens to: its requests to DynamoDB, its answer, and what is then counted."""
+    with new_world() as world:
+        scenario.prepare(world)
+        answer = scenario.act(world, {})
+        points = [(number, name) for number, name in enumerate(world.passed) if name in LOST | REFUSED]
+        return points, type(answer), world.counts()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_transaction_is_sent_again_and_carried_out_once(scenario: Scenario) -> None:
+    points, answers, counts = unharmed(scenario)
+    transactions = [(number, name) for number, name in points if name.endswith("transact_write_items")]
+    for number, name in transactions:
+        with new_world() as world, at_point(number, name):
+            scenario.prepare(world)
+            answer = scenario.act(world, {number: partial(fail, UNANSWERED if name in LOST else THROTTLED)})
+            assert isinstance(answer, answers), answer
+            assert world.counts() == counts
+            world.finish()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_who_meets_a_throttle_that_stays_may_come_again(scenario: Scenario) -> None:
+    points, _, _ = unharmed(scenario)
+    assert points
+    busy = 0
+    for number, name in points:
+        with new_world() as world, at_point(number, name):
+            scenario.prepare(world)
+            paid = world.paid().total()
+            happens: Callable[[World], None] = lose_answer_and_throttle if name in LOST else throttle_from_now_on
+            answer = scenario.act(world, {number: partial(happens, world)})
+            world.dynamodb.throttles = False
+            if isinstance(answer, errors.Busy):
+                busy += 1
+                assert answer.retry_after
+                if world.paid().total() > paid:
+                    assert answer.verification_id == world.latest.id, "a paid call without its verification"
+            retried(world, partial(scenario.act, world, {}))
+    assert busy, f"of {len(points)} points none was busy"

@@ -1,0 +1,211 @@
+"""What browsers get: the link to the page, and CORS for the operator's origins."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from callverify import wiring
+from functions.check_status import app as check_status
+from functions.receive_webhook import app as receive_webhook
+from functions.start_verification import app as start_verification
+from tests.support.gateway import PHONE, Api, clear_caches
+
+SHOP = "https://shop.example.com"
+ALLOW = "Access-Control-Allow-Origin"
+
+
+@pytest.fixture
+def allowed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 (its environment comes first)
+    monkeypatch.setenv(
+        "ALLOWED_ORIGINS",
+        "https://Shop.Example.com:443,https://APP.example.com,capacitor://localhost,http://[::1]:8080",
+    )
+    wiring.allowed_origins.cache_clear()
+
+
+def preflight(app: Any, path: str, origin: str | None) -> dict[str, str]:
+    event = {
+        "httpMethod": "OPTIONS",
+        "path": path,
+        "headers": {"origin": origin} if origin else {},
+        "requestContext": {"requestId": "request"},
+    }
+    answer = app.handler(event, None)
+    assert (answer["statusCode"], answer["body"]) == (204, "")
+    return {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+
+
+# The link to the page
+
+
+def test_page_url_holds_what_the_page_needs_in_its_fragment(api: Api) -> None:
+    started = api.start(method="reverse_call", locale="ru", allowed_methods=["reverse_call", "flash_call"])
+    url = urlsplit(started["page_url"])
+    assert (url.scheme, url.path.rsplit("/", 1)[1], url.query) == ("https", "page", "")
+    assert parse_qs(url.fragment) == {
+        "id": [started.id],
+        "token": [started["client_token"]],
+        "locale": ["ru"],
+        "methods": ["reverse_call,flash_call"],
+    }
+
+
+def test_page_url_comes_again_with_the_same_start(api: Api) -> None:
+    first = api.start(headers={"Idempotency-Key": "page"})
+    again = api.start(headers={"Idempotency-Key": "page"})
+    assert again.replayed
+    assert again["page_url"] == first["page_url"]
+
+
+def test_the_way_back_is_what_the_start_asked_for(api: Api) -> None:
+    """No link says it, so that no link can say another: a client token's reads do."""
+    started = api.start(method="flash_call", return_url="https://shop.example/done")
+    token = started["client_token"]
+    assert "shop.example" not in started["page_url"]
+    assert "return_url" not in started.body
+    assert api.status(started.id, credential=token)["return_url"] == "https://shop.example/done"
+    assert api.check(started.id, "0000", credential=token)["return_url"] == "https://shop.example/done"
+    assert "return_url" not in api.status(started.id).body
+    other = api.start(method="flash_call", phone="+79000000012")
+    assert "return_url" not in api.status(other.id, credential=other["client_token"]).body
+
+
+def test_a_client_token_reads_nothing_that_is_the_servers_own(api: Api) -> None:
+    fields: dict[str, Any] = {"method": "flash_call", "reference": "click-1", "metadata": {"order": "17"}}
+    started = api.start(**fields)
+    token = started["client_token"]
+    own = {"reference": "click-1", "metadata": {"order": "17"}}
+    for answer in (started, api.status(started.id), api.check(started.id, "0000")):
+        assert {name: answer[name] for name in own} == own
+    api.advance(61)
+    replies = [
+        api.status(started.id, credential=token),
+        api.check(started.id, "0000", credential=token),
+        api.send("repeat", id=started.id, body={}, credential=token),
+        api.another_way(started.id, PHONE, "flash_call", credential=token),
+    ]
+    for answer in replies:
+        assert not own.keys() & answer.body.keys(), answer.body
+
+
+def test_nothing_but_the_start_tells_page_url(api: Api) -> None:
+    started = api.start(method="flash_call")
+    assert "page_url" not in api.status(started.id).body
+    assert "page_url" not in api.check(started.id, "0000").body
+
+
+def test_browsers_keep_to_https(api: Api) -> None:
+    started = api.start()
+    answers = [started, api.status(started.id), api.status("vrf_nothing"), api.start("112")]
+    assert [answer.status for answer in answers] == [201, 200, 404, 422]
+    for answer in answers:
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert preflight(check_status, f"/verifications/{started.id}", SHOP)["Strict-Transport-Security"]
+
+
+# CORS
+
+
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize("origin", [SHOP, "https://app.example.com", "capacitor://localhost", "http://[::1]:8080"])
+def test_an_allowed_origin_is_echoed(api: Api, origin: str) -> None:
+    started = api.start()
+    for answer in (
+        api.status(started.id, headers={"Origin": origin}),
+        api.status("vrf_unknown", headers={"origin": origin}),
+    ):
+        assert answer.headers[ALLOW] == origin
+        assert answer.headers["Vary"] == "Origin"
+        assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "https://shop.example.com.evil.example",
+        "http://shop.example.com",
+        "null",
+        "file://",
+        "ionic://localhost",
+        None,
+    ],
+)
+def test_no_other_origin_is(api: Api, origin: str | None) -> None:
+    answer = api.status(api.start().id, headers={"Origin": origin} if origin else {})
+    assert ALLOW not in answer.headers
+    assert answer.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    ("variable", "parameter"), [("ALLOWED_ORIGINS", "AllowedOrigins"), ("RETURN_ORIGINS", "ReturnOrigins")]
+)
+def test_an_origin_that_can_never_be_met_is_a_fault_of_configuration_and_stops_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch, variable: str, parameter: str
+) -> None:
+    monkeypatch.setenv(variable, f"https://shop.example.com:65536,{SHOP}")
+    clear_caches()
+    started = api.start(**{"return_url": f"{SHOP}/done"} if variable == "RETURN_ORIGINS" else {})
+    assert started.status == 201
+    api.status(started.id, headers={"Origin": SHOP})
+    assert f'"setting":"{parameter}"' in api.logged()
+    assert api.metrics()["ConfigurationFaults"] == 1
+
+
+@pytest.mark.parametrize(
+    "api", [{"RETURN_ORIGINS": "https://Shop.Example:443,http://localhost:3000,https://магазин.рф"}], indirect=True
+)
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("https://shop.example/done", 201),
+        ("https://SHOP.example:443/done", 201),
+        ("http://localhost:3000/done?x=1", 201),
+        ("https://магазин.рф/готово", 201),
+        ("https://xn--80aairftm.xn--p1ai/", 201),
+        ("http://localhost:3001/done", 400),
+        ("http://shop.example/done", 400),
+        ("http://localhost:3000@evil.example/", 400),
+        ("https://shop.example\\@evil.example/", 400),
+        ("https://shop.example:443:80/", 400),
+        ("https://shop.example:x/", 400),
+        ("capacitor://localhost/done", 400),
+    ],
+)
+def test_a_return_url_is_compared_in_the_normal_form_of_its_origin(api: Api, url: str, status: int) -> None:
+    answer = api.start(return_url=url)
+    assert answer.status == status
+    if status == 400:
+        assert "return_url" in answer["detail"]
+
+
+def test_nothing_is_said_of_origins_where_none_is_allowed(api: Api) -> None:
+    wiring.allowed_origins.cache_clear()
+    answer = api.status(api.start().id, headers={"Origin": SHOP})
+    assert not {ALLOW, "Vary"} & answer.headers.keys()
+    assert ALLOW not in preflight(check_status, "/verifications/vrf_x", SHOP)
+
+
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize(
+    ("app", "path"),
+    [
+        (check_status, "/verifications/vrf_x"),
+        (check_status, "/verifications/vrf_x/check"),
+        (start_verification, "/verifications/vrf_x/repeat"),
+    ],
+)
+def test_preflight(app: Any, path: str) -> None:
+    headers = preflight(app, path, SHOP)
+    assert headers[ALLOW] == SHOP
+    assert {"GET", "POST"} <= set(headers["Access-Control-Allow-Methods"].split(", "))
+    assert {"Authorization", "Content-Type"} <= set(headers["Access-Control-Allow-Headers"].split(", "))
+    assert ALLOW not in preflight(app, path, "https://evil.example")
+
+
+@pytest.mark.usefixtures("allowed")
+def test_webhooks_are_not_for_browsers() -> None:
+    assert ALLOW not in preflight(receive_webhook, "/webhooks/smsc/x", SHOP)

@@ -1,0 +1,171 @@
+"""AWS throttles, fails or stays silent: callers are told to come back, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from callverify import errors
+from functions.authorize import app as authorize
+from tests.support import gateway
+from tests.support.gateway import LIVE_KEY, PHONE, Api, load_event
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": code, "Message": f"Rate of {PHONE} exceeded"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "AnyOperation")
+
+
+BUSY = {
+    "throttled": refusal("ThrottlingException"),
+    "throughput": refusal("ProvisionedThroughputExceededException"),
+    "request limit": refusal("RequestLimitExceeded"),
+    "500": refusal("InternalServerError", 500),
+    "503": refusal("ServiceUnavailable", 503),
+    "timeout": ReadTimeoutError(endpoint_url="https://dynamodb"),
+    "no connection": EndpointConnectionError(endpoint_url="https://dynamodb"),
+}
+
+
+class Failing:
+    """A client that answers nothing but an error."""
+
+    def __init__(self, client: Any, error: Exception) -> None:
+        self._client = client
+        self._error = error
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "exceptions":
+            return self._client.exceptions
+
+        def fail(**_: Any) -> None:
+            self.asked += 1
+            raise self._error
+
+        return fail
+
+
+@pytest.fixture
+def fail(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], Failing]:  # noqa: ARG001
+    """Have every request to an AWS service answer an error."""
+
+    def begin(service: str, error: Exception) -> Failing:
+        failing = Failing(harness.aws_client(service), error)
+        real = harness.aws_client
+        monkeypatch.setattr("callverify.aws.client", lambda name: failing if name == service else real(name))
+        harness.clear_caches()
+        return failing
+
+    return begin
+
+
+def calls(api: Api, id: str) -> dict[str, Callable[[], harness.Answer]]:  # noqa: A002
+    return {
+        "start": lambda: api.start(),
+        "start with a key": lambda: api.start(headers={"Idempotency-Key": "k"}),
+        "status": lambda: api.status(id),
+        "check": lambda: api.check(id, "1234"),
+        "repeat": lambda: api.send("repeat", id=id),
+        "cancel": lambda: api.send("cancel", id=id),
+    }
+
+
+@pytest.mark.parametrize("error", BUSY.values(), ids=BUSY)
+def test_every_call_is_answered_busy(
+    api: Api, fail: Callable[[str, Exception], Failing], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    started = api.start(method="flash_call")
+    monkeypatch.setattr("callverify.store.BUSY_SECONDS", 0)
+    failing = fail("dynamodb", error)
+    for name, call in calls(api, started.id).items():
+        asked, answer = failing.asked, call()
+        assert failing.asked > asked, name
+        assert (answer.status, answer["code"], answer["retry_after"]) == (503, "busy", 2), (name, answer.body)
+        assert answer.headers["Retry-After"] == "2"
+        assert "verification_id" not in answer.body, "nothing was paid for"
+    assert api.metrics()["Busy"] == len(calls(api, started.id))
+    assert '"internal error"' not in api.logged()
+    assert type(error).__name__ in api.logged()
+
+
+def test_what_is_our_own_fault_is_not_busy(api: Api, fail: Callable[[str, Exception], Failing]) -> None:
+    fail("dynamodb", refusal("AccessDeniedException"))
+    answer = api.status("vrf_911667r5z77k6r24cf4js7w5d2")
+    assert (answer.status, answer["code"]) == (500, "internal_error")
+
+
+@pytest.mark.parametrize("error", BUSY.values(), ids=BUSY)
+def test_secrets_that_cannot_be_read_are_answered_busy(
+    fail: Callable[[str, Exception], Failing], error: Exception
+) -> None:
+    fail("secretsmanager", error)
+    event = load_event("authorize") | {"authorizationToken": f"Bearer {LIVE_KEY}"}
+    with pytest.raises(errors.Busy) as raised:
+        authorize.handler(event, None)
+    # What Lambda writes to the log of an error that leaves a function.
+    assert raised.value.__suppress_context__
+    assert PHONE not in str(raised.value)
+
+
+class Throttled:
+    """A client that carries out `times` transactions and is throttled from then on, until told otherwise."""
+
+    def __init__(self, client: Any, times: int) -> None:
+        self._client = client
+        self.left = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def transact_write_items(self, **request: Any) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise refusal("ThrottlingException")
+        return self._client.transact_write_items(**request)
+
+
+@pytest.mark.parametrize("method", ["flash_call", "reverse_call"])
+def test_a_throttle_after_the_vendors_yes_names_the_verification(
+    api: Api, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    throttled, real = Throttled(harness.aws_client("dynamodb"), times=1), harness.aws_client
+    monkeypatch.setattr("callverify.aws.client", lambda name: throttled if name == "dynamodb" else real(name))
+    monkeypatch.setattr("callverify.store.BUSY_SECONDS", 0)
+    harness.clear_caches()
+    key = {"Idempotency-Key": "one click"}
+
+    answer = api.start(method=method, headers=key)
+    assert (answer.status, answer["code"], answer["retry_after"]) == (503, "busy", 2)
+    assert len(api.requests()) == 1, "the vendor was asked"
+    throttled.left = 100
+    assert api.status(answer["verification_id"])["status"] == "pending"
+
+    # The answer is not stored: a retry is told what became of the start.
+    early = api.start(method=method, headers=key)
+    assert (early.status, early["code"], early["retry_after"]) == (409, "idempotency_in_progress", 15)
+    api.advance(early["retry_after"])
+    again = api.start(method=method, headers=key)
+    assert (again.status, again.id) == (200, answer["verification_id"])
+    assert "client_token" in again.body
+    if method == "flash_call":
+        assert api.paid_calls() == 1
+        assert api.check(again.id, api.code(PHONE))["valid"]
+
+
+def test_a_busy_answer_is_not_the_keys(api: Api, fail: Callable[[str, Exception], Failing]) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("callverify.store.BUSY_SECONDS", 0)
+        fail("dynamodb", refusal("ThrottlingException"))
+        key = {"Idempotency-Key": "one click"}
+        assert api.start(headers=key)["code"] == "busy"
+        patched.setattr("callverify.aws.client", harness.aws_client)
+        harness.clear_caches()
+        answer = api.start(headers=key)
+    assert (answer.status, answer.replayed) == (201, False)

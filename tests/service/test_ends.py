@@ -1,0 +1,127 @@
+"""Cancel, expiry and retention: how a verification ends, and what is left of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.gateway import PHONE, Api, items, smsc_webhook
+
+DAY = 24 * 3600
+
+
+def test_a_pending_verification_can_be_canceled_once(api: Api) -> None:
+    started = api.start(method="flash_call")
+    canceled = api.send("cancel", id=started.id)
+    assert (canceled.status, canceled["status"], canceled["reason"]) == (200, "canceled", "canceled_by_client")
+
+    again = api.send("cancel", id=started.id)
+    assert (again.status, again["code"]) == (409, "verification_not_pending")
+    assert api.check(started.id, api.code(PHONE))["code"] == "verification_not_pending"
+    assert api.status(started.id).body == canceled.body
+
+
+@pytest.mark.parametrize("raw_body", ["", "{}", "  "])
+def test_a_cancel_needs_no_body(api: Api, raw_body: str) -> None:
+    assert api.send("cancel", id=api.start().id, raw_body=raw_body).status == 200
+
+
+def test_a_cancel_with_fields_is_400(api: Api) -> None:
+    started = api.start()
+    assert api.send("cancel", id=started.id, body={"why": "x"}).status == 400
+    assert api.status(started.id)["status"] == "pending"
+
+
+def test_a_call_that_comes_after_the_cancel_verifies_nothing(api: Api) -> None:
+    started = api.start()
+    api.send("cancel", id=started.id)
+    api.dial(started, PHONE)
+    assert [answer.status for answer in api.webhook_answers] == [200]
+    assert api.status(started.id)["status"] == "canceled"
+
+
+@pytest.mark.parametrize(("provider", "window"), [("telefon_ip", 120), ("smsc", 300), ("ucaller", 300)])
+def test_a_verification_expires_exactly_at_the_end_of_its_window(api: Api, provider: str, window: int) -> None:
+    started = api.start(provider=provider)
+    api.advance(window - 1)
+    assert api.status(started.id)["status"] == "pending"
+    api.advance(1)
+    expired = api.status(started.id)
+    assert (expired["status"], expired["reason"]) == ("expired", "window_elapsed")
+    assert api.send("cancel", id=started.id)["code"] == "verification_not_pending"
+
+
+def test_nothing_verifies_after_the_window_whatever_happened_in_it(api: Api) -> None:
+    """Each in time, and reported or typed too late: a call that was made, a signature, the right code."""
+    reverse, signed = api.start(), api.start("+79000000012", provider="smsc")
+    flash = api.start("+79000000013", method="flash_call")
+    callback = smsc_webhook("+79000000012", api.now + 100)
+    api.simulators.fault("telefon_ip", "webhook_late", delay=300)
+    api.dial(reverse, PHONE)
+    api.advance(300)
+
+    api.check(flash.id, api.code("+79000000013"))
+    api.send_webhook(callback)
+    assert [answer.status for answer in api.webhook_answers] == [200, 200]
+    for started in (reverse, signed, flash):
+        ended = api.status(started.id)
+        assert (ended["status"], ended["evidence"], ended["verified_at"]) == ("expired", None, None)
+    assert "reverse_auth_phone_check" not in api.requests()
+
+
+@pytest.mark.parametrize("end", ["verified", "canceled", "expired", "failed"])
+def test_an_end_stays_readable_for_its_retention_and_then_is_gone(api: Api, end: str) -> None:
+    started = api.start(method="flash_call")
+    match end:
+        case "verified":
+            api.check(started.id, api.code(PHONE))
+        case "canceled":
+            api.send("cancel", id=started.id)
+        case "failed":
+            for _ in range(5):
+                api.check(started.id, api.wrong_code(PHONE))
+    api.advance(30 * 60 + DAY - 1)
+    assert (api.status(started.id).status, api.status(started.id)["status"]) == (200, end)
+    api.advance(1)
+    assert (api.status(started.id).status, api.status(started.id)["code"]) == (404, "not_found")
+    assert api.check(started.id, "0427").status == 404
+    assert api.send("cancel", id=started.id).status == 404
+    assert api.send("repeat", id=started.id).status == 404
+
+
+@pytest.mark.parametrize("api", [{"RETENTION_HOURS": "1"}], indirect=True)
+def test_the_operator_chooses_the_retention(api: Api) -> None:
+    started = api.start()
+    api.advance(30 * 60 + 3599)
+    assert api.status(started.id).status == 200
+    api.advance(1)
+    assert api.status(started.id).status == 404
+
+
+def test_every_item_has_a_ttl_at_its_own_end(api: Api) -> None:
+    started = api.start(provider="ucaller", end_user_ip="198.51.100.7", headers={"Idempotency-Key": "order-1"})
+    api.check(started.id, api.wrong_code(PHONE))
+    api.start("+79000000012", provider="smsc")
+    lasting = {
+        "verification": {30 * 60 + DAY},
+        "phone": {300},
+        "smsc": {300 + 600},
+        "idempotency": {30 * 60 + DAY},
+        "guesses": {DAY},
+        "phone_cooldown": {20},
+        "phone_10m": {600},
+        "ip_10m": {600},
+        "phone_day": {DAY},
+    }
+    found: set[str] = set()
+    for item in items("callverify"):
+        kind, name, *_ = item["pk"].split("#")
+        kind = name if kind == "limit" else kind
+        found.add(kind)
+        if kind in ("key_paid_day", "stack_paid_hour", "key_free_hour"):
+            length = DAY if kind == "key_paid_day" else 3600
+            assert item["ttl"] == (api.now // length + 1) * length
+        elif kind == "prefix_10m":
+            assert item["ttl"] == ((api.now + 600) // DAY + 1) * DAY
+        else:
+            assert int(item["ttl"]) - api.now in lasting[kind], kind
+    assert found == {*lasting, "key_paid_day", "stack_paid_hour", "key_free_hour", "prefix_10m"}

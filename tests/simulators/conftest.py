@@ -1,8 +1,0 @@
-import pytest
-
-from tests.simulators.harness import Simulators
-
-
-@pytest.fixture
-def simulators() -> Simulators:
-    return Simulators()

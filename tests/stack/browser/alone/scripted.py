@@ -1,0 +1,114 @@
+"""An API that answers what a test tells it to, around the page as its function serves it: no stack, and no waiting."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from werkzeug.serving import make_server
+
+from functions.serve_page import app
+from simulators.__main__ import QuietHandler
+from tests.stack.browser.conftest import RETURN_ORIGIN
+
+ID = "vrf_wtc0j4d2wa2ex1fjfg3ct4haht"
+TOKEN = f"cvt.{ID}.1795343400.signature"
+NUMBER = "+79644115786"
+CALL = {"type": "call_number", "number": NUMBER, "tel_uri": f"tel:{NUMBER}"}
+DIGITS = {"type": "enter_digits", "length": 4}
+
+Answer = tuple[int, dict[str, Any], dict[str, str]]
+
+
+def timestamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def resource(method: str = "reverse_call", **changes: Any) -> dict[str, Any]:
+    """A pending verification as a client token reads it. `changes`: other members, and `lasts`: seconds."""
+    now, lasts = time.time(), changes.pop("lasts", 120)
+    reverse = method == "reverse_call"
+    attempt = {"method": method, "provider": "smsc" if reverse else "ucaller", "outcome": "started", "reason": None}
+    return {
+        "id": ID,
+        "mode": "live",
+        "status": "pending",
+        "reason": None,
+        "evidence": None,
+        "method": method,
+        "provider": attempt["provider"],
+        "phone": "+7******0101",
+        "challenge": CALL if reverse else DIGITS,
+        "attempts_remaining": None if reverse else 5,
+        "repeats_remaining": 0 if reverse else 2,
+        "attempts": [{**attempt, "at": timestamp(now)}],
+        "created_at": timestamp(now),
+        "expires_at": timestamp(now + lasts),
+        "verified_at": None,
+        **changes,
+    }
+
+
+def answer(status: int, body: dict[str, Any] | None = None, **headers: str) -> Answer:
+    """`headers` with _ for -."""
+    return status, body or {}, {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Scripted:
+    """`read`, `check` and `repeat` are the answers, or functions of the request's body that make them."""
+
+    def __init__(self) -> None:
+        self.base_url = ""
+        self.read: Answer | Callable[[Any], Answer] = answer(200, resource())
+        self.check: Answer | Callable[[Any], Answer] = answer(500)
+        self.repeat: Answer | Callable[[Any], Answer] = answer(500)
+        self.asked: list[tuple[str, Any]] = []
+
+    @property
+    def reads(self) -> int:
+        return sum(name == "read" for name, _ in self.asked)
+
+    @property
+    def codes(self) -> list[str]:
+        return [body["code"] for name, body in self.asked if name == "check"]
+
+    def link(self, locale: str = "en", methods: str = "reverse_call,flash_call", **more: str) -> str:
+        told = {"id": ID, "token": TOKEN, "locale": locale, "methods": methods, **more}
+        return f"{self.base_url}/page#{urlencode(told, safe=',')}"
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        path = environ["PATH_INFO"].removeprefix("/v1")
+        if path.startswith("/page"):
+            page = self._page(path, environ["QUERY_STRING"])
+            start_response(f"{page['statusCode']} -", list(page["headers"].items()))
+            return [page["body"].encode()]
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = json.loads(environ["wsgi.input"].read(length) or "null")
+        last = path.rsplit("/", 1)[1]
+        name = last if last in ("check", "repeat") else "read"
+        told = getattr(self, name)
+        status, content, headers = told(body) if callable(told) else told
+        self.asked.append((name, body))
+        # Without the server's time, the page goes by its own, which a test may move.
+        start_response(f"{status} -", [("Content-Type", "application/json"), ("Date", ""), *headers.items()])
+        return [json.dumps(content).encode()]
+
+    def _page(self, path: str, query: str) -> dict[str, Any]:
+        file = path.removeprefix("/page").strip("/")
+        parameters = {"file": file} if file else None
+        event = {"path": path, "pathParameters": parameters, "queryStringParameters": dict(parse_qsl(query))}
+        page = app.handler(event, None)
+        return page | {"body": page["body"].replace('data-return-origins=""', f'data-return-origins="{RETURN_ORIGIN}"')}
+
+
+@contextmanager
+def serving(api: Scripted) -> Iterator[Scripted]:
+    server = make_server("localhost", 0, api, threaded=True, request_handler=QuietHandler)
+    api.base_url = f"http://localhost:{server.server_port}/v1"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield api
+    server.shutdown()
+    server.server_close()

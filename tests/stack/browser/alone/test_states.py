@@ -1,0 +1,193 @@
+"""The page in every state that the API can bring it to: no word of a programmer's is shown or read aloud."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.stack.browser.alone.scripted import Scripted, answer, resource
+from tests.stack.browser.conftest import RETURN_ORIGIN
+
+Open = Callable[..., BrowserContext]
+Prepare = Callable[[Page, Scripted, str], None]
+ENDED: dict[str, Any] = {"status": "expired", "reason": "window_elapsed", "repeats_remaining": 0}
+
+
+def flash(**changes: Any) -> dict[str, Any]:
+    return resource("flash_call", **changes)
+
+
+def digits(page: Page) -> Any:
+    return page.locator("#digits")
+
+
+def reading(answered: int = 200, /, methods: str = "reverse_call,flash_call", **changes: Any) -> Prepare:
+    """The page after a read that says this."""
+    method = changes.pop("method", "reverse_call")
+
+    def prepare(page: Page, api: Scripted, locale: str) -> None:
+        api.read = answer(answered, resource(method, **changes) if answered == 200 else {})
+        page.goto(api.link(locale, methods))
+        if answered == 200 and changes.get("challenge", True):
+            expect(page).not_to_have_title(re.compile("Confirm your number|Подтверждение номера"))
+        page.locator("h1").wait_for()
+
+    return prepare
+
+
+def after_check(answered: int, /, **body: Any) -> Prepare:
+    headers = body.pop("headers", {})
+
+    def prepare(page: Page, api: Scripted, locale: str) -> None:
+        api.check = answer(answered, flash(**body) if answered == 200 else body, **headers)
+        reading(method="flash_call")(page, api, locale)
+        digits(page).fill("1234")
+        expect(page.locator(".note.bad, .sign + h1").first).to_be_visible()
+
+    return prepare
+
+
+def another_way(answered: int | None = None, /, phone: str = "+79000000101", **body: Any) -> Prepare:
+    def prepare(page: Page, api: Scripted, locale: str) -> None:
+        reading()(page, api, locale)
+        page.locator("#other").click()
+        if answered is not None:
+            api.repeat = answer(answered, body)
+            page.locator("#phone").fill(phone)
+            page.keyboard.press("Enter")
+            expect(page.locator("#note")).not_to_be_empty()
+
+    return prepare
+
+
+def while_checking(page: Page, api: Scripted, locale: str) -> None:
+    page.route("**/check", lambda _: None)
+    reading(method="flash_call")(page, api, locale)
+    digits(page).fill("1234")
+    expect(page.locator(".digits.busy")).to_be_visible()
+
+
+def some_time_later(prepare: Prepare, seconds: int) -> Prepare:
+    def later(page: Page, api: Scripted, locale: str) -> None:
+        page.clock.install()
+        prepare(page, api, locale)
+        page.clock.run_for(seconds * 1000)
+
+    return later
+
+
+def call_again(answered: int, /, **body: Any) -> Prepare:
+    def prepare(page: Page, api: Scripted, locale: str) -> None:
+        api.repeat = answer(answered, flash() if answered == 200 else body)
+        some_time_later(reading(method="flash_call", lasts=300), 61)(page, api, locale)
+        page.locator("#again").click()
+        page.wait_for_load_state("networkidle")
+
+    return prepare
+
+
+def offline(page: Page, api: Scripted, locale: str) -> None:
+    reading()(page, api, locale)
+    page.context.set_offline(True)
+    expect(page.locator("#connection")).to_be_visible()
+
+
+def framed() -> Prepare:
+    """As another site's frame shows it. The policy is left out: the site is not what is tested."""
+
+    def within(page: Page, api: Scripted, locale: str) -> None:
+        def unframe(route: Route) -> None:
+            got = route.fetch()
+            headers = {name: value for name, value in got.headers.items() if name != "content-security-policy"}
+            route.fulfill(response=got, headers=headers)
+
+        page.route("**/page", unframe)
+        api.read = answer(200, resource(**ENDED))
+        page.set_content(f'<iframe title="" src="{api.link(locale)}"></iframe>')
+        expect(page.frame_locator("iframe").locator(".sign + h1")).to_have_text(re.compile("Time is up|Время вышло"))
+
+    return within
+
+
+def empty(page: Page, api: Scripted, _locale: str) -> None:
+    page.goto(f"{api.base_url}/page")
+
+
+STATES: dict[str, Prepare] = {
+    "loading": reading(500),
+    "the provider has not answered yet": reading(challenge=None),
+    "reverse call": reading(),
+    "reverse call alone": reading(methods="reverse_call"),
+    "reverse call, no methods in the link": reading(methods=""),
+    "reverse call, an unknown method in the link": reading(methods="reverse_call,telepathy"),
+    "reverse call, hint": some_time_later(reading(methods="reverse_call"), 26),
+    "reverse call, test mode": reading(mode="test", methods="reverse_call"),
+    "reverse call, third attempt": reading(attempts=resource()["attempts"] * 3),
+    "reverse call, number of another country": reading(
+        challenge={"type": "call_number", "number": "+49305551234", "tel_uri": "tel:+49305551234"}
+    ),
+    "reverse call, number too long for the code": reading(
+        challenge={"type": "call_number", "number": "+" + "1" * 30, "tel_uri": "tel:+" + "1" * 30}
+    ),
+    "reverse call, its time over": some_time_later(reading(lasts=20), 25),
+    "flash call": reading(method="flash_call"),
+    "flash call alone": reading(method="flash_call", methods="flash_call"),
+    "flash call, test mode": reading(method="flash_call", mode="test"),
+    "flash call, one try left": reading(method="flash_call", attempts_remaining=1),
+    "flash call, tries not told": reading(method="flash_call", attempts_remaining=None),
+    "flash call, may be repeated": some_time_later(reading(method="flash_call", lasts=300), 61),
+    "flash call, no repeats": some_time_later(reading(method="flash_call", lasts=300, repeats_remaining=0), 61),
+    "called again": call_again(200),
+    "not called again yet": call_again(429, code="repeat_too_soon"),
+    "not called again": call_again(409, code="repeat_exhausted"),
+    "checking": while_checking,
+    "wrong digits": after_check(200, valid=False, attempts_remaining=4),
+    "wrong digits, tries not told": after_check(200, valid=False, attempts_remaining=None),
+    "digits locked": after_check(429, code="rate_limited", limit="phone_guesses"),
+    "digits too often": after_check(429, code="rate_limited", limit="browser_10m", headers={"Retry_After": "600"}),
+    "digits too often, no time told": after_check(429),
+    "digits lost": after_check(502),
+    "no tries left": after_check(
+        200, valid=False, status="failed", reason="attempts_exhausted", attempts_remaining=0, repeats_remaining=0
+    ),
+    "another way": another_way(),
+    "another way, no number": another_way(0, phone="nothing"),
+    "another way, other number": another_way(422, code="phone_mismatch"),
+    "another way, not a mobile": another_way(422, code="invalid_phone"),
+    "another way, too often": another_way(429),
+    "another way, not open": another_way(409, code="method_not_allowed"),
+    "another way, broken": another_way(500),
+    "verified": reading(status="verified", evidence="provider_signature"),
+    "verified, way back": some_time_later(reading(status="verified", return_url=f"{RETURN_ORIGIN}/done"), 0),
+    "failed": reading(status="failed", reason="provider_rejected"),
+    "failed, way back": reading(status="failed", reason="provider_unavailable", return_url=f"{RETURN_ORIGIN}/done"),
+    "failed for a reason to come": reading(status="failed", reason="out_of_luck"),
+    "expired": reading(**ENDED),
+    "expired before a challenge": reading(**ENDED | {"challenge": None}),
+    "expired, digits": reading(**ENDED, method="flash_call"),
+    "canceled": reading(status="canceled", reason="canceled_by_client"),
+    "a status to come": reading(status="paused"),
+    "link ended": reading(404),
+    "link incomplete": empty,
+    "offline": offline,
+    "framed": framed(),
+}
+WORDS_OF_A_PROGRAMMER = re.compile(r"\b(null|undefined|NaN|Infinity)\b|\[object|\{\w*\}", re.IGNORECASE)
+SHOWN = """() => [document.title, document.body.innerText, ...[...document.querySelectorAll("*")].flatMap((element) =>
+  [...element.attributes].map(({ name, value }) => `${element.tagName} ${name}=${value}`))]"""
+
+
+@pytest.mark.parametrize("locale", ["en", "ru"])
+@pytest.mark.parametrize("state", STATES)
+def test_no_word_of_a_programmers(open_context: Open, api: Scripted, state: str, locale: str) -> None:
+    page = open_context().new_page()
+    failed: list[str] = []
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.on("console", lambda line: failed.append(line.text) if "Error:" in line.text else None)
+    STATES[state](page, api, locale)
+    shown = [text for frame in page.frames for text in frame.evaluate(SHOWN) if frame.locator("body").count()]
+    assert len(shown) > 10
+    assert [text for text in shown if WORDS_OF_A_PROGRAMMER.search(text)] == []
+    assert failed == []

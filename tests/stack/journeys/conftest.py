@@ -1,0 +1,108 @@
+"""What every journey through the deployed local stack starts with."""
+
+import fcntl
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import READ, WRITE, Api, Operator, Secrets, Vendors, Webhooks, new_api_key, new_phone, until
+
+PROVIDERS = ("ucaller", "telefon_ip", "smsc")
+LOG_BEHIND_SECONDS = 1
+
+
+@pytest.fixture(scope="session")
+def used(operator: Operator) -> Iterator[Secrets]:
+    """What must not be logged. It is looked for at the end of the run, whatever the tests were about."""
+    used = Secrets()
+    yield used
+    credentials = operator.secret("PROVIDER_CREDENTIALS_SECRET")
+    used.texts |= {str(value) for account in credentials.values() for name, value in account.items() if name != "login"}
+    time.sleep(LOG_BEHIND_SECONDS)
+    assert used.found_in(operator.log) == []
+
+
+@pytest.fixture(scope="session")
+def api(stack: dict[str, str], used: Secrets) -> Api:
+    return Api(stack, used)
+
+
+@pytest.fixture(scope="session")
+def vendors(stack: dict[str, str], used: Secrets) -> Vendors:
+    return Vendors(stack, used)
+
+
+@pytest.fixture(scope="session")
+def webhooks(stack: dict[str, str], used: Secrets) -> Webhooks:
+    return Webhooks(stack, used)
+
+
+@pytest.fixture(scope="session")
+def operator(stack: dict[str, str]) -> Operator:
+    return Operator(stack)
+
+
+@pytest.fixture
+def phone() -> str:
+    """A number that no other test uses, so that its limits are this test's own."""
+    return new_phone()
+
+
+@pytest.fixture(scope="session")
+def added_keys(stack: dict[str, str], api: Api, operator: Operator) -> Iterator[dict[str, str]]:
+    """Two more live keys, until the end of the run: `other` may do everything, `reader` may read."""
+    keys = {"other": new_api_key(), "reader": new_api_key()}
+    scopes = {"other": [READ, WRITE], "reader": [READ]}
+    digests = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in keys.items()}
+    added = [{"name": name, "sha256": digests[name], "scopes": scopes[name], "mode": "live"} for name in keys]
+    with _locked(stack, fcntl.LOCK_EX):
+        operator.put_secret("API_KEYS_SECRET", [*operator.secret("API_KEYS_SECRET"), *added])
+    for key in keys.values():
+        # A container that does not know a key reads the secret again, but not at once if it has just done so.
+        until(lambda key=key: api.read("vrf_none", key=key).status, lambda status: status == 404)  # type: ignore[misc]
+    yield keys
+    with _locked(stack, fcntl.LOCK_EX):
+        left = [entry for entry in operator.secret("API_KEYS_SECRET") if entry["sha256"] not in digests.values()]
+        operator.put_secret("API_KEYS_SECRET", left)
+
+
+@contextmanager
+def _locked(stack: dict[str, str], lock: int) -> Iterator[None]:
+    """Several pytest processes may share one stack; its log file is one that all of them know."""
+    with Path(stack["LOG_FILE"]).open() as file:
+        fcntl.flock(file, lock)
+        yield
+
+
+@pytest.fixture
+def alone() -> None:
+    """For a test that changes what every test on this stack would meet: no other one runs meanwhile."""
+
+
+@pytest.fixture(autouse=True)
+def turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "stack" not in request.fixturenames:
+        yield
+        return
+    lock = fcntl.LOCK_EX if "alone" in request.fixturenames else fcntl.LOCK_SH
+    with _locked(request.getfixturevalue("stack"), lock):
+        yield
+
+
+@pytest.fixture
+def faults(alone: None, vendors: Vendors, operator: Operator) -> Iterator[Callable[..., None]]:  # noqa: ARG001
+    """Puts a fault into a vendor: `faults(provider, mode, times=…)`. All is well again at the end."""
+
+    def mend() -> None:
+        vendors.clear_faults()
+        for provider in PROVIDERS:
+            # Otherwise a provider that has failed often is asked last for a while.
+            operator.delete(f"breaker#{provider}")
+
+    mend()
+    yield vendors.fault
+    mend()

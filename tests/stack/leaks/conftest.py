@@ -1,0 +1,212 @@
+"""The service as in the functional tests, with everything that leaves it kept: log lines, items, replies, events."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from callverify import telemetry
+from callverify.items import verification_of_image
+from callverify.keys import Keys
+from callverify.models import Mode, Verification
+from simulators.accounts import SMSC_PASSWORD, TELEFON_IP_TOKEN, UCALLER_KEY
+from simulators.webhooks import Webhook
+from tests.support import gateway
+from tests.service.conftest import aws, vendor_server  # noqa: F401
+from tests.support.gateway import TABLE, Answer, Api, VendorServer
+from tests.stack.leaks.searcher import Searcher
+from tests.support.simulators import Simulators
+
+USER, STRANGER = "+79000004183", "+79000009276"
+SIGNING_SECRET = "whsec_" + "ZmFrZS1zaWduaW5nLXNlY3JldC1vZi10aGUtdGVzdHM="
+EVENT_URL_TOKEN = "fake-token-in-the-path-of-a-customers-url"
+METADATA, REFERENCE, ADDRESS = "canary-of-a-metadata-value", "canary-of-a-reference", "198.51.100.213"
+CODE = Keys.code  # also while a test has it fail
+# Not the service: what stands for AWS and for the vendors writes logs of its own.
+AROUND = ("moto", "simulators", "werkzeug", "asyncio")
+
+
+@dataclass
+class Kept:
+    """What left the service. `at_rest`: every write into the table. `starts`: replies to starts, apart from others."""
+
+    api: Api
+    log: io.StringIO
+    read_printed: Callable[[], str]
+    at_rest: list[str] = field(default_factory=list)
+    replies: list[str] = field(default_factory=list)
+    starts: list[str] = field(default_factory=list)
+    client_tokens: set[str] = field(default_factory=set)
+    webhooks: list[Webhook] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    phones: set[str] = field(default_factory=lambda: {USER, STRANGER})
+    codes: set[str] = field(default_factory=set)
+    images: dict[str, Any] = field(default_factory=dict)
+
+    def logged(self) -> str:
+        """All log lines and all that was printed."""
+        self.log.write(self.read_printed())
+        return self.log.getvalue()
+
+    def searcher(self) -> Searcher:
+        webhook_tokens = {webhook.url.split("?")[0].rsplit("/", 1)[1] for webhook in self.webhooks}
+        signatures = {webhook.form["md5"] for webhook in self.webhooks if webhook.form and webhook.form.get("md5")}
+        return Searcher(
+            self.phones,
+            self.codes,
+            {
+                "API key": {key for key, _, _ in harness.API_KEYS},
+                "client token": {token.rsplit(".", 1)[1] for token in self.client_tokens},
+                "webhook token": webhook_tokens | {harness.SMSC_WEBHOOK_TOKEN},
+                "vendor credential": {UCALLER_KEY, TELEFON_IP_TOKEN, SMSC_PASSWORD},
+                "SMSC secret": {harness.SMSC_SECRET},
+                "pepper": {harness.PEPPER},
+                "signing secret": {SIGNING_SECRET, EVENT_URL_TOKEN},
+                "keyed hash": {self.api.keys.hash_phone(phone) for phone in self.phones},
+                "raw body": {METADATA, REFERENCE, *signatures},
+                "address": {ADDRESS},
+            },
+        )
+
+    # What the service does, kept
+
+    def keep_reply(self, answer: Answer) -> Answer:
+        text = json.dumps([answer.body, dict(answer.headers)], ensure_ascii=False)
+        token = answer.body.get("client_token") if isinstance(answer.body, dict) else None
+        if token:
+            self.client_tokens.add(token)
+        (self.starts if token else self.replies).append(text)
+        return answer
+
+    def keep_write(self, params: dict[str, Any], **_: object) -> None:
+        self.at_rest.append(json.dumps(params, default=str))
+
+    def keep_code(self, verification: Verification) -> None:
+        for attempt in range(1, len(verification.attempts) + 1):
+            self.codes.add(CODE(self.api.keys, verification.id, attempt))
+
+    def stream(self) -> list[dict[str, Any]]:
+        """The table's stream since the last look, as images before and after of each item that changed."""
+        items = harness.aws_client("dynamodb").scan(TableName=TABLE)["Items"]
+        now = {item["pk"]["S"]: item for item in items}
+        records = []
+        for pk, image in now.items():
+            if image != self.images.get(pk):
+                old = {"OldImage": self.images[pk]} if pk in self.images else {}
+                records.append({"dynamodb": {"NewImage": image, **old}})
+                if (verification := verification_of_image(image)) and verification.method == "flash_call":
+                    self.keep_code(verification)
+        self.images = now
+        self.at_rest.append(json.dumps(records))
+        return records
+
+    def lambda_runs(self, handler: Callable[[dict[str, Any], Any], Any], event: dict[str, Any]) -> Any:
+        """Run a function as Lambda does: what it raises goes into the log with its traceback."""
+        try:
+            return handler(event, None)
+        except Exception:
+            self.log.write(traceback.format_exc())
+            return None
+
+
+class _KeepingApi(Api):
+    kept: Kept
+
+    def _note(self, answer: Answer) -> Answer:
+        return self.kept.keep_reply(super()._note(answer))
+
+    def pass_gateway(self, event: dict[str, Any]) -> Answer:
+        answer = super().pass_gateway(event)
+        # Keeps what the gateway itself refuses, and notes the codes that the request made.
+        self.kept.stream()
+        return answer
+
+
+@pytest.fixture
+def kept(
+    aws: None,  # noqa: ARG001, F811
+    vendor_server: VendorServer,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Kept]:
+    """The service at the loudest that anything can be set to."""
+    loud = {
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
+        "EVENT_WEBHOOK_URL": f"http://127.0.0.1:9/{EVENT_URL_TOKEN}",
+        "ALLOW_PRIVATE_EVENT_URL": "true",
+        "EVENT_SIGNING_SECRET": "event-signing",
+        "EVENT_BUS_NAME": "bus",
+        "DELIVERY_QUEUE_URL": "https://queue.example",
+        "SETTLEMENT_QUEUE_URL": "https://queue.example",
+    }
+    for name, value in (harness.environment(vendor_server.url) | loud).items():
+        monkeypatch.setenv(name, value)
+    log = io.StringIO()
+    monkeypatch.setattr(harness.log_handler, "stream", log)
+    handler = logging.StreamHandler(log)
+    handler.addFilter(lambda record: not record.name.startswith(AROUND))
+    root = logging.getLogger()
+    package = logging.getLogger("aws_lambda_powertools")  # does not propagate
+    level = root.level
+    levels_around = {name: logging.getLogger(name).level for name in AROUND}
+    for name in AROUND:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for each in (root, package):
+        each.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    own_level = telemetry.logger.log_level
+    telemetry.logger.setLevel(logging.DEBUG)
+
+    def printed() -> str:
+        sys.stdout.flush()
+        out, err = capfd.readouterr()
+        return out + err
+
+    simulators = vendor_server.simulators = Simulators()
+    # AWS's own client, whose requests and log lines are what is searched.
+    monkeypatch.setattr(harness, "dynamodb", harness.moto_client("dynamodb"))
+    harness.use_clock(monkeypatch, lambda: simulators.now)
+    harness.create_table(TABLE)
+    harness.clear_caches()
+    simulators.client.post(
+        "/smsc/cabinet",
+        json={
+            "handler_url": f"https://api.example/v1/webhooks/smsc/{harness.SMSC_WEBHOOK_TOKEN}",
+            "callback_secret": harness.SMSC_SECRET,
+        },
+    )
+    api = _KeepingApi(simulators, log.getvalue)
+    api.kept = Kept(api, log, printed, webhooks=simulators.sent)
+    hooks = harness.aws_client("dynamodb").meta.events
+    writes = [f"before-parameter-build.dynamodb.{name}" for name in ("PutItem", "UpdateItem", "TransactWriteItems")]
+    for write in writes:
+        hooks.register(write, api.kept.keep_write)
+    try:
+        yield api.kept
+    finally:
+        for write in writes:
+            hooks.unregister(write, api.kept.keep_write)
+        for each in (root, package):
+            each.removeHandler(handler)
+        root.setLevel(level)
+        for name, level_around in levels_around.items():
+            logging.getLogger(name).setLevel(level_around)
+        telemetry.logger.setLevel(own_level)
+        harness.restore_secrets()
+        harness.drop_table(TABLE)
+        harness.clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def known_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids by counting, so that the codes are the same in each run: none of them may equal a port or a year."""
+    counter, prefixes = iter(range(10**6)), {Mode.LIVE: "vrf_", Mode.TEST: "vrf_test_"}
+    monkeypatch.setattr("callverify.service._new_id", lambda mode: f"{prefixes[mode]}{next(counter):026}")

@@ -1,0 +1,381 @@
+"""Every journey and every failure, at the loudest: nothing that must not get out gets out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+from unittest import mock
+from urllib.parse import quote
+
+import pytest
+from werkzeug import Request, Response
+
+from callverify import telemetry, wiring
+from functions.deliver_event import app as deliver_event
+from functions.publish_event import app as publish_event
+from simulators.accounts import SMSC_PASSWORD, TELEFON_IP_TOKEN, UCALLER_KEY
+from simulators.webhooks import Webhook
+from tests.support import gateway
+from tests.support.gateway import LIVE_KEY, READ_KEY, TEST_KEY, load_event, smsc_webhook
+from tests.stack.leaks.conftest import ADDRESS, METADATA, REFERENCE, SIGNING_SECRET, STRANGER, USER, Kept
+from tests.stack.leaks.searcher import digests, written_forms
+
+FIELDS: dict[str, Any] = {"reference": REFERENCE, "metadata": {"note": METADATA}, "end_user_ip": ADDRESS}
+FLASH: dict[str, Any] = {"method": "flash_call"}
+REVERSE: dict[str, Any] = {"provider": "telefon_ip"}
+SMSC: dict[str, Any] = {"provider": "smsc"}
+
+# The table keeps what the customer sends, keyed hashes, and the address as a keyed hash; replies echo the former.
+MAY_BE_AT_REST = {"raw body", "keyed hash"}
+MAY_BE_IN_REPLIES = {"raw body"}
+
+
+def assert_nothing_leaked(kept: Kept) -> None:
+    kept.stream()
+    searcher = kept.searcher()
+    log = kept.logged()
+    assert searcher.find(log) == set()
+    assert searcher.find("\n".join(kept.at_rest)) <= MAY_BE_AT_REST
+    assert searcher.find("\n".join([*kept.replies, *kept.events])) <= MAY_BE_IN_REPLIES
+    assert searcher.find("\n".join(kept.starts)) <= MAY_BE_IN_REPLIES | {"client token"}
+    assert log.count("\n") > 3, "nothing was logged: the searcher had nothing to look at"
+    assert kept.at_rest
+    assert kept.replies or kept.starts
+
+
+# Journeys
+
+
+def reverse_call(kept: Kept) -> None:
+    api = kept.api
+    started = api.start(USER, **REVERSE, **FIELDS, headers={"Idempotency-Key": "once"})
+    api.start(USER, **REVERSE, **FIELDS, headers={"Idempotency-Key": "once"})
+    api.start(USER, **REVERSE)
+    api.status(started.id, credential=started["client_token"])
+    api.dial(started, STRANGER)
+    api.advance(4)
+    api.status(started.id)
+    api.dial(started, USER)
+    for webhook in list(kept.webhooks):
+        api.send_webhook(webhook)
+    api.advance(4)
+    assert api.status(started.id)["status"] == "verified"
+
+
+def smsc_call(kept: Kept) -> None:
+    api = kept.api
+    started = api.start(USER, **SMSC, **FIELDS)
+    forged = [smsc_webhook(USER, api.now, md5="ab" * 16), smsc_webhook(USER, api.now - 10**6)]
+    forged += [smsc_webhook(USER, api.now, **{name: ""}) for name in ("phone", "ts", "md5")]
+    for webhook in (*forged, smsc_webhook(STRANGER, api.now)):
+        kept.webhooks.append(webhook)
+        api.send_webhook(webhook)
+    api.dial(started, USER)
+    assert api.status(started.id)["evidence"] == "provider_signature"
+
+
+def flash_call(kept: Kept) -> None:
+    api = kept.api
+    started = api.start(USER, **FLASH, **FIELDS, allowed_methods=["flash_call", "reverse_call"])
+    api.check(started.id, api.wrong_code(USER))
+    api.check(started.id, "12345")
+    api.advance(70)
+    api.send("repeat", id=started.id)
+    api.another_way(started.id, STRANGER, "reverse_call")
+    api.advance(30)
+    api.another_way(started.id, USER, "reverse_call")
+    api.advance(30)
+    api.another_way(started.id, USER, "flash_call")
+    answer = api.check(started.id, api.code(USER), credential=started["client_token"])
+    assert answer["valid"]
+    api.check(started.id, api.code(USER))
+
+
+def ends(kept: Kept) -> None:
+    """Exhausted, canceled, expired, limited; and test mode."""
+    api = kept.api
+    started = api.start(USER, **FLASH, **FIELDS)
+    for _ in range(6):
+        api.check(started.id, api.wrong_code(USER))
+    api.advance(30)
+    canceled = api.start(USER, **FLASH)
+    for _ in range(5):
+        api.check(canceled.id, api.wrong_code(USER))
+    api.start(USER, **FLASH)
+    api.send("cancel", id=canceled.id)
+    expired = api.start(STRANGER, **REVERSE)
+    api.advance(121)
+    api.status(expired.id)
+    wiring.service().settle(expired.id, 1)
+    for phone in ("+79000000101", "+79000000103", "+79000000104", USER):
+        api.start(phone, credential=TEST_KEY)
+
+
+def bad_requests(kept: Kept) -> None:
+    api = kept.api
+    api.start(USER, **REVERSE)
+    for form in written_forms(USER):
+        api.start(form, **FLASH)
+        api.start(f"{form} ext. 1", **FLASH)
+        api.start(form, method=[form])
+    bodies = [f'{{"phone": "{USER}"', f'{{"phone": {USER[1:]}}}', f'["{USER}"]', USER, f'{{"phone": "{USER}", "x": 1}}']
+    for body in bodies:
+        api.send("start_ucaller", raw_body=body)
+        api.send("check_wrong", id="vrf_x", raw_body=body)
+        api.send("repeat", id="vrf_x", raw_body=body)
+    api.start(USER, end_user_ip=f"{ADDRESS}/32")
+    api.start(USER, return_url=f"https://evil.example/?phone={USER}")
+    api.start(USER, metadata={"note": [METADATA]})
+
+
+def credentials(kept: Kept) -> None:
+    api = kept.api
+    started = api.start(USER, **FLASH)
+    token = started["client_token"]
+    for credential in (None, LIVE_KEY[:-1], f"{token}x", READ_KEY, token, LIVE_KEY):
+        api.status(started.id, credential=credential)
+        api.check(started.id, "0000", credential=credential)
+        api.send("cancel", id="vrf_of_another", credential=credential)
+    api.advance(1801)
+    api.status(started.id, credential=token)
+
+
+def lost_webhooks(kept: Kept) -> None:
+    """What comes to the webhooks' addresses, in shapes that nobody foresaw."""
+    api = kept.api
+    started = api.start(USER, **REVERSE)
+    token = api.keys.webhook_token(started.id)
+    event = load_event("webhook_telefon_ip")
+    queries: list[dict[str, list[str]] | None] = [None, {"phone": [USER, USER]}, {"success": ["True"], "phone": [USER]}]
+    bodies = [None, f'{{"phone": "{USER}"}}', f"phone={quote(USER)}&success=True&id=1", "\ud800", "{" * 5000]
+    for path_token in (token, f"{token}x"):
+        for query in queries:
+            for body in bodies:
+                path = f"/webhooks/telefon-ip/{started.id}/{path_token}"
+                changed: dict[str, Any] = {"httpMethod": "POST", "path": path, "body": body}
+                changed["pathParameters"] = {"id": started.id, "token": path_token}
+                changed["multiValueQueryStringParameters"] = query
+                if body and body.startswith("{"):
+                    changed["headers"] = {"Content-Type": "application/json"}
+                api.pass_gateway(event | changed)
+    kept.webhooks.append(Webhook("telefon_ip", f"https://api.example/{token}", 120))
+
+
+JOURNEYS = [reverse_call, smsc_call, flash_call, ends, bad_requests, credentials, lost_webhooks]
+
+
+@pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.__name__)
+def test_no_journey_leaks(kept: Kept, journey: Callable[[Kept], None]) -> None:
+    journey(kept)
+    assert_nothing_leaked(kept)
+
+
+# Failures
+
+MODES = ["timeout", "http_500", "malformed_json", "no_money", "bad_credentials", "number_refused"]
+STARTS = {"ucaller": FLASH, "telefon_ip": REVERSE, "smsc": SMSC}
+
+
+@pytest.mark.parametrize("provider", STARTS)
+def test_no_failure_of_a_vendor_leaks(kept: Kept, provider: str) -> None:
+    for mode in MODES:
+        kept.api.simulators.fault(provider, mode, times=2)
+        kept.api.start(USER, **STARTS[provider], **FIELDS)
+        kept.api.simulators.client.delete("/faults")
+        kept.api.advance(700)
+    assert_nothing_leaked(kept)
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """A vendor that says all that it was told, as the text of an error, with its own secrets in a redirect."""
+    request = Request(environ)
+    said = f"{request.headers.get('Authorization')} {request.url} {request.get_data(as_text=True)}"
+    codes = {"smsc": {"error_code": 1}, "ucaller": {"status": False, "code": 3}}
+    body = {"success": False, "error": said} | next((codes[name] for name in codes if name in request.path), {})
+    headers = {"Location": request.url, "Set-Cookie": f"said={quote(said)}"}
+    return Response(json.dumps(body), 400, headers, mimetype="application/json")(environ, start_response)
+
+
+@pytest.mark.parametrize("provider", STARTS)
+def test_a_vendor_that_echoes_everything_leaks_nothing(kept: Kept, provider: str) -> None:
+    with mock.patch.object(kept.api.simulators.client, "application", echo):
+        kept.api.start(USER, **STARTS[provider], **FIELDS)
+    assert "vendor_words" in kept.logged()
+    assert_nothing_leaked(kept)
+
+
+@pytest.mark.parametrize("provider", STARTS)
+def test_a_vendor_out_of_reach_leaks_nothing(kept: Kept, monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
+    monkeypatch.setenv(f"{provider.upper()}_BASE_URL", "http://127.0.0.1:9/path")
+    harness.clear_caches()
+    kept.api.start(USER, **STARTS[provider], **FIELDS)
+    assert_nothing_leaked(kept)
+
+
+@pytest.mark.parametrize("where", ["store", "provider", "code"])
+def test_a_fault_of_ours_leaks_nothing(kept: Kept, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """An error whose text, and whose cause's text, holds everything."""
+    api = kept.api
+    started = api.start(USER, **FLASH)
+    api.advance(400)
+    code = api.code(USER)
+    text = (
+        f"{USER} {code} {LIVE_KEY} {harness.SMSC_SECRET} https://x.example/{TELEFON_IP_TOKEN}/{started['client_token']}"
+    )
+
+    def fail(*_: object, **__: object) -> None:
+        try:
+            raise KeyError(text)
+        except KeyError as error:
+            raise RuntimeError(text) from error
+
+    target = {
+        "store": "callverify.store.Store.begin",
+        "provider": "callverify.providers.ucaller.Ucaller.start",
+        "code": "callverify.keys.Keys.code",
+    }[where]
+    with monkeypatch.context() as patched:
+        patched.setattr(target, fail)
+        assert api.start(USER, **FLASH).status == 500
+    assert "internal error" in kept.logged()
+    assert_nothing_leaked(kept)
+
+
+@pytest.mark.parametrize("secret", ["provider-credentials", "api-keys"])
+def test_broken_secrets_leak_nothing(kept: Kept, secret: str) -> None:
+    api = kept.api
+    good = json.loads(harness.SECRETS[secret])
+    broken = [
+        harness.SECRETS[secret][:-1],
+        json.dumps(harness.SECRETS[secret]),
+        json.dumps([LIVE_KEY, SMSC_PASSWORD]),
+        json.dumps({name: [value] for name, value in good.items()} if isinstance(good, dict) else [[LIVE_KEY], good]),
+        json.dumps({"smsc": {"callback_secret": harness.SMSC_SECRET, "login": 5, "psw": [SMSC_PASSWORD]}}),
+        json.dumps({"telefon_ip": {"token": f"{TELEFON_IP_TOKEN}/.."}, "ucaller": {"key": f"{UCALLER_KEY} "}}),
+    ]
+    api.start(USER, **FLASH)
+    for text in broken:
+        harness.put_secret(secret, text)
+        harness.clear_caches()
+        for fields in STARTS.values():
+            api.start(STRANGER, **fields)
+    assert_nothing_leaked(kept)
+
+
+def test_events_and_their_failures_leak_nothing(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness.aws_client("secretsmanager").create_secret(Name="event-signing", SecretString=json.dumps([SIGNING_SECRET]))
+    api = kept.api
+    kept.images = {}
+    started = api.start(USER, **FLASH, **FIELDS)
+    kept.images = {}
+    records = {"Records": kept.stream()}
+    bus = mock.Mock()
+
+    def put_events(Entries: list[Any]) -> dict[str, int]:  # noqa: N803
+        kept.events.extend(json.dumps(entry) for entry in Entries)
+        return {"FailedEntryCount": 0}
+
+    bus.put_events.side_effect = put_events
+    queue = mock.Mock()
+    queue.send_message.side_effect = lambda **message: kept.events.append(json.dumps(message))
+    clients = {"events": bus, "sqs": queue}
+    monkeypatch.setenv("REPUBLISH_QUEUE_URL", "https://sqs.example/republish")
+    monkeypatch.setattr("callverify.aws.client", lambda name: clients.get(name) or harness.aws_client(name))
+    kept.lambda_runs(publish_event.handler, records)
+    bus.put_events.side_effect = None
+    bus.put_events.return_value = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
+    kept.lambda_runs(publish_event.handler, records)
+    # To the bus and to the customer's queue; then to that queue again, and aside.
+    assert len(kept.events) == 4
+    body = json.dumps({"id": "evt_1", "data": api.status(started.id).body})
+    message = {"messageId": "1", "body": body, "receiptHandle": "x", "attributes": {"ApproximateReceiveCount": "1"}}
+    for url in ("http://127.0.0.1:9/", "https://127.0.0.1:9/", "gopher://"):
+        monkeypatch.setenv("EVENT_WEBHOOK_URL", f"{url}{SIGNING_SECRET}")
+        wiring.delivery.cache_clear()
+        kept.lambda_runs(deliver_event.handler, {"Records": [message]})
+    assert "not delivered" in kept.logged()
+    assert_nothing_leaked(kept)
+
+
+# The searcher finds what is there
+
+
+def planted(kept: Kept) -> dict[str, list[str]]:
+    """One of each kind, in the forms in which it could get out."""
+    hashed = [next(digests(form)) for form in written_forms(USER)]
+    code = next(iter(kept.codes))
+    key = LIVE_KEY.encode()
+    return {
+        "phone": [*written_forms(USER), quote(quote(USER)), base64.b64encode(f"phone={USER}".encode()).decode()],
+        "hash of a phone": [*hashed, hashlib.sha256(USER.encode()).hexdigest()],
+        "code": [code, f'"code": "{code}"', f"code={code}&"],
+        "hash of a code": list(digests(code)),
+        "API key": [LIVE_KEY, base64.b64encode(b"Bearer " + key).decode(), key.hex()],
+        "client token": list(kept.client_tokens),
+        "webhook token": [webhook.url for webhook in kept.webhooks] + [harness.SMSC_WEBHOOK_TOKEN],
+        "vendor credential": [
+            UCALLER_KEY,
+            SMSC_PASSWORD,
+            f"https://x/authcalls/{TELEFON_IP_TOKEN}/a",
+        ],
+        "SMSC secret": [harness.SMSC_SECRET],
+        "hash of SMSC secret": [hashlib.md5(harness.SMSC_SECRET.encode()).hexdigest()],
+        "pepper": [harness.PEPPER],
+        "signing secret": [SIGNING_SECRET],
+        "keyed hash": [kept.api.keys.hash_phone(USER)],
+        "raw body": [json.dumps({"metadata": {"a": METADATA}}), REFERENCE],
+        "address": [ADDRESS],
+    }
+
+
+def test_the_searcher_finds_one_of_each_kind(kept: Kept) -> None:
+    flash_call(kept)
+    kept.api.dial(kept.api.start(STRANGER, **REVERSE), STRANGER)
+    searcher = kept.searcher()
+    filler = kept.logged()
+    assert searcher.find(filler) == set()
+    for kind, texts in planted(kept).items():
+        assert texts, kind
+        for text in texts:
+            assert kind in searcher.find(f"{filler}x {text} y{filler}"), (kind, text)
+
+
+WAYS_INTO_THE_LOG: dict[str, Callable[[str], None]] = {
+    "our logger": lambda text: telemetry.logger.debug("said", extra={"what": text}),
+    "a library's logger": lambda text: logging.getLogger("some.library").debug("said %s", text),
+    "a warning of HTTP": lambda text: logging.getLogger("botocore.endpoint").warning(text),
+    "print": print,
+    "standard error": lambda text: print(text, file=sys.stderr),
+    "a metric": lambda text: wiring.telemetry().count("Said", provider=text),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_INTO_THE_LOG)
+def test_whatever_is_written_is_searched(kept: Kept, way: str) -> None:
+    kept.api.start(USER, **REVERSE)
+    assert_nothing_leaked(kept)
+    WAYS_INTO_THE_LOG[way](USER)
+    with pytest.raises(AssertionError, match="phone"):
+        assert_nothing_leaked(kept)
+
+
+@pytest.mark.parametrize(("library", "leak"), [("botocore", "keyed hash"), ("urllib3", "vendor")])
+def test_a_library_let_loose_would_leak(kept: Kept, library: str, leak: str) -> None:
+    """Why the levels of these loggers are fixed: without that, this is what they write."""
+    loose = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == library]
+    before = {name: (logging.getLogger(name).level, logging.getLogger(name).disabled) for name in loose}
+    try:
+        for name in loose:
+            logging.getLogger(name).setLevel(logging.DEBUG)
+            logging.getLogger(name).disabled = False
+        reverse_call(kept)
+    finally:
+        for name, (level, disabled) in before.items():
+            logging.getLogger(name).setLevel(level)
+            logging.getLogger(name).disabled = disabled
+    assert any(leak in kind for kind in kept.searcher().find(kept.logged()))

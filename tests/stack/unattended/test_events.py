@@ -1,0 +1,100 @@
+"""Events out: signed, once, again until they are taken, and nothing missing from the list."""
+
+import os
+import random
+import subprocess
+import sys
+
+from tests.support.client import Api, Vendors, new_phone, until
+from tests.stack.unattended.conftest import MAX_DELIVERIES
+from tests.support.events import events_after
+from tests.support.receiver import Receiver
+
+ALL = 10_000
+JOURNEYS = int(os.environ.get("CALLVERIFY_JOURNEYS", "60"))
+
+
+def test_an_event_tells_of_a_transition_and_no_secret(api: Api, vendors: Vendors, receiver: Receiver) -> None:
+    phone = new_phone()
+    started = api.started(phone, provider="smsc", reference="order-1", metadata={"shop": "north"})
+    vendors.dial(phone, started)
+    event = receiver.wait_for(started.id, "verification.verified")
+    assert event["mode"] == "live"
+    assert event["data"] == api.read(started.id).body
+    assert event["data"]["reference"] == "order-1"
+    assert phone not in str(event)
+    assert "client_token" not in event["data"]
+
+
+def test_a_receiver_that_fails_three_times_gets_one_logical_event(api: Api, receiver: Receiver) -> None:
+    receiver.misbehave(status=500, times=ALL)
+    started = api.started(new_phone(), provider="telefon_ip")
+    receiver.wait_for_deliveries(started.id, 3)
+    receiver.behave_well()
+    event = receiver.wait_for(started.id, "verification.started")
+    deliveries = [each for each in receiver.deliveries(started.id) if each["event"]["type"] == "verification.started"]
+    assert [each["answer"] for each in deliveries] == [500, 500, 500, 200]
+    assert {each["event"]["id"] for each in deliveries} == {event["id"]}
+
+
+def test_an_event_that_is_never_taken_waits_to_be_sent_again(
+    stack: dict[str, str], api: Api, receiver: Receiver
+) -> None:
+    receiver.misbehave(status=500, times=ALL)
+    started = api.started(new_phone(), provider="ucaller")
+    receiver.wait_for_deliveries(started.id, MAX_DELIVERIES)
+    assert receiver.types(started.id) == []
+
+    receiver.behave_well()
+
+    def sent_again() -> list[str]:
+        redrive(stack)  # nothing, until the last delivery is hidden no longer and the event lies with the dead letters
+        return receiver.types(started.id)
+
+    assert until(sent_again, bool, seconds=120) == ["verification.started"]
+
+
+def redrive(stack: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "tools.redrive", "--dev-dir", stack["DEV_DIR"]]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_the_list_equals_the_transitions_though_deliveries_fail(
+    stack: dict[str, str], api: Api, receiver: Receiver
+) -> None:
+    test_key = stack["TEST_API_KEY"]
+    cursor = events_after(api, test_key)[1]
+    receiver.misbehave(status=500, times=JOURNEYS * 2, every=20)
+    expected: list[tuple[str, str]] = []
+    for _ in range(JOURNEYS):
+        expected += journey(api, test_key)
+
+    def listed() -> list[tuple[str, str]]:
+        events = events_after(api, test_key, cursor)[0]
+        return [(event["data"]["id"], event["type"].removeprefix("verification.")) for event in events]
+
+    events = until(listed, lambda found: len(found) >= len(expected))
+    assert sorted(events) == sorted(expected)
+    # In one order: nothing ends before it began.
+    assert all(events.index((id_, "started")) < place for place, (id_, kind) in enumerate(events) if kind != "started"
+               and (id_, "started") in expected)  # fmt: skip
+
+
+def journey(api: Api, key: str) -> list[tuple[str, str]]:
+    """One random way through a test verification, and the transitions that it makes."""
+    number = random.choice(["101", "102", "104"])
+    answer = api.start(f"+79000000{number}", key=key)
+    if number == "104":
+        return [(answer.expect(422)["verification_id"], "failed")]
+    answer.expect(201)
+    if number == "102":
+        return [(answer.id, "started"), (answer.id, "expired")]
+    end = random.choice(["verified", "failed", "canceled"])
+    if end == "verified":
+        api.check(answer.id, "0000", key=key).expect(200)
+    elif end == "failed":
+        for _ in range(5):
+            api.check(answer.id, "1111", key=key).expect(200)
+    else:
+        api.cancel(answer.id, key=key).expect(200)
+    return [(answer.id, "started"), (answer.id, end)]

@@ -1,0 +1,105 @@
+"""The service in one process, over a table in memory, with vendors made from manifests and a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from callverify.domain.keys import Keys
+from callverify.domain.verification import Verification
+from callverify.domain.words import Caller, CallerKind, CallOutcome, Deadline, Mode, Scope, Unit
+from callverify.providers.base import Line, Manifest
+from callverify.providers.registry import manifests as every_manifest
+from callverify.service.context import Context
+from callverify.service.lane import live_lane, test_lane
+from callverify.service.policy import Policy
+from callverify.service.service import Service
+from callverify.store import Store
+from tests.support.dynamodb import MemoryDynamoDb
+from tests.support.points import Points
+from tests.support.vendors import FakeVendor
+
+TABLE = "callverify"
+PEPPER = "pepper of the tests"
+BASE_URL = "https://api.example/v1"
+LIVE = Caller(CallerKind.API_KEY, key_id="shop", scopes=frozenset(Scope))
+TEST = Caller(CallerKind.API_KEY, key_id="test", mode=Mode.TEST, scopes=frozenset(Scope))
+
+
+class Heard:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.counts: list[tuple[str, dict[str, str]]] = []
+        self.values: list[tuple[str, float, dict[str, str]]] = []
+        self.answers: list[tuple[str, str, CallOutcome]] = []
+        self.ids: list[str] = []
+
+    def about(self, verification_id: str) -> None:
+        self.ids.append(verification_id)
+
+    def count(self, metric: str, **dimensions: str) -> None:
+        self.counts.append((metric, dimensions))
+
+    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None:  # noqa: ARG002
+        self.values.append((metric, value, dimensions))
+
+    def provider_answered(self, verification: Verification, action: str, outcome: CallOutcome) -> None:
+        self.answers.append((verification.id, action, outcome))
+
+
+class Parts:
+    """All that a service consists of. `vendors` are the configured ones, in the operator's order."""
+
+    def __init__(
+        self,
+        *,
+        manifests: Sequence[Manifest] | None = None,
+        policy: Policy = Policy(),  # noqa: B008 (a value)
+        client: Any = None,
+        now: float = 1_800_000_000,
+        points: Points | None = None,
+    ) -> None:
+        self.now = now
+        self.policy = policy
+        self.observer = Heard()
+        self.keys = Keys(PEPPER)
+        self.client = client if client is not None else MemoryDynamoDb()
+        if client is None:
+            self.client.create_table(TableName=TABLE)
+        self.store = Store(cast("Any", self.client), TABLE, sleep=lambda _: None, monotonic=self.clock)
+        self.manifests = every_manifest() if manifests is None else list(manifests)
+        self.vendors = [FakeVendor(manifest, self, points) for manifest in self.manifests]
+        self.service = self.new_service()
+
+    def clock(self) -> float:
+        return self.now
+
+    def vendor(self, name: str) -> FakeVendor:
+        return next(vendor for vendor in self.vendors if vendor.name == name)
+
+    def lines(self) -> list[Line]:
+        return [line for vendor in self.vendors for line in vendor.lines()]
+
+    def new_service(self) -> Service:
+        """As a new container has it."""
+        live = live_lane(
+            self.lines,
+            policy=self.policy,
+            keys=self.keys,
+            store=self.store,
+            observer=self.observer,
+            clock=self.clock,
+        )
+        test = test_lane(self.manifests, policy=self.policy, clock=self.clock)
+        return Service(
+            Context(
+                self.store,
+                self.keys,
+                self.policy,
+                {Mode.LIVE: live, Mode.TEST: test},
+                self.observer,
+                self.clock,
+                lambda seconds: Deadline.after(seconds, self.clock),
+            )
+        )
