@@ -1,7 +1,8 @@
 """The gateway's authorizer: who holds this credential, and which routes it opens."""
 
-from callverify import edge, wiring
+from callverify.edge import api
+from callverify.runtime import startup, wiring
 
-handler = edge.authorizer(wiring.access, wiring.telemetry)
+handler = api.authorizer(wiring.access, wiring.telemetry)
 
-wiring.ready(wiring.credentials)
+startup.ready(startup.credentials)

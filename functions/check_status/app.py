@@ -1,26 +1,28 @@
 """Status, code check and the list of events: what clients ask again and again."""
 
-from callverify import edge, wiring
+from callverify.edge.api import Api, Response
+from callverify.runtime import startup, wiring
 
-api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wiring.allowed_origins)
+api = Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wiring.allowed_origins)
 handler = api.handler
 
 
 @api.route("/verifications/{id}", "GET")
-def status(verification_id: str) -> edge.Response[str]:
+def status(verification_id: str) -> Response[str]:
     caller = api.caller
-    return api.reply(wiring.service().status(caller, verification_id), caller)
+    return api.reply(wiring.service().read(caller, verification_id), caller)
 
 
 @api.route("/verifications/{id}/check", "POST")
-def check(verification_id: str) -> edge.Response[str]:
+def check(verification_id: str) -> Response[str]:
     caller = api.caller
-    return api.reply(wiring.service().check(caller, verification_id, api.body), caller)
+    checked = wiring.service().check(caller, verification_id, api.body)
+    return api.reply(checked.verification, caller, valid=checked.valid)
 
 
 @api.route("/events", "GET")
-def events() -> edge.Response[str]:
+def events() -> Response[str]:
     return api.answer(wiring.service().events(api.caller, api.query("after"), api.query("limit")))
 
 
-wiring.ready(wiring.secrets, imported=[wiring.vendors])
+startup.ready(startup.secrets, imported=[startup.vendors])

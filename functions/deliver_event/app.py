@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from callverify import wiring
+from callverify.edge.queues import each_message
+from callverify.runtime import startup, wiring
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    return wiring.each_message(event, wiring.delivery().send, failed=wiring.try_later)
+    return each_message(event, wiring.delivery().send, wiring.telemetry(), failed=wiring.try_later)
 
 
-wiring.ready()
+startup.ready()

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from callverify import wiring
+from callverify.edge.queues import each_message
+from callverify.runtime import startup, wiring
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any] | None:
     if any(record.get("eventSource") == "aws:sqs" for record in event["Records"]):
-        return wiring.each_message(event, wiring.publish_again)
-    wiring.publish(event)
+        return each_message(event, wiring.publications().publish_again, wiring.telemetry())
+    wiring.publications().publish(event)
     return None
 
 
-wiring.ready(wiring.table)
+startup.ready(startup.table)

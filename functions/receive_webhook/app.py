@@ -1,23 +1,15 @@
-"""Providers' callbacks. What they prove, and whether they prove anything, is for the provider's module to say."""
+"""Providers' reports. What they prove, and whether they prove anything, is for the provider's client to say."""
 
-from callverify import edge, wiring
+from callverify.edge.api import Api, Response
+from callverify.runtime import startup, wiring
 
-api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now())
+api = Api(wiring.telemetry, now=lambda: wiring.service().now())
 handler = api.handler
 
 
-@api.route("/webhooks/telefon-ip/{id}/{token}", "GET", "POST")
-def telefon_ip(verification_id: str, token: str) -> edge.Response[str]:
-    webhook = api.webhook(edge.ProviderName.TELEFON_IP, token, verification_id)
-    wiring.service().report(edge.ProviderName.TELEFON_IP, webhook)
-    return api.acknowledge()
+@api.route("/webhooks/{provider}/{rest+}", "GET", "POST")
+def report(provider: str, rest: str) -> Response[str]:
+    return api.acknowledge(wiring.service().report(provider, rest.split("/"), lambda: api.report))
 
 
-@api.route("/webhooks/smsc/{token}", "GET", "POST")
-def smsc(token: str) -> edge.Response[str]:
-    webhook = api.webhook(edge.ProviderName.SMSC, token)
-    wiring.service().report(edge.ProviderName.SMSC, webhook)
-    return api.acknowledge()
-
-
-wiring.ready(wiring.secrets, imported=[wiring.vendors])
+startup.ready(startup.secrets, imported=[startup.vendors])

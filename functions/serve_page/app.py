@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from callverify.origins import normal_origin
+from callverify.domain.origins import normal_origin
 
 HERE = Path(__file__).parent
 CONTENT_TYPES = {

@@ -1,31 +1,48 @@
-"""Start, repeat and cancel: whatever asks a provider for a call, or ends a verification."""
+"""Start, repeat, switch and cancel: whatever asks a provider for a call, or ends a verification."""
 
-from callverify import edge, wiring
+from callverify.edge.api import Api, Response
+from callverify.runtime import startup, wiring
 
-api = edge.Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wiring.allowed_origins)
+api = Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wiring.allowed_origins)
 handler = api.handler
 
 
 @api.route("/verifications", "POST")
-def start() -> edge.Response[str]:
+def start() -> Response[str]:
     caller = api.caller
-    reply = wiring.service().start(caller, api.body, idempotency_key=api.idempotency_key, base_url=api.base_url)
-    return api.reply(reply, caller, created=True)
+    started = wiring.service().start(caller, api.body, idempotency_key=api.idempotency_key, base_url=api.base_url)
+    return api.reply(
+        started.verification,
+        caller,
+        status=201,
+        replayed=started.replayed,
+        client_token=started.client_token,
+        page_url=started.page_url,
+    )
 
 
 @api.route("/verifications/{id}/repeat", "POST")
-def repeat(verification_id: str) -> edge.Response[str]:
+def repeat(verification_id: str) -> Response[str]:
     caller = api.caller
-    reply = wiring.service().repeat(
+    repeated = wiring.service().repeat(
         caller, verification_id, api.body, idempotency_key=api.idempotency_key, base_url=api.base_url
     )
-    return api.reply(reply, caller)
+    return api.reply(repeated.verification, caller, replayed=repeated.replayed)
+
+
+@api.route("/verifications/{id}/switch", "POST")
+def switch(verification_id: str) -> Response[str]:
+    caller = api.caller
+    switched = wiring.service().switch(
+        caller, verification_id, api.body, idempotency_key=api.idempotency_key, base_url=api.base_url
+    )
+    return api.reply(switched.verification, caller, replayed=switched.replayed)
 
 
 @api.route("/verifications/{id}/cancel", "POST")
-def cancel(verification_id: str) -> edge.Response[str]:
+def cancel(verification_id: str) -> Response[str]:
     caller = api.caller
     return api.reply(wiring.service().cancel(caller, verification_id, api.body), caller)
 
 
-wiring.ready(wiring.secrets, imported=[wiring.vendors, wiring.phones])
+startup.ready(startup.secrets, imported=[startup.vendors, startup.phones])

@@ -3,9 +3,9 @@
 import gc
 import os
 
-from callverify import lean
+from callverify.runtime import slim_imports
 
-lean.install()
+slim_imports.install()
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # A start-up makes objects to keep: looking for garbage among them takes a tenth of it. `wiring.ready` ends this.
+    # A start-up makes objects to keep: looking for garbage among them takes a tenth of it. `startup.ready` ends this.
     gc.disable()

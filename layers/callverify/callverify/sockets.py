@@ -20,7 +20,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from callverify.models import Deadline
+from callverify.domain.words import Deadline
 
 CONNECT_TIMEOUT_SECONDS = 2.0
 

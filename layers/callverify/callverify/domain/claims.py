@@ -8,12 +8,16 @@ from callverify.domain.value import value
 
 @value
 class IdempotencyKey:
-    """What an Idempotency-Key stands for: `body_hash` of its request, and the step that it began."""
+    """What an Idempotency-Key stands for: `body_hash` of its request, and the step that it began.
+
+    former_hash: of the same request, as version 1 hashed it; not stored.
+    """
 
     key_hash: str
     body_hash: str
     verification_id: str = ""
     step: int = 1
+    former_hash: str = ""
 
 
 @value
@@ -35,7 +39,7 @@ class ReleaseLock:
 
 @value
 class TakeHold:
-    """A call at `provider` may still be meant for this verification, until `until`: none of another is awaited there."""
+    """A call at `provider` may be meant for this verification until `until`: none of another is awaited there."""
 
     provider: str
     until: int

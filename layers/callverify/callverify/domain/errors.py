@@ -21,6 +21,7 @@ CallverifyError
 ├── RateLimited                429  rate_limited
 ├── IdempotencyKeyReused       422  idempotency_key_reused
 ├── IdempotencyInProgress      409  idempotency_in_progress
+├── CursorUnknown              409  cursor_unknown
 ├── ProviderRejected           422  provider_rejected
 ├── ProviderUnavailable        503  provider_unavailable
 ├── NoProviderAvailable        503  no_provider_available
@@ -159,6 +160,10 @@ class IdempotencyKeyReused(CallverifyError):
 
 class IdempotencyInProgress(CallverifyError):
     status, code, title = HTTPStatus.CONFLICT, "idempotency_in_progress", "Request in progress"
+
+
+class CursorUnknown(CallverifyError):
+    status, code, title = HTTPStatus.CONFLICT, "cursor_unknown", "Cursor unknown"
 
 
 class ProviderRejected(CallverifyError):

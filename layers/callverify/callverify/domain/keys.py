@@ -10,7 +10,6 @@ import secrets
 from callverify.domain.verification import CLIENT_TOKEN_SECONDS
 
 
-
 class Keys:
     """Derivations under one pepper. All of them are deterministic, so that whoever retries derives the same."""
 
@@ -23,6 +22,10 @@ class Keys:
         encoded = [part.encode(errors="surrogatepass") for part in parts]
         message = b"".join(len(part).to_bytes(4) + part for part in encoded)
         return hmac.digest(key, message, hashlib.sha256)
+
+    def fingerprint(self) -> str:
+        """What tells this pepper from others, and nothing else of it."""
+        return self._digest("fingerprint").hex()
 
     def hash_phone(self, e164: str) -> str:
         return self._digest("phone", e164).hex()
@@ -43,7 +46,7 @@ class Keys:
     def seal(self, content: bytes) -> str:
         """Encrypt what readers of the table must not know; the same content looks new each time.
 
-        Nothing would show that it was changed: whoever can write the table needs no limit.
+        Nothing would show that it was changed: an attacker who can write the table meets no limit.
         """
         nonce = secrets.token_bytes(16)
         return base64.b64encode(nonce + self._masked(nonce, content)).decode()
@@ -59,9 +62,9 @@ class Keys:
         return bytes(a ^ b for a, b in zip(content, stream, strict=False))
 
     def code(self, verification_id: str, attempt: int, digits: int = 4) -> str:
-        """The code of one attempt: an unbiased reduction to 1 and above, by refusing the uneven end of the range.
+        """The code of one attempt: an unbiased reduction to 1 and above ("0001".."9999" with four digits).
 
-        With four digits "0001".."9999", uCaller's documented range (developer.ucaller.ru, seen 2026-09).
+        The uneven end of the range is refused.
         """
         codes = 10**digits - 1
         unbiased_below = (2**32 // codes) * codes

@@ -109,6 +109,6 @@ def e164_from_vendor(text: object, claimed: str = "") -> str | None:
 def readings(number: str) -> tuple[str, ...]:
     """What a vendor may mean by a number that was read without knowing the claimed phone: itself, or +7… for 8…
 
-    To be compared with the claimed phone, so that only one that begins with +7 is met by the second.
+    To be compared with the claimed phone, so that only one that begins with +7 is met by the second. Decision 74.
     """
     return (number, "+7" + number[2:]) if re.fullmatch(r"\+8[0-9]{10}", number) else (number,)

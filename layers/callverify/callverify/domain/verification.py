@@ -76,7 +76,7 @@ class Verification:
 
     answered_at: when the provider of the current attempt answered. repeat_at: when a repeat may be asked for.
     poll_after: when the provider may be asked again. guesses: codes that were spent on; wrong: those of them that were
-    compared and wrong.
+    compared and wrong. ttl: until when it is kept, as found in the table; None before it was read from there.
     """
 
     id: str
@@ -113,6 +113,7 @@ class Verification:
     return_url: str | None = None
     address_hash: str | None = None
     address_block_hash: str | None = None
+    ttl: int | None = field(default=None, compare=False)
 
     @property
     def attempt(self) -> Attempt:
@@ -125,6 +126,10 @@ class Verification:
     @property
     def switches(self) -> int:
         return sum(step.kind is StepKind.SWITCH for step in self.steps)
+
+    @property
+    def switches_remaining(self) -> int:
+        return 0 if self.phone_mismatches >= MAX_PHONE_MISMATCHES else max(0, MAX_SWITCHES - self.switches)
 
     @property
     def switch_until(self) -> int:
@@ -290,8 +295,8 @@ def claim_poll(before: Verification, *, every: int, now: int) -> Change:
 def note_report(before: Verification, call_id: str, *, every: int, now: int) -> Change:
     """The provider reported `call_id`.
 
-    Who notes it asks at once, so that the next poll waits; while the start's own answer is still out there is nothing to
-    ask about, and the next read asks.
+    The process that notes it asks at once, so that the next poll waits. While the start's own answer is still out there
+    is nothing to ask about, and the next read asks.
     """
     asks_now = before.call_id is not None
     after = replace(before, webhook_call_id=call_id, poll_after=now + every if asks_now else now)
@@ -306,9 +311,12 @@ def spend_guess(before: Verification) -> Change:
     return Change(before, replace(before, guesses=before.guesses + 1), Guard(unchanged=("guesses",)))
 
 
-def judge_wrong(before: Verification) -> Change:
-    """A guess that was spent has been compared, and is wrong."""
-    return Change(before, replace(before, wrong=before.wrong + 1), Guard(unchanged=("wrong",)))
+def judge_wrong(before: Verification, now: int) -> Change:
+    """A guess that was spent has been compared, and is wrong. The last one of all ends the verification."""
+    after = replace(before, wrong=before.wrong + 1)
+    if after.wrong >= before.guess_limit:
+        after = _ended(after, Status.FAILED, EndReason.CHECKS_EXHAUSTED, now)
+    return Change(before, after, Guard(unchanged=("wrong",)))
 
 
 # Ending
@@ -331,11 +339,6 @@ def fail(before: Verification, failed: CallOutcome, reason: EndReason, *, step_e
     """No provider could make the call; `failed` is the last one's outcome, `step_error` the code of the answer."""
     after = replace(_judged(before, failed), steps=_step_done(before, step_error))
     return Change(before, _ended(after, Status.FAILED, reason, now), _SAME_STEP)
-
-
-def exhaust(before: Verification, now: int) -> Change:
-    """The guesses are spent, and all of them were wrong."""
-    return Change(before, _ended(before, Status.FAILED, EndReason.CHECKS_EXHAUSTED, now))
 
 
 def cancel(before: Verification, now: int) -> Change:

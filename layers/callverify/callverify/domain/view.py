@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from callverify.domain.verification import MAX_SWITCHES, Verification
+from callverify.domain.verification import Verification
 from callverify.domain.words import Challenge, Outcome, Reason, Status, has_code
 
 
@@ -29,7 +29,7 @@ def resource(verification: Verification, now: float) -> dict[str, Any]:
         "checks_remaining": remaining if has_code(verification.method) else None,
         "repeats_remaining": verification.repeats_remaining if pending else 0,
         "repeat_after": timestamp(verification.repeat_at) if may_repeat and verification.repeat_at else None,
-        "switches_remaining": max(0, MAX_SWITCHES - verification.switches) if pending else 0,
+        "switches_remaining": verification.switches_remaining if pending else 0,
         "switch_until": timestamp(verification.switch_until),
         "allowed_methods": list(verification.allowed_methods),
         "attempts": [

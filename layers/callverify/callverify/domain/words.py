@@ -214,7 +214,7 @@ INTERRUPTED = CallOutcome(Outcome.UNKNOWN, Reason.INTERRUPTED)
 
 @value
 class InboundWebhook:
-    """A provider's request to us, not yet trusted. `parameters` are those of query and form body together."""
+    """A provider's request to us, not yet trusted. `parameters` are those of query and body together."""
 
     parameters: Mapping[str, tuple[str, ...]]
     verification_id: str | None = None

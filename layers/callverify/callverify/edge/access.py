@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from callverify.errors import ConfigurationFault, Unauthorized
-from callverify.frozen import dataclass
-from callverify.keys import Keys
-from callverify.models import Caller, CallerKind, Clock, Mode, Scope
+from callverify.domain.errors import ConfigurationFault, Unauthorized
+from callverify.domain.keys import Keys
+from callverify.domain.value import value
+from callverify.domain.words import Caller, CallerKind, Clock, Mode, Scope
 
 REREAD_EVERY_SECONDS = 10
 SLOW_SECONDS = 1
@@ -22,14 +22,20 @@ ROUTES = {
         "POST/verifications",
         "POST/verifications/*/check",
         "POST/verifications/*/repeat",
+        "POST/verifications/*/switch",
         "POST/verifications/*/cancel",
     ),
     Scope.READ: ("GET/verifications/*", "GET/events"),
 }
-CLIENT_TOKEN_ROUTES = ("GET/verifications/{id}", "POST/verifications/{id}/check", "POST/verifications/{id}/repeat")
+CLIENT_TOKEN_ROUTES = (
+    "GET/verifications/{id}",
+    "POST/verifications/{id}/check",
+    "POST/verifications/{id}/repeat",
+    "POST/verifications/{id}/switch",
+)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ApiKey:
     name: str
     sha256: str
@@ -121,7 +127,7 @@ class Access:
     def _client(self, token: str) -> Caller:
         opened = self._keys().open_client_token(token)
         if opened is None or self._clock() >= opened[1]:
-            raise Unauthorized("The client token is not valid, or no longer.")
+            raise Unauthorized("The client token is invalid or has expired.")
         return Caller(CallerKind.CLIENT_TOKEN, verification_id=opened[0], expires_at=opened[1])
 
     def _server(self, credential: str) -> Caller:

@@ -13,8 +13,7 @@ from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolv
 from aws_lambda_powertools.utilities.data_classes.api_gateway_proxy_event import APIGatewayProxyEvent
 
 from callverify import aws
-from callverify.access import Access, policy
-from callverify.errors import (
+from callverify.domain.errors import (
     Busy,
     CallverifyError,
     ConfigurationFault,
@@ -24,12 +23,14 @@ from callverify.errors import (
     Unauthorized,
     busy,
 )
-from callverify.inputs import MAX_BODY_BYTES, parse_webhook
-from callverify.models import Caller, CallerKind, InboundWebhook, Mode, ProviderName, Verification
-from callverify.origins import normal_origin
-from callverify.resource import resource
-from callverify.service import Reply
-from callverify.telemetry import Telemetry, logger
+from callverify.domain.origins import normal_origin
+from callverify.domain.verification import Verification
+from callverify.domain.view import resource
+from callverify.domain.words import Caller, CallerKind, Mode
+from callverify.edge.access import Access, policy
+from callverify.edge.bodies import parse_webhook
+from callverify.events.telemetry import Telemetry, logger
+from callverify.service.requests import MAX_BODY_BYTES
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 Act = Callable[..., Response[str]]
@@ -41,7 +42,7 @@ PREFLIGHT_HEADERS = {
 HTTPS_ONLY = {"Strict-Transport-Security": ["max-age=31536000"]}
 ANSWER_HEADERS = {"Access-Control-Expose-Headers": "Retry-After, Idempotent-Replayed"}
 
-__all__ = ["Api", "ProviderName", "Response", "authorizer"]
+__all__ = ["Api", "Response", "authorizer"]
 
 
 def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry]) -> Handler:
@@ -91,21 +92,21 @@ class Api:
 
         The function gets the path's parameters in the order of the resource.
         """
-        names = re.findall(r"{(\w+)}", resource)
+        names = re.findall(r"{(\w+)\+?}", resource)
 
         def register(act: Act) -> Act:
             def call() -> Response[str]:
                 given = self.event.path_parameters
                 return act(*(given.get(name, "") for name in names))
 
-            self._resolver.route(resource, method=list(methods))(call)
+            self._resolver.route(_literal(resource), method=list(methods))(call)
             return act
 
         return register
 
     def handler(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         # What the gateway has matched: `path` begins with the base path where the request came to a custom domain.
-        event = {**event, "path": event.get("resource") or "/"}
+        event = {**event, "path": _literal(event.get("resource") or "/")}
         logger.clear_state()
         logger.append_keys(request_id=_request_id(event))
         preflight = event.get("httpMethod") == "OPTIONS"
@@ -178,53 +179,44 @@ class Api:
         context = self.event.raw_event.get("requestContext") or {}
         return f"https://{context.get('domainName', '')}/{context.get('stage', '')}"
 
-    def webhook(self, provider: ProviderName, token: str, verification_id: str | None = None) -> InboundWebhook:
-        """The provider's request: the parameters of query and body together, however often each is given.
+    @property
+    def report(self) -> dict[str, tuple[str, ...]]:
+        """The parameters of a provider's report, of query and body together, however often each is given.
 
-        Raises InvalidRequest for a body that can't be read, and counts it.
+        Raises InvalidRequest for a body that can't be read.
         """
         raw = self.event.raw_event
         query: Mapping[str, list[str]] = raw.get("multiValueQueryStringParameters") or {}
         pairs = [(name, value) for name, values in query.items() for value in values]
-        try:
-            body = self.body
-            pairs += parse_webhook(body, self.event.headers.get("Content-Type") or "") if body else []
-        except InvalidRequest:
-            self._telemetry().count("UnreadableWebhooks", provider=provider)
-            raise
+        body = self.body
+        pairs += parse_webhook(body, self.event.headers.get("Content-Type") or "") if body else []
         parameters: dict[str, tuple[str, ...]] = {}
         for name, value in pairs:
             parameters[name] = (*parameters.get(name, ()), value)
-        return InboundWebhook(parameters, token, verification_id)
+        return parameters
 
     # Out
 
-    def reply(self, answer: Reply | Verification, caller: Caller, *, created: bool = False) -> Response[str]:
+    def reply(
+        self, verification: Verification, caller: Caller, *, status: int = 200, replayed: bool = False, **more: Any
+    ) -> Response[str]:
         """The resource as `caller` reads it, with what belongs to this call alone."""
-        if isinstance(answer, Verification):
-            answer = Reply(answer)
-        body = resource(answer.verification, self._now())
+        body = resource(verification, self._now())
         if caller.kind is CallerKind.CLIENT_TOKEN:
             # Between the customer's server and us.
             for name in ("reference", "metadata"):
                 del body[name]
-            if answer.verification.return_url:
-                body["return_url"] = answer.verification.return_url
-        if answer.valid is not None:
-            body["valid"] = answer.valid
-        if answer.client_token is not None:
-            body["client_token"] = answer.client_token
-        if answer.page_url is not None:
-            body["page_url"] = answer.page_url
-        headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
-        return _json(201 if created and not answer.replayed else 200, body, "application/json", headers)
+            if verification.return_url:
+                body["return_url"] = verification.return_url
+        headers = {"Idempotent-Replayed": "true"} if replayed else {}
+        return _json(200 if replayed else status, body | more, "application/json", headers)
 
     def answer(self, body: Mapping[str, Any]) -> Response[str]:
         return _json(200, body, "application/json", {})
 
-    def acknowledge(self) -> Response[str]:
+    def acknowledge(self, text: str) -> Response[str]:
         """What a provider's webhook is answered with."""
-        return Response(200, "text/plain", "OK", headers={"Cache-Control": "no-store"})
+        return Response(200, "text/plain", text, headers={"Cache-Control": "no-store"})
 
     def _problem(self, error: CallverifyError) -> Response[str]:
         if isinstance(error, Busy):
@@ -244,6 +236,11 @@ class Api:
             return self._problem(answer)
         self._telemetry().unexpected(error)
         return self._problem(InternalError("Something went wrong on our side. Quote the `request_id`."))
+
+
+def _literal(resource: str) -> str:
+    """A resource of the template as the resolver takes it: to it, a `+` is an operator."""
+    return resource.replace("+", "")
 
 
 def _json(status: int, body: Mapping[str, Any], content_type: str, headers: Mapping[str, str]) -> Response[str]:

@@ -1,0 +1,1 @@
+"""What is told to the outside: events, and logs and metrics for the operator."""

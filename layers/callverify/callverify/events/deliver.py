@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from callverify.errors import ConfigurationFault
-from callverify.models import Clock, Deadline, Note
+from callverify.domain.errors import ConfigurationFault
+from callverify.domain.words import Clock, Deadline, Note
 
 DELIVERY_SECONDS = 10
 SIGNING_SECRET_BYTES = range(24, 65)  # standard-webhooks.md, "Signature scheme", read 2026-11

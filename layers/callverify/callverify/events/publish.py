@@ -7,40 +7,53 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from callverify.aws import is_busy
-from callverify.models import Clock, Event, Mode, Note, Status, Verification
-from callverify.resource import resource, timestamp
-from callverify.store import EventRefused, Store
+from callverify.domain.verification import Verification
+from callverify.domain.view import resource, timestamp
+from callverify.domain.words import Clock, Event, Mode, Note, Outcome, Status
+from callverify.store import Refused, Store
 
-_TYPES = {
-    Status.PENDING: "verification.started",
-    Status.VERIFIED: "verification.verified",
-    Status.FAILED: "verification.failed",
-    Status.EXPIRED: "verification.expired",
-    Status.CANCELED: "verification.canceled",
+_ENDS = {
+    Status.VERIFIED: "verified",
+    Status.FAILED: "failed",
+    Status.EXPIRED: "expired",
+    Status.CANCELED: "canceled",
 }
 SOURCE = "callverify"
 
 
 def transition(before: Verification | None, after: Verification | None) -> Event | None:
-    """The event between two images of a record: its making, or its end; None for what moves nothing."""
-    if after is None or (before is not None and before.status is after.status):
+    """The event between two images of a record; None for what moves nothing that a receiver is told of."""
+    if after is None:
         return None
-    happened_at = after.ended_at if after.ended_at is not None else after.created_at
-    kind = _TYPES.get(after.status)
-    if kind is None:  # a status of another version, which knows what to tell of it
-        return None
-    event_id = f"evt_{after.id.removeprefix('vrf_')}_{kind.removeprefix('verification.')}"
+    if before is None and after.status is Status.PENDING:
+        return _event("created", after, after.created_at)
+    if before is None or before.status is not after.status:
+        kind = _ENDS.get(after.status)  # None: a status of another version, which knows what to tell of it
+        return _event(kind, after, after.ended_at or after.created_at) if kind else None
+    if after.status is Status.PENDING and _agreed(before) != _agreed(after) is not None:
+        return _event("started", after, after.answered_at or after.attempt.at, number=after.attempt.number)
+    return None
+
+
+def _agreed(verification: Verification) -> int | None:
+    """The number of the current attempt, once its provider has agreed."""
+    return verification.attempt.number if verification.attempt.outcome is Outcome.STARTED else None
+
+
+def _event(kind: str, verification: Verification, happened_at: int, *, number: int = 1) -> Event:
+    """number: of the attempt, which tells apart what can happen more than once."""
+    event_id = f"evt_{verification.id.removeprefix('vrf_')}_{kind}" + (f"_{number}" if number > 1 else "")
     body = {
         "id": event_id,
-        "type": kind,
-        "mode": after.mode,
+        "type": f"verification.{kind}",
+        "mode": verification.mode,
         "created_at": timestamp(happened_at),
         # As of no time at all: an event tells what was written, not what a clock makes of it.
-        "data": resource(after, now=0),
+        "data": resource(verification, now=0),
     }
     # ASCII: no queue, bus or receiver on the way can refuse or change a character of it.
     text = json.dumps(body, separators=(",", ":"))
-    return Event(event_id, kind, after.mode, text, after.id)
+    return Event(event_id, f"verification.{kind}", verification.mode, text, verification.id)
 
 
 class Bus(Protocol):
@@ -100,7 +113,7 @@ class Publisher:
         mine = [event for event in events if event.mode is mode]
         try:
             self._store.number_events(mode, mine, int(self._clock()))
-        except EventRefused as error:
+        except Refused as error:
             if len(mine) > 1:
                 return [refused for event in mine for refused in self._number(mode, [event])]
             self._failed(mine[0].verification_id, error)

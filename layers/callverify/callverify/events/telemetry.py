@@ -8,9 +8,10 @@ import traceback
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from callverify.delivery import Undelivered
-from callverify.errors import ConfigurationFault
-from callverify.models import Outcome, Result, Unit, Verification
+from callverify.domain.errors import ConfigurationFault
+from callverify.domain.verification import Verification
+from callverify.domain.words import CallOutcome, Outcome, Unit
+from callverify.events.deliver import Undelivered
 
 logger = Logger()
 
@@ -51,23 +52,23 @@ class Telemetry:
                 if keys.get(name):
                     emf.add_metadata(key=name, value=keys[name])
 
-    def provider_answered(self, verification: Verification, action: str, outcome: Outcome) -> None:
+    def provider_answered(self, verification: Verification, action: str, outcome: CallOutcome) -> None:
         """Log what a provider answered; a fault of configuration as an error that says what to look at."""
         fields = {
             "verification_id": verification.id,
             "provider": str(verification.provider),
             "action": action,
-            "result": str(outcome.result),
-            "cause": str(outcome.cause) if outcome.cause else None,
+            "outcome": str(outcome.outcome),
+            "reason": str(outcome.reason) if outcome.reason else None,
             "vendor_words": outcome.vendor_words,
         }
-        if outcome.cause:
-            self.count("VendorErrors", provider=verification.provider, cause=outcome.cause)
+        if outcome.reason:
+            self.count("VendorErrors", provider=verification.provider, cause=outcome.reason)
         if outcome.is_configuration_fault:
             setting = f"provider-credentials: {verification.provider}"
             logger.error("configuration fault: the provider refuses our account", extra=fields | {"setting": setting})
             self.count("ConfigurationFaults")
-        elif outcome.result is Result.STARTED:
+        elif outcome.outcome is Outcome.STARTED:
             logger.info("provider answered", extra=fields)
         else:
             logger.warning("provider answered", extra=fields)

@@ -10,7 +10,7 @@ from callverify.domain.errors import ConfigurationFault
 from callverify.domain.value import value
 
 # Goes into a URL's path as it is, and can't be "." or "..".
-PATH_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~\-]*")
+PATH_SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~\-]*")
 # Goes into a header as it is.
 HEADER_SAFE = re.compile(r"[!-~]+")
 PRINTABLE = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]+")

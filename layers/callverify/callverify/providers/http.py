@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
+from callverify.domain.text import quotable
 from callverify.domain.value import value
-from callverify.domain.words import Reason, Clock, Deadline, CallOutcome, Outcome
+from callverify.domain.words import CallOutcome, Clock, Deadline, Outcome, Reason
 
 if TYPE_CHECKING:
     import requests
@@ -207,9 +208,9 @@ def masked(words: object, *secrets: str) -> str:
 
     Replaced: each secret, also as URLs write it, every URL, and every run of four or more digits, however grouped.
     """
-    text = str(words).encode(errors="replace").decode()
+    text = str(words)
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         for form in (secret, quote(secret, safe=""), quote_plus(secret)):
             text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
     text = re.sub(r"[a-zA-Z]{1,12}://\S*", "***", text)
-    return re.sub(r"\d(?:[\s().\-]*\d){3,}", "***", text)[:200]
+    return quotable(text)[:200]

@@ -26,12 +26,18 @@ def manifest(name: str) -> Manifest:
     return found
 
 
+def route(name: str, method: str) -> Route | None:
+    """The route of a provider's manifest; None for a name or a method that this version doesn't have."""
+    routes = manifest(name).routes if name in NAMES else ()
+    return next((route for route in routes if route.method == method), None)
+
+
 def manifests() -> list[Manifest]:
     return [manifest(name) for name in NAMES]
 
 
 def lines(name: str, given: Any, http: VendorHttp) -> list[Line]:
-    """The routes of a provider under its part of `provider-credentials`. Raises ConfigurationFault, naming the field."""
+    """A provider's routes under its part of `provider-credentials`. Raises ConfigurationFault, naming the field."""
     declared, setting = manifest(name), f"provider-credentials: {name}"
     if not isinstance(given, Mapping):
         raise ConfigurationFault(setting, "must be a JSON object")
@@ -46,7 +52,9 @@ def lines(name: str, given: Any, http: VendorHttp) -> list[Line]:
         if chosen not in option.choices:
             raise ConfigurationFault(f"{setting}.{option.name}", f"must be one of {', '.join(option.choices)}")
         values[option.name] = chosen
-    client = import_module(f"callverify.providers.{name}.client").Client(values, _base_url(declared, given, setting), http)
+    client = import_module(f"callverify.providers.{name}.client").Client(
+        values, _base_url(declared, given, setting), http
+    )
     methods = _methods(declared, given, setting)
     return [
         Line(declared, route, client, _window(route, given, setting), values.get("webhook_token", ""))
@@ -60,7 +68,9 @@ def _base_url(declared: Manifest, given: Mapping[str, Any], setting: str) -> str
     parts = urlsplit(url) if isinstance(url, str) else None
     local = parts is not None and parts.scheme == "http" and parts.hostname in LOCAL_HOSTS
     if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
-        raise ConfigurationFault(f"{setting}.base_url", "must be an https URL (plain http is for the local stack alone)")
+        raise ConfigurationFault(
+            f"{setting}.base_url", "must be an https URL (plain http is for the local stack alone)"
+        )
     return str(url).rstrip("/")
 
 

@@ -1,0 +1,1 @@
+"""What a function consists of: its settings, its parts put together, and its start-up."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from callverify import aws
-from callverify.frozen import dataclass
-from callverify.models import Clock
+from callverify.domain.value import value
+from callverify.domain.words import Clock
 
 USED_ON_SECONDS = 60 * 60
 # How often a container asks a Secrets Manager that fails. The request at hand waits for the answer.
 ASK_AGAIN_SECONDS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Known:
     text: str
     read_at: float

@@ -1,14 +1,18 @@
-"""The settings of a function, from its environment: the only reader of it."""
+"""The settings of a function: the only reader of its environment, which template.yaml makes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable
 
+from callverify.domain.errors import ConfigurationFault
+from callverify.domain.origins import normal_origin
 from callverify.providers.names import NAMES
 from callverify.service.policy import Policy
 
 HOUR = 60 * 60
+
+Fault = Callable[[ConfigurationFault], None]
 
 
 def text(name: str, default: str = "") -> str:
@@ -33,21 +37,36 @@ def switched_on(name: str) -> bool:
 
 
 def retention() -> int:
-    """Seconds."""
+    """Seconds that a record is kept beyond its client token, and an event after it happened."""
     return number("RETENTION_HOURS", 24) * HOUR
 
 
+def secret_seconds() -> int:
+    """How old a secret may be."""
+    return number("SECRET_CACHE_SECONDS", 240)
+
+
 def provider_order() -> list[str]:
-    """Names of providers, those first that the operator names."""
+    """Names of providers, in the order in which they are asked."""
     return list(words("PROVIDER_ORDER")) or list(NAMES)
 
 
-def policy() -> Policy:
+def origins(name: str, parameter: str, fault: Fault) -> tuple[str, ...]:
+    """The origins in a variable, in their normal form. One that no page can have is the operator's fault."""
+    found = [(word, normal_origin(word)) for word in words(name)]
+    for word, origin in found:
+        if origin is None:
+            fault(ConfigurationFault(parameter, f"no page has the origin {word}"))
+    return tuple(origin for _, origin in found if origin)
+
+
+def policy(fault: Fault) -> Policy:
+    """`fault` is told of a setting that can't be used."""
     standard = Policy()
     return Policy(
         default_country=text("DEFAULT_COUNTRY", standard.default_country),
         allowed_countries=words("ALLOWED_COUNTRIES") or standard.allowed_countries,
-        return_origins=return_origins(),
+        return_origins=origins("RETURN_ORIGINS", "ReturnOrigins", fault),
         public_base_url=text("PUBLIC_BASE_URL").rstrip("/") or None,
         phone_cooldown=number("PHONE_COOLDOWN_SECONDS", standard.phone_cooldown),
         phone_10m=number("PHONE_10M_LIMIT", standard.phone_10m),
@@ -64,7 +83,3 @@ def policy() -> Policy:
         verification_guesses=number("VERIFICATION_GUESS_LIMIT", standard.verification_guesses),
         phone_guesses=number("PHONE_GUESS_LIMIT", standard.phone_guesses),
     )
-
-
-def return_origins() -> Collection[str]:
-    return words("RETURN_ORIGINS")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from callverify.domain.addresses import network_of
 from callverify.domain.claims import (
     Awake,
     Claim,
@@ -25,10 +26,9 @@ from callverify.domain.keys import Keys
 from callverify.domain.limits import CalendarLimit, Cooldown, GuessLimit, RollingLimit, SealedLimit
 from callverify.domain.value import value
 from callverify.domain.verification import Change, Verification
-from callverify.domain.words import DAY, HOUR, TEN_MINUTES, Caller, CallOutcome, Outcome, Phone
+from callverify.domain.words import DAY, HOUR, TEN_MINUTES, Caller, CallOutcome, Outcome, Phone, Status
 from callverify.providers.base import Identifies, Line
 from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS, Policy
-from callverify.service.requests import network_of
 
 
 class Claims:
@@ -45,10 +45,10 @@ class Claims:
     def go_on(self, change: Change, line: Line, phone: Phone, failed: Failed) -> Sequence[Claim]:  # noqa: ARG002
         return ()
 
-    def switch(self, change: Change, line: Line, phone: Phone, address: str | None) -> Sequence[Claim]:  # noqa: ARG002
+    def switch(self, change: Change, line: Line, phone: Phone, caller: Caller) -> Sequence[Claim]:  # noqa: ARG002
         return ()
 
-    def repeat(self, change: Change, line: Line, address: str | None) -> Sequence[Claim]:  # noqa: ARG002
+    def repeat(self, change: Change, line: Line, caller: Caller) -> Sequence[Claim]:  # noqa: ARG002
         return ()
 
     def answered(self, change: Change) -> Sequence[Claim]:  # noqa: ARG002
@@ -70,8 +70,8 @@ class Claims:
         """A guess is spent."""
         return ()
 
-    def wrong(self, caller: Caller) -> Sequence[Claim]:  # noqa: ARG002
-        """A guess was compared, and is wrong."""
+    def wrong(self, change: Change, caller: Caller) -> Sequence[Claim]:  # noqa: ARG002
+        """A guess was compared, and is wrong. It may have been the last."""
         return ()
 
     def return_guess(self, guess_id: str) -> Sequence[Claim]:  # noqa: ARG002
@@ -88,10 +88,6 @@ class Claims:
     ) -> Sequence[Claim]:
         """`guess_id`: the guess that was right. `occurred_at`: the time in a signed report."""
         return ()
-
-    def address(self, caller: Caller, verification: Verification) -> str | None:  # noqa: ARG002
-        """Whose address a repeat or a switch is counted by, as a hash."""
-        return None
 
 
 @value
@@ -124,18 +120,19 @@ class LiveClaims(Claims):
         limits = self._limits_of(change.after, line, phone)
         return [MoveLock(), *limits, *self._after_no_call(failed, phone), *_hold(change.after, line)]
 
-    def switch(self, change: Change, line: Line, phone: Phone, address: str | None) -> Sequence[Claim]:
-        return [MoveLock(), *self._limits(change.after, line, phone, address), *_hold(change.after, line)]
+    def switch(self, change: Change, line: Line, phone: Phone, caller: Caller) -> Sequence[Claim]:
+        return [MoveLock(), *self._asked_by(caller, change.after, line, phone), *_hold(change.after, line)]
 
-    def repeat(self, change: Change, line: Line, address: str | None) -> Sequence[Claim]:
-        return self._limits(change.after, line, None, address)
+    def repeat(self, change: Change, line: Line, caller: Caller) -> Sequence[Claim]:
+        return self._asked_by(caller, change.after, line, None)
 
     def answered(self, change: Change) -> Sequence[Claim]:  # noqa: ARG002
         return [CoolDown(self._policy.phone_cooldown)]
 
     def repeat_refused(self, change: Change, line: Line, outcome: CallOutcome) -> Sequence[Claim]:
         failed = Failed(change.after, outcome, line)
-        return [*self.answered(change), *self._given_back(failed, None, change.after.step.claimed_at)]
+        refused = self._refused(change.after) if outcome.outcome is Outcome.REJECTED else ()
+        return [*self.answered(change), *refused, *self._given_back(failed, None, change.after.step.claimed_at)]
 
     def failed(self, change: Change, phone: Phone, failed: Failed) -> Sequence[Claim]:
         refused = self._refused(failed.record) if failed.outcome.outcome is Outcome.REJECTED else ()
@@ -148,8 +145,9 @@ class LiveClaims(Claims):
         full = [Unless(limit) for limit in self._browser_limits(caller)]
         return [*full, SpendGuess(guess_id, self._policy.phone_guesses)]
 
-    def wrong(self, caller: Caller) -> Sequence[Claim]:
-        return [Counted(limit) for limit in self._browser_limits(caller)]
+    def wrong(self, change: Change, caller: Caller) -> Sequence[Claim]:
+        counted: list[Claim] = [Counted(limit) for limit in self._browser_limits(caller)]
+        return [*self.ended(change), *counted] if change.after.status is Status.FAILED else counted
 
     def return_guess(self, guess_id: str) -> Sequence[Claim]:
         return [ReturnGuess(guess_id)]
@@ -167,14 +165,14 @@ class LiveClaims(Claims):
             claims.append(ReturnGuess(guess_id))
         return claims
 
-    def address(self, caller: Caller, verification: Verification) -> str | None:
-        return verification.address_hash if caller.is_key else self._browser_address(caller)
-
     # Limits
 
-    def _limits(
-        self, record: Verification, line: Line, phone: Phone | None, address: str | None
-    ) -> list[Claim]:
+    def _asked_by(self, caller: Caller, record: Verification, line: Line, phone: Phone | None) -> list[Claim]:
+        """A browser is counted by its own address, and not by the one that the start named."""
+        address = record.address_hash if caller.is_key else None
+        return [*self._browser_limits(caller), *self._limits(record, line, phone, address)]
+
+    def _limits(self, record: Verification, line: Line, phone: Phone | None, address: str | None) -> list[Claim]:
         """What one more start or repeat is counted against. phone: None for a vendor's repeat, which names none."""
         policy = self._policy
         limits: list[Claim] = [
@@ -184,8 +182,7 @@ class LiveClaims(Claims):
         if address:
             limits.append(RollingLimit("ip_10m", address, policy.ip_10m, TEN_MINUTES))
             limits.append(Unless(self._refused_limit(address)))
-        # A browser is counted by its own address, and not by the one that the start named.
-        if record.address_block_hash and address == record.address_hash:
+        if address and record.address_block_hash:
             limits.append(RollingLimit("ip_block_10m", record.address_block_hash, policy.ip_block_10m, TEN_MINUTES))
         return [*limits, *self._limits_of(record, line, phone)]
 
@@ -236,15 +233,17 @@ class LiveClaims(Claims):
         return CalendarLimit("key_refused_hour", record.key_id, self._policy.key_refused_hour, HOUR, paid_only=True)
 
     def _browser_limits(self, caller: Caller) -> list[RollingLimit]:
-        address = None if caller.is_key else self._browser_address(caller)
-        return [RollingLimit("browser_10m", address, self._policy.browser_10m, TEN_MINUTES)] if address else []
+        """What a browser's wrong codes, repeats and switches count against: its address at the gateway.
 
-    def _browser_address(self, caller: Caller) -> str | None:
-        """A browser is counted apart from the starts that its server makes for it, by its address at the gateway."""
+        Apart from the starts that its server makes for it.
+        """
+        if caller.is_key:
+            return []
         try:
-            return self._keys.hash_address(f"browser {network_of(caller.address or '')}")
+            address = self._keys.hash_address(f"browser {network_of(caller.address or '')}")
         except ValueError:
-            return None
+            return []
+        return [RollingLimit("browser_10m", address, self._policy.browser_10m, TEN_MINUTES)]
 
 
 def _hold(record: Verification, line: Line) -> list[Claim]:

@@ -43,9 +43,7 @@ class Context:
         if not caller.is_key or scope not in caller.scopes:
             raise errors.Forbidden(f"This needs an API key with the scope {scope}.")
 
-    def visible(
-        self, caller: Caller, verification_id: str, scope: Scope, *, client_token: bool = True
-    ) -> Verification:
+    def visible(self, caller: Caller, verification_id: str, scope: Scope, *, client_token: bool = True) -> Verification:
         """The verification, if this caller may know of it. `client_token`: its own client token is enough."""
         if caller.is_key:
             self.require(caller, scope)
@@ -65,6 +63,17 @@ class Context:
         if found is None:
             raise errors.NotFound("No such verification.")
         return found
+
+    def changed(self, verification: Verification) -> Verification:
+        """The record after a write of ours that came too late.
+
+        Raises Busy where nothing has changed and it is live all the same: a record of another version, without what
+        our conditions ask for, on which the write would fail for ever.
+        """
+        fresh = self.fresh(verification)
+        if fresh == verification and fresh.is_live(self.now()):
+            raise errors.busy()
+        return fresh
 
     def require_pending(self, verification: Verification) -> None:
         if not verification.is_live(self.now()):

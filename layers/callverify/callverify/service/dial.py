@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from callverify.domain import errors, verification as transitions
-from callverify.domain.claims import Claim, IdempotencyKey, TakeHold
+from callverify.domain import errors
+from callverify.domain import verification as transitions
+from callverify.domain.claims import Claim, TakeHold
+from callverify.domain.limits import VENDOR_SECONDS
 from callverify.domain.verification import Change, Verification
 from callverify.domain.words import CallOrder, CallOutcome, Challenge, Deadline, EndReason, Outcome, Phone
 from callverify.providers.base import Line, Per
 from callverify.service.claims import Failed
 from callverify.service.context import Context
 from callverify.service.lane import Lane
-from callverify.domain.limits import VENDOR_SECONDS
 from callverify.store import LimitReached, Resting, Stale, Taken
 
 # The write of the first attempt at a line, and what it takes.
@@ -49,13 +50,23 @@ class Dial:
         self._phone = phone
         self._base_url = base_url
         self._deadline = ctx.deadline(VENDOR_SECONDS)
+        self._begun: str | None = None  # the verification whose first attempt is on record
 
     def run(self, lines: Sequence[Line], opening: Opening | None, failed: Failed | None = None) -> Verification:
         """The record after the first line that may have made the call. `failed`: the step goes on after this attempt.
 
         Raises ProviderRejected or ProviderUnavailable when none is left, the verification having ended; what the first
-        attempt was refused with when none was begun; and Stale when the record moved on before that.
+        attempt was refused with when none was begun; and Stale when the record moved on before that. Busy names the
+        verification for which a call may have been made.
         """
+        self._begun = failed.record.id if failed else None
+        try:
+            return self._run(lines, opening, failed)
+        except errors.Busy as busy:
+            busy.verification_id = self._begun
+            raise
+
+    def _run(self, lines: Sequence[Line], opening: Opening | None, failed: Failed | None) -> Verification:
         refusal: errors.CallverifyError | None = None
         queue = Queue(lines)
         for line, may_rest in queue:
@@ -70,18 +81,18 @@ class Dial:
                 queue.defer(line)
             except LimitReached as reached:
                 refusal = refusal or rate_limited(reached)
-                if not failed and not reached.limit.paid_only:
+                if not reached.limit.paid_only:
                     break
             except Taken as taken:
-                if isinstance(taken.claim, IdempotencyKey):
+                if not isinstance(taken.claim, TakeHold):
                     raise
-                assert isinstance(taken.claim, TakeHold)
                 refusal = refusal or held(taken, self._ctx.now())
             except Stale:
                 if failed is None:
                     raise
                 return self._ctx.fresh(failed.record)
             else:
+                self._begun = record.id
                 self._ctx.observer.about(record.id)
                 outcome = self._ask(line, record, others=len(queue.left))
                 if outcome.outcome is Outcome.STARTED or _may_be_ringing(line, outcome):
@@ -158,9 +169,6 @@ class Dial:
             return self._ctx.store.apply(change, self._ctx.now(), self._lane.claims.answered(change))
         except Stale:
             return self._ctx.fresh(record)
-        except errors.Busy as busy:
-            busy.verification_id = record.id
-            raise
 
     def _give_up(self, failed: Failed) -> Verification:
         """End the verification, and raise why."""

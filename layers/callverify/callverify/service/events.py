@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from callverify.domain.errors import CursorUnknown
 from callverify.domain.words import Caller, Scope
 from callverify.service import requests
 from callverify.service.context import Context
@@ -15,13 +16,16 @@ MAX_EVENTS = 100
 def page(ctx: Context, caller: Caller, after: str | None, limit: str | None) -> dict[str, Any]:
     """One page of what happened to verifications of the key's mode, in order and without a gap.
 
-    `next` is what to pass as `after` for the following page; `has_more` says whether there is one already.
+    `next` is what to pass as `after` for the following page; `has_more` says whether there is one already. Raises
+    CursorUnknown for an `after` that can't be placed.
     """
     ctx.require(caller, Scope.READ)
-    cursor = requests.parse_number("after", after, default=0, most=10**15)
+    cursor = requests.parse_cursor(after)
     most = requests.parse_number("limit", limit, default=MAX_EVENTS, most=MAX_EVENTS, least=1)
     found, latest = ctx.store.events_after(caller.mode, cursor, limit=most, now=ctx.now())
-    last = found[-1][0] if found else max(cursor, 0)
+    if cursor > latest:
+        raise CursorUnknown(requests.UNKNOWN_CURSOR)
+    last = found[-1][0] if found else latest
     return {
         "events": [json.loads(body) for _, body in found],
         "next": str(last),

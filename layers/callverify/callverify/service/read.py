@@ -7,7 +7,7 @@ import hmac
 from callverify.domain import verification as transitions
 from callverify.domain.phone import readings
 from callverify.domain.verification import Verification
-from callverify.domain.words import Caller, CallReport, Evidence, Reason, Scope, Verdict
+from callverify.domain.words import Caller, CallReport, Evidence, Reason, Scope, Verdict, has_code
 from callverify.providers.base import Line
 from callverify.service.context import Context
 from callverify.service.dial import timed
@@ -23,6 +23,8 @@ def read(ctx: Context, caller: Caller, verification_id: str) -> Verification:
     lane, now = ctx.lane(verification.mode), ctx.now()
     if not verification.is_live(now) or verification.call_id is None or now < verification.poll_after:
         return verification
+    if has_code(verification.method):
+        return verification  # nothing to ask: neither vendors nor their credentials are needed
     line = lane.line(verification.provider, verification.method)
     if line is None or not line.route.read_back:
         return verification

@@ -7,7 +7,7 @@ from callverify.domain import verification as transitions
 from callverify.domain.claims import IdempotencyKey
 from callverify.domain.limits import VENDOR_SECONDS
 from callverify.domain.verification import Verification
-from callverify.domain.words import CallOutcome, Outcome, Reason, has_code
+from callverify.domain.words import Caller, CallOutcome, Outcome, Reason, has_code
 from callverify.service.context import Context
 from callverify.service.dial import provider_error, timed
 from callverify.service.lane import Lane
@@ -24,14 +24,15 @@ _NONE_LEFT = (errors.RepeatNotSupported, errors.RepeatExhausted, errors.RepeatWi
 
 
 def repeat(
-    ctx: Context, lane: Lane, verification: Verification, address: str | None, key: IdempotencyKey | None
+    ctx: Context, lane: Lane, verification: Verification, caller: Caller, key: IdempotencyKey | None
 ) -> Verification:
     """Ask the vendor to call again. Raises the errors of a repeat, Stale, Taken and LimitReached."""
     line = lane.line(verification.provider, verification.method)
-    _require_repeat(verification, configured=line is not None, now=ctx.now())
-    assert line is not None
+    _require_repeat(verification, ctx.now())
+    if line is None:
+        raise errors.NoProviderAvailable("The provider of this call is no longer configured.")
     change = transitions.begin_repeat(verification, ctx.now())
-    claims = [*([key] if key else ()), *lane.claims.repeat(change, line, address)]
+    claims = [*([key] if key else ()), *lane.claims.repeat(change, line, caller)]
     begun = ctx.store.apply(change, ctx.now(), claims)
     deadline = ctx.deadline(VENDOR_SECONDS)
     call_id = verification.call_id or ""
@@ -43,8 +44,7 @@ def repeat(
         remaining = 0
     elif error:
         remaining = verification.repeats_remaining
-    code = error.code if error else None
-    repeated = record_repeat(ctx, lane, begun, error=code, remaining=remaining, call_id=outcome.call_id)
+    repeated = record_repeat(ctx, lane, begun, outcome, error=error, remaining=remaining)
     if error:
         raise error
     lane.observer.count("Repeated", provider=line.provider, method=line.method)
@@ -55,26 +55,28 @@ def record_repeat(
     ctx: Context,
     lane: Lane,
     verification: Verification,
+    outcome: CallOutcome,
     *,
-    error: str | None,
     remaining: int,
-    call_id: str | None = None,
+    error: errors.CallverifyError | None = None,
 ) -> Verification:
     """Store what came of a repeat. A record that has moved on stays as it is."""
     if error is None:
         lane.observer.count("PaidCalls", provider=verification.provider)
-    change = transitions.answer_repeat(verification, error=error, repeats_remaining=remaining, call_id=call_id)
+    change = transitions.answer_repeat(
+        verification, error=error.code if error else None, repeats_remaining=remaining, call_id=outcome.call_id
+    )
+    line = lane.line(verification.provider, verification.method)
+    claims = lane.claims.repeat_refused(change, line, outcome) if error and line else lane.claims.answered(change)
     try:
-        return ctx.store.apply(change, ctx.now(), lane.claims.answered(change))
+        return ctx.store.apply(change, ctx.now(), claims)
     except Stale:
         return ctx.fresh(verification)
 
 
-def _require_repeat(verification: Verification, *, configured: bool, now: int) -> None:
+def _require_repeat(verification: Verification, now: int) -> None:
     if not has_code(verification.method):
         raise errors.RepeatNotSupported("A reverse call has no repeat. Switch to another method, or start again.")
-    if not configured:
-        raise errors.NoProviderAvailable("The provider of this call is no longer configured.")
     if verification.repeats_remaining < 1:
         refused = any(step.error == errors.RepeatNotSupported.code for step in verification.steps)
         if verification.call_id is None or refused:

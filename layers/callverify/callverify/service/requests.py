@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
-from callverify.domain.errors import InvalidRequest
+from callverify.domain.addresses import network_of
+from callverify.domain.errors import CursorUnknown, InvalidRequest
+from callverify.domain.origins import normal_origin
+from callverify.domain.text import is_plain, quotable
 from callverify.domain.value import value
 from callverify.domain.words import Method
 from callverify.providers.names import NAMES
@@ -19,7 +20,10 @@ MAX_BODY_BYTES = 16 * 1024
 MAX_REFERENCE = 64
 MAX_METADATA_PAIRS, MAX_METADATA_NAME, MAX_METADATA_VALUE = 10, 40, 500
 MAX_IDEMPOTENCY_KEY = 255
+MAX_CURSOR = 200
+UNKNOWN_CURSOR = "`after` is not the `next` of a page of these events. Leave it out to read from the oldest event kept."
 LOCALES = ("ru", "en")
+_PLAIN = ", none of them a control character or a Unicode non-character"
 
 
 @value
@@ -69,11 +73,12 @@ def parse_start(
     )
 
 
-def parse_code(body: str | None) -> str:
-    """The four digits of a check. Raises InvalidRequest, which costs no attempt."""
+def parse_code(body: str | None, digits: int | None) -> str:
+    """The digits of a check, as many as the challenge asks for. Raises InvalidRequest, which costs no check."""
     code = _object(body, {"code"}).get("code")
-    if not isinstance(code, str) or len(code) != 4 or not (code.isascii() and code.isdigit()):
-        raise InvalidRequest('`code` must be a string of four digits, such as {"code": "0427"}.')
+    if not isinstance(code, str) or not (code.isascii() and code.isdigit()) or len(code) != (digits or len(code)):
+        example = "042719"[: digits or 4]
+        raise InvalidRequest(f'`code` must be a string of {len(example)} digits, such as {{"code": "{example}"}}.')
     return code
 
 
@@ -110,6 +115,15 @@ def parse_number(name: str, value: str | None, *, default: int, most: int, least
     return int(value)
 
 
+def parse_cursor(value: str | None) -> int:
+    """The number of the event that a page begins after. Raises InvalidRequest and CursorUnknown."""
+    if value is not None and len(value) > MAX_CURSOR:
+        raise InvalidRequest(f"`after` must be the `next` of an earlier page, at most {MAX_CURSOR} characters.")
+    if value is not None and not (value.isascii() and value.isdigit() and len(value) <= 15):
+        raise CursorUnknown(UNKNOWN_CURSOR)
+    return int(value or 0)
+
+
 def parse_idempotency_key(value: str | None) -> str | None:
     """Raises InvalidRequest for an empty or unreasonable `Idempotency-Key` header."""
     if value is None:
@@ -119,28 +133,23 @@ def parse_idempotency_key(value: str | None) -> str | None:
     return value
 
 
-def canonical(body: str | None) -> str:
-    """A body in a form that is the same however its JSON is spaced and ordered; other text stays as it is."""
+def canonical(body: str | None, *, without: Collection[str] = ()) -> str:
+    """A body in a form that is the same however its JSON is spaced and ordered; other text stays as it is.
+
+    without: fields to leave out.
+    """
     try:
-        return json.dumps(json.loads(body or ""), sort_keys=True)
-    except (ValueError, RecursionError):
+        value = json.loads(body or "", object_pairs_hook=_each_once)
+        if isinstance(value, dict):
+            value = {name: member for name, member in value.items() if name not in without}
+        return json.dumps(value, sort_keys=True)
+    except (ValueError, RecursionError, InvalidRequest):
         return body or ""
 
 
-def network_of(address: str) -> str:
-    """What an address is counted as: an IPv4 address by itself (also when mapped into IPv6), IPv6 by its /64."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip, 64), strict=False))
-    return str(ip)
-
-
-def network_block_of(network: str) -> str | None:
-    """The /56 that an IPv6 network of `network_of` lies in, such as one line of a provider has; None for IPv4."""
-    ip = ipaddress.ip_network(network)
-    return str(ip.supernet(new_prefix=56)) if isinstance(ip, ipaddress.IPv6Network) else None
+def end_user_ip(body: str | None) -> str | None:
+    """The network that a start of a known body names. Raises InvalidRequest for what is no address."""
+    return _address(json.loads(body or "{}"))
 
 
 def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
@@ -149,7 +158,7 @@ def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
     if len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
         raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
     try:
-        value = json.loads(body)
+        value = json.loads(body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
         raise InvalidRequest("The body is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -157,10 +166,18 @@ def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
     for name in value:
         if name not in known:
             allowed = f"Known fields: {', '.join(sorted(known))}." if known else "This call takes no fields."
-            # A lone surrogate can't be written in an answer, and a number may be somebody's.
-            shown = re.sub(r"\d{4,}", "***", name[:40].encode(errors="replace").decode())
-            raise InvalidRequest(f"Unknown field `{shown}`. {allowed}")
+            raise InvalidRequest(f"Unknown field `{quotable(name)[:40]}`. {allowed}")
     return value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object's members. Raises InvalidRequest for a name given twice: which one was meant?"""
+    members: dict[str, Any] = {}
+    for name, member in pairs:
+        if name in members:
+            raise InvalidRequest(f"`{quotable(name)[:40]}` is given twice. Give each field once.")
+        members[name] = member
+    return members
 
 
 def _phone(fields: Mapping[str, Any]) -> str:
@@ -210,8 +227,8 @@ def _text(fields: Mapping[str, Any], name: str, longest: int) -> str | None:
     value = fields.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or not _is_text(value):
-        raise InvalidRequest(f"`{name}` must be a string of 1 to {longest} characters.")
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or not is_plain(value):
+        raise InvalidRequest(f"`{name}` must be a string of 1 to {longest} characters{_PLAIN}.")
     return value
 
 
@@ -222,20 +239,13 @@ def _metadata(fields: Mapping[str, Any]) -> Mapping[str, str]:
     if not isinstance(value, dict) or len(value) > MAX_METADATA_PAIRS:
         raise InvalidRequest(f"`metadata` must be an object of at most {MAX_METADATA_PAIRS} pairs.")
     for name, text in value.items():
-        if not 1 <= len(name) <= MAX_METADATA_NAME or not _is_text(name):
-            raise InvalidRequest(f"Names in `metadata` must have 1 to {MAX_METADATA_NAME} characters.")
-        if not isinstance(text, str) or len(text) > MAX_METADATA_VALUE or not _is_text(text):
-            raise InvalidRequest(f"Values in `metadata` must be strings of at most {MAX_METADATA_VALUE} characters.")
+        if not 1 <= len(name) <= MAX_METADATA_NAME or not is_plain(name):
+            raise InvalidRequest(f"Names in `metadata` must have 1 to {MAX_METADATA_NAME} characters{_PLAIN}.")
+        if not isinstance(text, str) or len(text) > MAX_METADATA_VALUE or not is_plain(text):
+            raise InvalidRequest(
+                f"Values in `metadata` must be strings of at most {MAX_METADATA_VALUE} characters{_PLAIN}."
+            )
     return value
-
-
-def _is_text(value: str) -> bool:
-    """Lone surrogates can be written in JSON but not stored as UTF-8."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _address(fields: Mapping[str, Any]) -> str | None:
@@ -261,18 +271,20 @@ def _return_url(fields: Mapping[str, Any], origins: Collection[str]) -> str | No
     value = fields.get("return_url")
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > 2000 or not _is_text(value):
-        raise InvalidRequest("`return_url` must be an https URL of at most 2000 characters.")
+    if not isinstance(value, str) or len(value) > 2000 or not is_plain(value):
+        raise InvalidRequest(f"`return_url` must be a URL of at most 2000 characters{_PLAIN}.")
     try:
         parts = urlsplit(value)
-        port = parts.port
     except ValueError:
         raise InvalidRequest("`return_url` is not a URL.") from None
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None or parts.password is not None:
-        raise InvalidRequest("`return_url` must be an https URL without credentials.")
-    origin = f"https://{parts.hostname}" + (f":{port}" if port not in (None, 443) else "")
+    origin = normal_origin(f"{parts.scheme}://{parts.netloc}") if parts.scheme in ("https", "http") else None
+    if origin is None:
+        raise InvalidRequest(
+            "`return_url` must be an https URL without credentials, or an http URL of this machine such as "
+            "http://localhost:3000/done."
+        )
     if origin not in origins:
         raise InvalidRequest(
-            f"`return_url` must begin with an origin of the parameter ReturnOrigins; {origin} is not one."
+            f"`return_url` must begin with an origin of the parameter ReturnOrigins; {quotable(origin)} is not one."
         )
     return value

@@ -27,8 +27,8 @@ class Stepped:
     replayed: bool = False
 
 
-# What a repeat or a switch does, with the caller's address and the key, once nothing speaks against it.
-Act = Callable[[str | None, IdempotencyKey | None], Verification]
+# What a repeat or a switch does under the key, once nothing speaks against it.
+Act = Callable[[IdempotencyKey | None], Verification]
 
 
 class Service:
@@ -61,10 +61,10 @@ class Service:
         verification = self._ctx.visible(caller, verification_id, Scope.WRITE)
         lane = self._ctx.lane(verification.mode)
 
-        def act(address: str | None, key: IdempotencyKey | None) -> Verification:
-            return repeat.repeat(self._ctx, lane, verification, address, key)
+        def act(key: IdempotencyKey | None) -> Verification:
+            return repeat.repeat(self._ctx, lane, verification, caller, key)
 
-        def wanted(record: Verification, _: str | None) -> tuple[Phone, Sequence[Line]]:
+        def wanted(_: Verification, _body: str | None) -> tuple[Phone, Sequence[Line]]:
             raise AssertionError("a repeat is not dialled")
 
         steps = Steps(self._ctx, f"repeat {verification.id}", wanted, base_url)
@@ -82,9 +82,9 @@ class Service:
             phone = lane.judge(request.phone, verification.allowed_methods)
             return phone, switch.lines_for(lane, phone, request)
 
-        def act(address: str | None, key: IdempotencyKey | None) -> Verification:
+        def act(key: IdempotencyKey | None) -> Verification:
             request = requests.parse_switch(body)
-            return switch.switch(self._ctx, lane, verification, request, address, key, base_url)
+            return switch.switch(self._ctx, lane, verification, request, caller, key, base_url)
 
         # Version 1's operation, so that a key means the same before and after an upgrade.
         steps = Steps(self._ctx, f"repeat {verification.id}", wanted, base_url)
@@ -105,9 +105,9 @@ class Service:
         if key and (known := steps.replay(key, body)):
             return Stepped(known.verification, replayed=True)
         ctx.require_pending(verification)
-        address = ctx.lane(verification.mode).claims.address(caller, verification)
+        switch.refuse_if_mismatched(verification)
         try:
-            return Stepped(act(address, key))
+            return Stepped(act(key))
         except Taken as taken:
             if not isinstance(taken.claim, IdempotencyKey):
                 raise
@@ -129,14 +129,14 @@ class Service:
             try:
                 canceled = ctx.store.apply(change, ctx.now(), ctx.lane(verification.mode).claims.ended(change))
             except Stale:
-                verification = ctx.fresh(verification)
+                verification = ctx.changed(verification)
                 continue
             ctx.count_end("Canceled", canceled)
             return canceled
 
-    def report(self, provider: str, rest: Sequence[str], parameters: Mapping[str, tuple[str, ...]]) -> str:
+    def report(self, provider: str, rest: Sequence[str], read: webhooks.Read) -> str:
         """Take a provider's report: what it is answered with. Raises NotFound, Forbidden, InvalidRequest."""
-        return webhooks.report(self._ctx, self._ctx.lane(Mode.LIVE), provider, rest, parameters)
+        return webhooks.report(self._ctx, self._ctx.lane(Mode.LIVE), provider, rest, read)
 
     def follow_up(self, verification_id: str, attempt: int) -> int | None:
         """Bring an attempt's window to its end; the seconds until this has to be called again: see `follow_up`."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from urllib.parse import urlencode
 
 from callverify.domain import errors
 from callverify.domain import verification as transitions
+from callverify.domain.addresses import network_block_of
 from callverify.domain.claims import Claim, IdempotencyKey, TakeLock
 from callverify.domain.value import value
 from callverify.domain.verification import Change, Verification
@@ -16,14 +16,13 @@ from callverify.providers.base import Line
 from callverify.service import requests
 from callverify.service.context import Context, new_id
 from callverify.service.dial import Dial
-from callverify.service.lane import Lane
 from callverify.service.steps import Steps
 from callverify.store import Taken
 
 
 @value
 class Started:
-    """The answer to a start. client_token: good for this verification alone. page_url: for the person being verified."""
+    """client_token: good for this verification alone. page_url: for the person being verified."""
 
     verification: Verification
     client_token: str
@@ -85,7 +84,7 @@ class Start:
     def _draft(self, request: requests.StartRequest, phone: Phone) -> Verification:
         """A record without an attempt yet."""
         ctx, now, address = self._ctx, self._ctx.now(), request.end_user_ip
-        block = requests.network_block_of(address) if address else None
+        block = network_block_of(address) if address else None
         return Verification(
             id=new_id(self._caller.mode),
             mode=self._caller.mode,
@@ -140,7 +139,8 @@ class Start:
             return
         own = live.key_id == wanted.key_id and live.reference is not None and live.reference == wanted.reference
         raise errors.VerificationInProgress(
-            "A verification of this phone is in progress. Go on with it, cancel it, or wait until it ends.",
+            "A verification of this phone is in progress. Continue or cancel it, or retry after `retry_after` seconds. "
+            "Its id is told only to the API key that started it, and only for the same `reference`.",
             retry_after=max(1, live.expires_at - now),
             verification_id=live.id if own else None,
         )
@@ -152,7 +152,6 @@ class Start:
             "token": token,
             "locale": verification.locale,
             "methods": ",".join(verification.allowed_methods),
-            "return": verification.return_url,
         }
         # In the fragment, which browsers send to no server: no log and no referrer has it.
         fragment = urlencode({name: value for name, value in told.items() if value}, safe=",")

@@ -13,8 +13,8 @@ from callverify.domain.verification import Step, StepKind, Verification
 from callverify.domain.words import INTERRUPTED, Outcome, Phone
 from callverify.providers.base import Line
 from callverify.service import requests
-from callverify.service.context import Context
 from callverify.service.claims import Failed
+from callverify.service.context import Context
 from callverify.service.dial import Dial, provider_error
 from callverify.service.repeat import record_repeat
 from callverify.store import Stale
@@ -50,8 +50,13 @@ class Steps:
         if text is None:
             return None
         keys = self._ctx.keys
-        body_hash = keys.hash_body(f"{self._operation}\n{requests.canonical(body)}")
-        return IdempotencyKey(keys.hash_idempotency_key(scope, text), body_hash)
+        # A caller that retries may have moved to another network: it is the same request.
+        same = requests.canonical(body, without={"end_user_ip"})
+        return IdempotencyKey(
+            keys.hash_idempotency_key(scope, text),
+            keys.hash_body(f"{self._operation}\n{same}"),
+            former_hash=keys.hash_body(f"{self._operation}\n{requests.canonical(body)}"),
+        )
 
     def replay_now(self, key: IdempotencyKey | None, body: str | None) -> Replay:
         """The answer after another request with this key came first."""
@@ -69,7 +74,7 @@ class Steps:
         known = self._ctx.store.idempotency_key(key.key_hash, now)
         if known is None:
             return None
-        if not hmac.compare_digest(known.body_hash, key.body_hash):
+        if not any(hmac.compare_digest(known.body_hash, each) for each in (key.body_hash, key.former_hash)):
             raise errors.IdempotencyKeyReused(
                 "This Idempotency-Key was used with another request. Use a new key for a new request."
             )
@@ -78,6 +83,8 @@ class Steps:
             raise errors.NotFound("The verification of this Idempotency-Key is no longer kept.")
         self._ctx.observer.about(verification.id)
         step = verification.steps[known.step - 1]
+        if step.kind is StepKind.START:
+            self._count_other_address(verification, body)
         if not step.done and step is verification.step and verification.is_live(now):
             wait = step.claimed_at + TAKE_OVER_AFTER_SECONDS - now
             if wait > 0:
@@ -90,6 +97,14 @@ class Steps:
             raise error
         return Replay(verification, step)
 
+    def _count_other_address(self, verification: Verification, body: str | None) -> None:
+        try:
+            address, first = requests.end_user_ip(body), verification.address_hash
+        except errors.InvalidRequest:  # judged after the key, and so not at all
+            return
+        if address and first and not hmac.compare_digest(self._ctx.keys.hash_address(address), first):
+            self._ctx.lane(verification.mode).observer.count("ReplayOtherAddress")
+
     def _resume(self, verification: Verification, body: str | None) -> Verification:
         """Finish a step whose process died. What it had sent is an unknown outcome, and is not sent again.
 
@@ -101,7 +116,7 @@ class Steps:
         except Stale:
             raise errors.IdempotencyInProgress(IN_PROGRESS, retry_after=TAKE_OVER_AFTER_SECONDS) from None
         if verification.step.kind is StepKind.REPEAT:
-            return record_repeat(ctx, lane, verification, error=None, remaining=verification.repeats_remaining)
+            return record_repeat(ctx, lane, verification, INTERRUPTED, remaining=verification.repeats_remaining)
         if verification.attempt.outcome is Outcome.STARTING:
             lane.breaker.judge(verification.provider, INTERRUPTED)
         phone, lines = self._wanted(verification, body)

@@ -9,12 +9,13 @@ from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.claims import Claim, IdempotencyKey
 from callverify.domain.verification import MAX_PHONE_MISMATCHES, MAX_SWITCHES, Change, Verification
-from callverify.domain.words import Phone
+from callverify.domain.words import Caller, Phone
 from callverify.providers.base import Line
 from callverify.service import requests
 from callverify.service.context import Context
 from callverify.service.dial import Dial
 from callverify.service.lane import Lane
+from callverify.store import Stale
 
 
 def switch(
@@ -22,7 +23,7 @@ def switch(
     lane: Lane,
     verification: Verification,
     request: requests.SwitchRequest,
-    address: str | None,
+    caller: Caller,
     key: IdempotencyKey | None,
     base_url: str,
 ) -> Verification:
@@ -45,7 +46,7 @@ def switch(
             poll_every=lane.poll_every,
             now=ctx.now(),
         )
-        return change, [*([key] if key else ()), *lane.claims.switch(change, line, phone, address)]
+        return change, [*([key] if key else ()), *lane.claims.switch(change, line, phone, caller)]
 
     lane.observer.measure("Conversion", 0, "Count", provider=verification.provider)
     return Dial(ctx, lane, phone, base_url).run(lines_for(lane, phone, request), opening)
@@ -62,9 +63,26 @@ def same_phone(ctx: Context, lane: Lane, verification: Verification, text: str) 
     SwitchExhausted.
     """
     phone = lane.judge(text, verification.allowed_methods)
-    if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
-        raise errors.SwitchExhausted("Too many switches of this verification named another phone.")
-    counted = ctx.store.apply(transitions.count_mismatch(verification, 1), ctx.now())
+    counted = _count_mismatch(ctx, verification, 1)
     if not hmac.compare_digest(ctx.keys.hash_phone(phone.e164), verification.phone_hash):
         raise errors.PhoneMismatch("`phone` is not the number of this verification.")
-    return phone, ctx.store.apply(transitions.count_mismatch(counted, -1), ctx.now())
+    return phone, _count_mismatch(ctx, counted, -1)
+
+
+def _count_mismatch(ctx: Context, verification: Verification, by: int) -> Verification:
+    steps = len(verification.steps)
+    while True:
+        if by > 0:
+            refuse_if_mismatched(verification)
+        try:
+            return ctx.store.apply(transitions.count_mismatch(verification, by), ctx.now())
+        except Stale:
+            verification = ctx.changed(verification)
+            if len(verification.steps) != steps or not verification.is_live(ctx.now()):
+                raise
+
+
+def refuse_if_mismatched(verification: Verification) -> None:
+    """Raises SwitchExhausted where too many switches have named another phone."""
+    if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
+        raise errors.SwitchExhausted("Too many switches of this verification named another phone.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from callverify.domain import errors
 from callverify.domain import verification as transitions
@@ -20,19 +20,23 @@ from callverify.store import Stale, Taken
 NO_SUCH_WEBHOOK = "There is no such webhook."
 
 
-def report(
-    ctx: Context, lane: Lane, provider: str, rest: Sequence[str], parameters: Mapping[str, tuple[str, ...]]
-) -> str:
+# A report's parameters, however often each is given. Raises InvalidRequest where they can't be read.
+Read = Callable[[], Mapping[str, tuple[str, ...]]]
+
+
+def report(ctx: Context, lane: Lane, provider: str, rest: Sequence[str], read: Read) -> str:
     """Take a provider's report, and return what it is answered with. What has no bearing on anything is ignored.
 
-    rest: the segments of the path after the provider's name. Raises NotFound, Forbidden, InvalidRequest.
+    rest: the segments of the path after the provider's name. read: called once the path is known to be ours. Raises
+    NotFound, Forbidden, InvalidRequest.
     """
-    line = next((line for line in lane.lines(None) if line.provider == provider and line.route.webhook), None)
+    name = provider.replace("-", "_")  # version 1 wrote one of them with a dash
+    line = next((line for line in lane.lines(None) if line.provider == name and line.route.webhook), None)
     if line is None or line.route.webhook is None:
         raise errors.NotFound(NO_SUCH_WEBHOOK)
     verification_id = _open_path(ctx, lane, line, rest)
     try:
-        heard = line.client.open_webhook(InboundWebhook(parameters, verification_id))
+        heard = line.client.open_webhook(InboundWebhook(_readable(lane, line, read), verification_id))
     except errors.Forbidden:
         _count_forged(lane, line, "signature")
         raise
@@ -43,6 +47,14 @@ def report(
     else:
         _hear_proof(ctx, lane, line, heard)
     return line.route.webhook.answer
+
+
+def _readable(lane: Lane, line: Line, read: Read) -> Mapping[str, tuple[str, ...]]:
+    try:
+        return read()
+    except errors.InvalidRequest:
+        lane.observer.count("UnreadableWebhooks", provider=line.provider)
+        raise
 
 
 def _open_path(ctx: Context, lane: Lane, line: Line, rest: Sequence[str]) -> str | None:
@@ -67,7 +79,7 @@ def _open_path(ctx: Context, lane: Lane, line: Line, rest: Sequence[str]) -> str
 def _hear_hint(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> None:
     now = ctx.now()
     verification = ctx.store.get(heard.verification_id or "", now)
-    if verification is None or not verification.is_live(now) or verification.provider != line.provider:
+    if verification is None or not verification.is_live(now) or not _is_of(line, verification):
         _count(lane, line, "LateWebhooks")
     elif heard.call_id is None or verification.call_id not in (None, heard.call_id):
         _count(lane, line, "StrayWebhooks")
@@ -109,9 +121,13 @@ def _live_at(ctx: Context, line: Line, caller: str, now: int) -> Verification | 
     for number in readings(caller):
         verification_id = ctx.store.live_verification_id(ctx.keys.hash_phone(number), now)
         verification = ctx.store.get(verification_id, now) if verification_id else None
-        if verification and verification.is_live(now) and verification.provider == line.provider:
+        if verification and verification.is_live(now) and _is_of(line, verification):
             return verification
     return None
+
+
+def _is_of(line: Line, verification: Verification) -> bool:
+    return (verification.provider, verification.method) == (line.provider, line.method)
 
 
 def _count(lane: Lane, line: Line, metric: str) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from callverify.domain.words import DAY
 from callverify.store.counters import Breakers
 from callverify.store.events import EventLog
-from callverify.store.table import LimitReached, Resting, Stale, Table, Taken
+from callverify.store.table import LimitReached, Refused, Resting, Stale, Table, Taken
 from callverify.store.verifications import Verifications
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-__all__ = ["LimitReached", "Resting", "Stale", "Store", "Taken"]
+__all__ = ["LimitReached", "Refused", "Resting", "Stale", "Store", "Taken"]
 
 
 class Store(Verifications, Breakers, EventLog):
@@ -37,5 +37,14 @@ class Store(Verifications, Breakers, EventLog):
         self._retention = retention
 
     def connect(self) -> None:
-        """Open the connection that the first request will use, by reading an item that there never is."""
-        self._table.read("-")
+        """Open the connection that the first request will use, by a read."""
+        self._table.read("pepper")
+
+    def knows_pepper(self, fingerprint: str) -> bool:
+        """Whether this is the fingerprint of the table's pepper, which the first caller sets."""
+        item = self._table.read("pepper")
+        if item is None:
+            if self._table.put_new("pepper", {"fingerprint": fingerprint}):
+                return True
+            item = self._table.read("pepper") or {}
+        return item.get("fingerprint") == fingerprint

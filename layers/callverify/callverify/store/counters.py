@@ -13,7 +13,7 @@ from callverify.store.items import Item
 from callverify.store.table import NOTHING, Forms, LimitReached, Lost, Outdated, Resting, Stale, Table, Write
 
 FAILURES_IN_A_ROW = 5
-REST_SECONDS = 30
+REST_SECONDS = 30  # decision 16
 
 
 # A limit's own write in a transaction, or what it is replaced by: see `table.adapt`.
@@ -284,7 +284,9 @@ class Breakers:
         for n, condition in (("n + :one", "rests_until > :long_ago"), (":one", "NOT rests_until > :long_ago")):
             expression = f"SET n = {n}, rests_until = :until, #ttl = :ttl"
             try:
-                return int(self._table.update(table.update(f"breaker#{provider}", expression, condition, values, Lost))["n"])
+                return int(
+                    self._table.update(table.update(f"breaker#{provider}", expression, condition, values, Lost))["n"]
+                )
             except Lost:
                 continue
         return 1

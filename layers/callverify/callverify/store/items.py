@@ -1,7 +1,8 @@
 """Items of the table, and records as items and back: of this version, of those before it, and of the next one.
 
 A record is read leniently, since versions overlap during a deployment, a rollback and after a restore: a member that is
-missing has its default, a word that is unknown stays as it is, and a record that can't be read at all is None.
+missing has a default, and no word is refused. One that is unknown stays as it is and equals none that is known: such a
+record can be read, published and left to end, and nothing more.
 """
 
 from __future__ import annotations
@@ -60,14 +61,14 @@ def _untyped(typed: Mapping[str, Any]) -> Any:
         case "S" | "BOOL":
             return value
         case "N":
-            return int(value)
+            return int(value) if value.lstrip("-").isdigit() else float(value)
         case "M":
             return deserialized(value)
         case "L":
             return [_untyped(member) for member in value]
         case "NULL":
             return None
-    raise TypeError(f"no use here for DynamoDB's type {kind}")
+    return value  # of a type that nothing here writes, in a member that nothing here reads
 
 
 def _plain(value: Any) -> Any:
@@ -105,26 +106,55 @@ def difference(before: Verification, after: Verification) -> Item:
 
 
 def verification_of(item: Item) -> Verification | None:
-    """The record in an item; None where it can't be read."""
-    try:
-        attempts = tuple(_read(Attempt, attempt) for attempt in item["attempts"])
-        steps = tuple(_read(Step, step) for step in item["steps"])
-        challenge = _read(Challenge, item["challenge"]) if item.get("challenge") else None
-        methods = tuple(_word(Method, method) for method in item.get("allowed_methods", ()))
-        read = _read(
-            Verification,
-            item | {"attempts": attempts, "steps": steps, "challenge": challenge, "allowed_methods": methods},
-        )
-    except (KeyError, TypeError, ValueError, IndexError):
+    """The record in an item, whichever version wrote it; None where it names no verification."""
+    if not isinstance(item.get("id"), str):
         return None
-    return read if attempts and steps else None
+    try:
+        return _verification(item)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _verification(item: Item) -> Verification:
+    at, method, provider = item.get("created_at", 0), item.get("method", ""), item.get("provider", "")
+    first = {"number": 1, "step": 1, "method": method, "provider": provider, "outcome": Outcome.UNKNOWN, "at": at}
+    attempts = item.get("attempts") or [first]
+    steps = item.get("steps") or [{"number": 1, "kind": StepKind.START, "claimed_at": at, "done": True}]
+    given: Item = {
+        "mode": Mode.TEST if item["id"].startswith("vrf_test_") else Mode.LIVE,
+        "status": "",
+        "method": method,
+        "provider": provider,
+        "phone_mask": "",
+        "phone_hash": "",
+        "key_id": "",
+        "created_at": at,
+        "expires_at": 0,
+        # Version 1 compared each guess before it answered, and counted only that it was spent.
+        "wrong": item.get("guesses", 0),
+        **{name: value for name, value in item.items() if value is not None},
+        "attempts": tuple(_read(Attempt, {**first, **attempt}) for attempt in attempts),
+        "steps": tuple(
+            _read(Step, {"number": 1, "kind": StepKind.START, "claimed_at": 0, "done": True, **step}) for step in steps
+        ),
+        "allowed_methods": tuple(_word(Method, each) for each in item.get("allowed_methods", [method])),
+    }
+    if given.get("challenge"):
+        given["challenge"] = _read(Challenge, {"type": "", **given["challenge"]})
+    return _read(Verification, given)
 
 
 def verification_of_image(image: Mapping[str, Any] | None) -> Verification | None:
-    """The verification in an image of the table's stream; None for no image, and for any other item's."""
+    """The verification in an image of the table's stream; None for no image, and for any other item's.
+
+    Raises ValueError for a record that can't be read.
+    """
     if not image or not image["pk"]["S"].startswith("verification#"):
         return None
-    return verification_of(deserialized(image))
+    found = verification_of(deserialized(image))
+    if found is None:
+        raise ValueError("a verification's record that can't be read")
+    return found
 
 
 # The words by the name of the member that holds them.
@@ -154,10 +184,12 @@ def _read[T](kind: type[T], item: Item) -> T:
     return kind(**given)
 
 
-def _word[Word: StrEnum](words: type[Word], text: str) -> Word:
-    """The word, or the text as it is where a later version knows more of them."""
+def _word[Word: StrEnum](words: type[Word], text: Any) -> Word:
+    """The word, or for one that this version doesn't know a member that equals none of its own."""
     known = _READ.get(text, text)
     try:
         return words(known)
     except ValueError:
-        return cast("Word", text)
+        unknown = str.__new__(words, str(known))
+        unknown._name_ = unknown._value_ = str(known)
+        return unknown

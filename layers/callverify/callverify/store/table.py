@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONFLICT_RETRIES = 40
 CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+INVALID = frozenset({"ValidationException", "ValidationError"})
 BUSY_SECONDS = 4.0  # for which a transaction is sent again, beyond what the client does by itself
 # The operating system's: of the module's own, containers that start from one snapshot have the same.
 _JITTER = random.SystemRandom().uniform
@@ -59,6 +60,10 @@ class LimitReached(Lost):
 
 class Resting(Lost):
     """The provider keeps failing and is to be asked last."""
+
+
+class Refused(Exception):
+    """DynamoDB will never take these writes as they are."""
 
 
 class Outdated(Lost):
@@ -101,7 +106,7 @@ class Table:
 
     def read(self, pk: str) -> Item | None:
         """One consistent read."""
-        answer = _ask(self._client.get_item, TableName=self._name, Key=serialized({"pk": pk}), ConsistentRead=True)
+        answer = self._ask(self._client.get_item, TableName=self._name, Key=serialized({"pk": pk}), ConsistentRead=True)
         return deserialized(answer["Item"]) if "Item" in answer else None
 
     def read_many(self, keys: Iterable[str]) -> dict[str, Item]:
@@ -110,7 +115,7 @@ class Table:
         found = dict[str, Item]()
         while left:
             request: Any = {self._name: {"Keys": left, "ConsistentRead": True}}
-            answer: Any = _ask(self._client.batch_get_item, RequestItems=request)
+            answer: Any = self._ask(self._client.batch_get_item, RequestItems=request)
             items = map(deserialized, answer["Responses"].get(self._name, []))
             found |= {item["pk"]: item for item in items}
             left = list(answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", []))
@@ -119,7 +124,7 @@ class Table:
     def update(self, write: Write) -> Item:
         """Run an update by itself: the item after it. Raises what `write` loses to."""
         try:
-            answer = _ask(
+            answer = self._ask(
                 self._client.update_item,
                 TableName=self._name,
                 ReturnValues="ALL_NEW",
@@ -131,8 +136,16 @@ class Table:
             raise write.lost(deserialized(item)) from None
         return deserialized(answer["Attributes"])
 
+    def put_new(self, pk: str, item: Item) -> bool:
+        """Put an item unless there is one: whether it was put."""
+        try:
+            self._ask(self._client.put_item, TableName=self._name, **put_new(pk, item).request)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
     def delete(self, pk: str) -> None:
-        _ask(self._client.delete_item, TableName=self._name, Key=serialized({"pk": pk}))
+        self._ask(self._client.delete_item, TableName=self._name, Key=serialized({"pk": pk}))
 
     def adapt(self, writes: Callable[[Forms], Sequence[Write]]) -> None:
         """Run a transaction, and again with another form of a write where an item's state asks for it."""
@@ -147,11 +160,27 @@ class Table:
                     forms.pop(outdated.key, None)
         raise busy() from TimeoutError("an item kept changing under this transaction")
 
+    def _ask(self, operation: Callable[..., Any], **request: Any) -> Any:
+        """DynamoDB's answer. A single write that meets a transaction is refused by that alone, so it is sent again."""
+        for turn in range(CONFLICT_RETRIES):
+            try:
+                return operation(**request)
+            except Exception as error:
+                if aws.is_busy(error):
+                    raise busy() from error
+                if not CONFLICTS.intersection(_codes(error)):
+                    raise
+            self._wait(turn)
+        raise busy() from TimeoutError("the write kept meeting transactions")
+
+    def _wait(self, turn: int) -> None:
+        self._sleep(_JITTER(0, min(0.4, 0.01 * 2**turn)))
+
     def transact(self, writes: Sequence[Write]) -> None:
         """All writes or none. Raises the reason of the first write, in this order, whose condition did not hold.
 
-        A conflict with another transaction says nothing about the conditions, and neither does an answer that is busy
-        or does not come: it is sent again.
+        Raises Refused for what is no valid write. A conflict with another transaction says nothing about the
+        conditions, and neither does an answer that is busy or does not come: it is sent again.
         """
         if not writes:
             return
@@ -174,19 +203,19 @@ class Table:
                     failure = error
                     if self._monotonic() >= gives_up_at:
                         break
-                elif not CONFLICTS.intersection(reason.get("Code") for reason in reasons):
+                elif INVALID.intersection(_codes(error)):
+                    raise Refused from error
+                elif not CONFLICTS.intersection(_codes(error)):
                     raise
-            self._sleep(_JITTER(0, min(0.4, 0.01 * 2**turn)))
+            self._wait(turn)
         raise busy() from failure
 
 
-def _ask(operation: Callable[..., Any], **request: Any) -> Any:
-    try:
-        return operation(**request)
-    except Exception as error:
-        if aws.is_busy(error):
-            raise busy() from error
-        raise
+def _codes(error: Exception) -> set[str]:
+    """What an error says of itself, and of each write of its transaction."""
+    if not isinstance(error, ClientError):
+        return set()
+    return {error.response["Error"]["Code"], *(str(reason.get("Code")) for reason in _cancellation_reasons(error))}
 
 
 def _cancellation_reasons(error: Exception) -> list[dict[str, Any]]:

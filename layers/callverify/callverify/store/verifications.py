@@ -1,6 +1,6 @@
 """The store: verifications, and how a change of one is written together with all that it takes.
 
-Items, by the prefix of `pk`; each carries `ttl`, which only sweeps, and is ignored once its own end has passed:
+Items, by the prefix of `pk`. All but two carry `ttl`, which only sweeps: an item whose end has passed is ignored.
 
     verification#<id>            the record
     phone#<hash>                 which live verification a phone has: lock and pointer
@@ -10,9 +10,9 @@ Items, by the prefix of `pk`; each carries `ttl`, which only sweeps, and is igno
     idempotency#<hash>           which verification and step an Idempotency-Key started
     signed_call#<hash>#<ts>      a signed report that has been used
     breaker#<provider>           that a provider keeps failing, and until when it is asked last
-    events#<mode>                the number of the latest event
+    events#<mode>                the number of the latest event, and until when it is kept; without `ttl`
     event#<mode>#<number>        an event, and event_id#<id> that it has been numbered
-    pepper                       the fingerprint of the one pepper that is at work
+    pepper                       the fingerprint of the one pepper that is at work; without `ttl`
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from callverify.store.table import NOTHING, Forms, Lost, Outdated, Stale, Table,
 
 
 class Verifications:
-    """Times are arguments, in whole epoch seconds; a record stays readable `retention` seconds after its client token."""
+    """Times are arguments, in epoch seconds. A record stays readable `retention` seconds after its client token."""
 
     def __init__(self, rows: Table, *, retention: int = DAY) -> None:
         self._table = rows
@@ -91,7 +91,7 @@ class Verifications:
         self._table.adapt(lambda forms: [*self._claims(claims, change, now, forms)])
 
     def _ttl(self, verification: Verification) -> int:
-        return verification.created_at + CLIENT_TOKEN_SECONDS + self._retention
+        return verification.ttl or verification.created_at + CLIENT_TOKEN_SECONDS + self._retention
 
     def _record(self, change: Change, now: int) -> Write:
         before, after, guard = change.before, change.after, change.guard
@@ -99,11 +99,14 @@ class Verifications:
         if before is None:
             return table.put_new(pk, {**attributes(after), "ttl": self._ttl(after)})
         read = attributes(before)
-        same = ["attempt_number", "provider", *guard.unchanged]
+        same = ["attempt_number", "provider"]
         if guard.same_step:
             same += ["steps_count", "step_claimed_at", "attempt_outcome"]
-        values = {f":{name}_read": read.get(name) for name in same} | {":pending": Status.PENDING, ":now": now}
+        values = {f":{name}_read": read.get(name) for name in (*same, *guard.unchanged)}
+        values |= {":pending": Status.PENDING, ":now": now}
         clauses = ["#status = :pending", *(f"{name} = :{name}_read" for name in same)]
+        # One that a record of version 1 doesn't have reads as its default.
+        clauses += [f"(attribute_not_exists({name}) OR {name} = :{name}_read)" for name in guard.unchanged]
         if guard.unexpired:
             clauses.append("expires_at > :now")
         if guard.expired:

@@ -12,20 +12,20 @@ import re
 from collections.abc import Mapping
 
 from callverify.domain.errors import Forbidden, InvalidRequest
+from callverify.domain.phone import e164_from_vendor
 from callverify.domain.value import value
 from callverify.domain.words import (
     CallOrder,
+    CallOutcome,
     CallReport,
-    Verdict,
-    Reason,
     Challenge,
     Deadline,
     Evidence,
     InboundWebhook,
-    CallOutcome,
     Outcome,
+    Reason,
+    Verdict,
 )
-from callverify.domain.phone import e164_from_vendor
 from callverify.providers.http import (
     NoAnswer,
     NotSent,
@@ -139,9 +139,7 @@ class Client:
         caller = e164_from_vendor(phone)
         if caller is None:
             raise InvalidRequest("`phone` must be a phone number.")
-        return CallReport(
-            Verdict.CONFIRMED, caller=caller, evidence=Evidence.PROVIDER_SIGNATURE, occurred_at=int(ts)
-        )
+        return CallReport(Verdict.CONFIRMED, caller=caller, evidence=Evidence.PROVIDER_SIGNATURE, occurred_at=int(ts))
 
 
 def _read(body: bytes) -> _Reply | None:

@@ -11,20 +11,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from callverify.domain.errors import InvalidRequest
+from callverify.domain.phone import e164_from_vendor
 from callverify.domain.words import (
     CallOrder,
+    CallOutcome,
     CallReport,
-    Verdict,
-    Reason,
     Challenge,
     Deadline,
     Evidence,
     InboundWebhook,
-    CallOutcome,
-    Phone,
     Outcome,
+    Phone,
+    Reason,
+    Verdict,
 )
-from callverify.domain.phone import e164_from_vendor
 from callverify.providers.http import (
     Answer,
     NoAnswer,

@@ -12,15 +12,15 @@ from typing import Any
 
 from callverify.domain.words import (
     CallOrder,
+    CallOutcome,
     CallReport,
-    Verdict,
-    Reason,
     Challenge,
     Clock,
     Deadline,
     InboundWebhook,
-    CallOutcome,
     Outcome,
+    Reason,
+    Verdict,
 )
 from callverify.providers.http import (
     Answer,
@@ -71,9 +71,7 @@ _SAME_CALL_SECONDS = 30
 class Client:
     """Talks to uCaller. `values`: `key` and `service_id`."""
 
-    def __init__(
-        self, values: Mapping[str, str], base_url: str, http: VendorHttp, clock: Clock = time.time
-    ) -> None:
+    def __init__(self, values: Mapping[str, str], base_url: str, http: VendorHttp, clock: Clock = time.time) -> None:
         self._key, self._service_id = values["key"], values["service_id"]
         self._base_url = base_url
         self._http = http

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from callverify import wiring
+from callverify.runtime import startup, wiring
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:
-    wiring.schedule(event)
+    wiring.follow_ups().schedule(event)
 
 
-wiring.ready()
+startup.ready()

@@ -1,0 +1,143 @@
+"""Between the table's stream, the queues and the service. One record or message never takes the others down with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from callverify.domain.verification import Verification
+from callverify.domain.words import Clock, Note, Status
+from callverify.events.publish import Publisher, Unpublished
+from callverify.events.telemetry import Telemetry
+from callverify.service.service import Service
+from callverify.store.items import verification_of_image
+
+LONGEST_DELAY_SECONDS = 900  # SQS's own maximum, and that of every window
+
+Send = Callable[[str, int], None]  # a message, to be received after so many seconds
+PutAside = Callable[[str], None]
+
+
+def each_message(
+    event: Mapping[str, Any],
+    act: Callable[[str], None],
+    telemetry: Telemetry,
+    failed: Callable[[Mapping[str, Any]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Act on each SQS message, and tell SQS which ones failed: those alone come again. `failed` is given the record."""
+    failures = []
+    for record in event["Records"]:
+        try:
+            act(record["body"])
+        except Exception as error:
+            telemetry.message_failed(record["messageId"], error)
+            failed(record)
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+def change(record: Mapping[str, Any]) -> tuple[Verification | None, Verification | None]:
+    """The record before and after a change in the table's stream; None where there is no record."""
+    images = record["dynamodb"]
+    return verification_of_image(images.get("OldImage")), verification_of_image(images.get("NewImage"))
+
+
+class Publications:
+    """Publishes what the table's stream brings. What can't be published is put aside, to be published again."""
+
+    def __init__(self, publisher: Callable[[], Publisher], telemetry: Telemetry, put_aside: PutAside) -> None:
+        self._publisher = publisher
+        self._telemetry = telemetry
+        self._put_aside = put_aside
+
+    def publish(self, event: Mapping[str, Any]) -> None:
+        for record in self._unpublished(event["Records"]):
+            self._put_aside(without_hashes(record))
+
+    def publish_again(self, message: str) -> None:
+        """Publish a record that could not be published before. Raises Unpublished."""
+        if self._unpublished([json.loads(message)]):
+            raise Unpublished
+
+    def _unpublished(self, records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        failed, readable = [], []
+        for record in records:
+            try:
+                readable.append((record, change(record)))
+            except Exception as error:
+                self._telemetry.unpublished(_subject(record), error)
+                failed.append(record)
+        return failed + [readable[place][0] for place in self._publisher().publish(each for _, each in readable)]
+
+
+class FollowUps:
+    """A delayed message for each attempt, and what is done when it comes.
+
+    last_question: seconds before the end of an attempt's window at which its provider is asked once more.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: Callable[[], Service],
+        last_question: Callable[[Verification], int],
+        send: Send,
+        clock: Clock,
+        telemetry: Telemetry,
+        put_aside: PutAside,
+    ) -> None:
+        self._service = service
+        self._last_question = last_question
+        self._send = send
+        self._clock = clock
+        self._note: Note = telemetry.note
+        self._telemetry = telemetry
+        self._put_aside = put_aside
+
+    def schedule(self, event: Mapping[str, Any]) -> None:
+        """Have each new attempt looked at once more before its window ends. Other changes are passed over."""
+        for record in event["Records"]:
+            try:
+                before, after = change(record)
+            except Exception as error:
+                self._telemetry.unpublished(_subject(record), error)
+                self._put_aside(without_hashes(record))
+            else:
+                self._schedule(before, after)
+
+    def _schedule(self, before: Verification | None, after: Verification | None) -> None:
+        if after is None or after.status is not Status.PENDING:
+            return
+        if before is not None and before.attempt.number == after.attempt.number:
+            return
+        subject = {"verification_id": after.id, "attempt": after.attempt.number}
+        self._later(json.dumps(subject), after.expires_at - self._last_question(after) - int(self._clock()))
+        self._note("follow-up scheduled", **subject)
+
+    def follow_up(self, message: str) -> None:
+        """Act on a message, and put it back for when it has to be acted on again."""
+        subject = json.loads(message)
+        again = self._service().follow_up(subject["verification_id"], subject["attempt"])
+        if again is not None:
+            self._later(message, again)
+        self._note("follow-up done" if again is None else "follow-up put off", **subject)
+
+    def _later(self, message: str, delay: int) -> None:
+        self._send(message, min(max(0, delay), LONGEST_DELAY_SECONDS))
+
+
+def without_hashes(record: Mapping[str, Any]) -> str:
+    """A record of the stream as a message, without the hashes, which no event tells."""
+    images = {
+        name: {each: value for each, value in image.items() if not each.endswith("_hash")}
+        if name in ("OldImage", "NewImage")
+        else image
+        for name, image in record.get("dynamodb", {}).items()
+    }
+    return json.dumps({**record, "dynamodb": images})
+
+
+def _subject(record: Mapping[str, Any]) -> str:
+    """The verification that a record of the stream is about."""
+    return str(record.get("dynamodb", {}).get("Keys", {}).get("pk", {}).get("S", "")).removeprefix("verification#")

@@ -1,0 +1,91 @@
+"""The stack's secrets, and the vendors' routes that one of them configures."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from callverify import aws
+from callverify.domain.errors import ConfigurationFault, busy
+from callverify.events.telemetry import Telemetry
+from callverify.providers import registry
+from callverify.providers.base import Line
+from callverify.providers.http import VendorHttp
+from callverify.runtime import settings
+from callverify.runtime.secret_cache import SecretCache
+
+CREDENTIALS = "provider-credentials"
+
+
+@cache
+def telemetry() -> Telemetry:
+    return Telemetry()
+
+
+def secret(setting: str, *, force: bool = False) -> str:
+    """The text of the secret that the environment variable `setting` names, cached for SECRET_CACHE_SECONDS.
+
+    Raises Busy where Secrets Manager refuses it: it may be deleted, or access to it denied.
+    """
+    try:
+        text = _cache().get(setting, max_age=settings.secret_seconds(), force=force)
+    except ClientError as error:
+        if aws.is_busy(error):
+            raise
+        fault = ConfigurationFault(setting, f"Secrets Manager says {error.response['Error']['Code']}")
+        telemetry().configuration_fault(fault)
+        raise busy() from fault
+    # Which some editors put in front.
+    return text.removeprefix("\ufeff")
+
+
+@cache
+def _cache() -> SecretCache:
+    def read(setting: str) -> str:
+        answer = aws.client("secretsmanager").get_secret_value(SecretId=settings.needed(setting))
+        return str(answer.get("SecretString") or "")
+
+    return SecretCache(read=read, clock=time.time, unreadable=telemetry().secret_unreadable)
+
+
+class Lines:
+    """The configured routes in the operator's order. The secret is read again when its cache time is over."""
+
+    def __init__(
+        self, order: Sequence[str], read: Callable[[], str], fault: Callable[[ConfigurationFault], None]
+    ) -> None:
+        self._order = order
+        self._read = read
+        self._fault = fault
+        self._http = VendorHttp()
+        self._text: str | None = None
+        self._lines: list[Line] = []
+
+    def __call__(self) -> Sequence[Line]:
+        text = self._read()
+        if text != self._text:
+            self._lines = self._configured(text)
+            self._text = text
+        return self._lines
+
+    def _configured(self, text: str) -> list[Line]:
+        try:
+            given: Any = json.loads(text or "{}")
+        except (ValueError, RecursionError):
+            given = None
+        if not isinstance(given, dict):
+            self._fault(ConfigurationFault(CREDENTIALS, "it must be a JSON object"))
+            return []
+        lines: list[Line] = []
+        for name in self._order:
+            if name in given:
+                try:
+                    lines += registry.lines(name, given[name], self._http)
+                except ConfigurationFault as fault:
+                    self._fault(fault)
+        return lines
