@@ -104,35 +104,14 @@ class VendorHttp:
         import requests
         from urllib3.exceptions import HTTPError
 
-        from callverify.sockets import stopping_at
-
-        remaining = deadline.remaining()
-        if remaining <= 0:
+        if deadline.remaining() <= 0:
             raise NotSent("no time left")
         if self._clock() - self._used_at > MAX_IDLE_SECONDS:
             self._session.close()
         failure: Exception
+        parts = {"params": params, "json": json, "data": form, "headers": headers}
         try:
-            with (
-                stopping_at(deadline),
-                self._session.request(
-                    method,
-                    url,
-                    params=params,
-                    json=json,
-                    data=form,
-                    headers=headers,
-                    timeout=remaining,
-                    allow_redirects=False,
-                    stream=True,
-                ) as response,
-            ):
-                body = bytearray()
-                for chunk in response.iter_content(4096):
-                    body += chunk
-                    if len(body) > MAX_ANSWER_BYTES:
-                        raise NoAnswer(timed_out=False)
-                return Answer(response.status_code, bytes(body))
+            return self._send(method, url, parts, deadline)
         except NoAnswer as error:
             failure = error
         except requests.ConnectTimeout:
@@ -144,6 +123,18 @@ class VendorHttp:
         finally:
             self._used_at = self._clock()
         raise failure from None
+
+    def _send(self, method: str, url: str, parts: Mapping[str, Any], deadline: Deadline) -> Answer:
+        from callverify.sockets import stopping_at
+
+        options: Any = {**parts, "timeout": deadline.remaining(), "allow_redirects": False, "stream": True}
+        with stopping_at(deadline), self._session.request(method, url, **options) as response:
+            body = bytearray()
+            for chunk in response.iter_content(4096):
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise NoAnswer(timed_out=False)
+            return Answer(response.status_code, bytes(body))
 
 
 def _connection_failure(error: requests.ConnectionError) -> NotSent | None:
