@@ -7,6 +7,7 @@ import sys
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from callverify.providers.names import NAMES
 from simulators.app import create_app
 from simulators.vendor import World
 
@@ -37,7 +38,7 @@ def main() -> None:
     server = make_server(arguments.host, arguments.port, create_app(world), threaded=True, request_handler=QuietHandler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     base_url = f"http://{arguments.host}:{server.server_port}"
-    print(f"Simulators at {base_url}/ucaller, {base_url}/telefon-ip, {base_url}/smsc", flush=True)
+    print(f"Simulators at {', '.join(f'{base_url}/{name}' for name in NAMES)}", flush=True)
     try:
         server.serve_forever()
     finally:

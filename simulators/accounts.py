@@ -1,10 +1,36 @@
-"""The only credentials that the simulated vendors accept. All of them are made up."""
+"""Accounts at the simulated vendors: the credentials that they accept, and what they have to be told once."""
 
-UCALLER_KEY = "fakefakefakefakefakefakefakefake"  # the vendor's secret keys have 32 characters
-UCALLER_SERVICE_ID = 103000
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
 
-TELEFON_IP_TOKEN = "00000000-0000-4000-8000-000000000000"
+from callverify.providers.base import Per
+from callverify.providers.registry import manifest
+from simulators.registry import simulator
 
-SMSC_LOGIN = "fake-login"
-SMSC_PASSWORD = "fake-password"
-SMSC_APIKEY = "fake-apikey"
+
+def credentials(name: str, choose: Callable[[str], str] = lambda _: secrets.token_urlsafe(24)) -> dict[str, Any]:
+    """A provider's part of `provider-credentials`: the vendor's own, and of each that is ours to choose `choose(name)`."""
+    given = dict(simulator(name).credentials)
+    ours = [field for field in manifest(name).credentials if not {*field.names} & {*given}]
+    return given | {each: choose(each) for field in ours for each in field.names}
+
+
+def webhook_url(name: str, given: Mapping[str, Any], base_url: str) -> str | None:
+    """Where a vendor reports all calls of an account, by its `provider-credentials`; None where each names its own."""
+    webhook = manifest(name).webhook
+    if webhook is None or webhook.per is not Per.ACCOUNT:
+        return None
+    return f"{base_url}/webhooks/{name}/{given['webhook_token']}"
+
+
+def cabinet(name: str, given: Mapping[str, Any], base_url: str) -> dict[str, str] | None:
+    """What an operator writes into a vendor's settings: the body of `POST /<provider>/cabinet`, where there is one."""
+    url = webhook_url(name, given, base_url)
+    return None if url is None else {"handler_url": url} | signing_secret(name, given)
+
+
+def signing_secret(name: str, given: Mapping[str, Any]) -> dict[str, str]:
+    """The credential that a vendor signs its reports with, by its name; empty where it signs none."""
+    field = simulator(name).signs_with
+    return {field: str(given[field])} if field else {}

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from callverify.providers.names import NAMES
 from simulators import demo, telephone
-from simulators.faults import PROVIDERS, Fault
+from simulators.faults import Fault
 from simulators.overview import describe
-from simulators.smsc import Smsc
-from simulators.telefon_ip import TelefonIp
-from simulators.ucaller import Ucaller
+from simulators.registry import fault_modes, prefixes, provider_named, simulator
 from simulators.vendor import Vendor, World
 from simulators.web import BadInputError, json_body
 
@@ -22,7 +21,7 @@ log = logging.getLogger("simulators")
 def create_app(world: World | None = None) -> Flask:
     """Build the app around a world: by default a real one, with the wall clock and webhooks sent by HTTP."""
     world = world or World()
-    vendors: list[Vendor] = [Ucaller(world), TelefonIp(world), Smsc(world)]
+    vendors: list[Vendor] = [simulator(name)(world) for name in NAMES]
     app = Flask("simulators", static_folder=None)
     app.extensions["vendors"] = vendors
 
@@ -37,7 +36,7 @@ def create_app(world: World | None = None) -> Flask:
     # The public clients of the real vendors write some paths with a slash at the end, and the vendors take both.
     app.url_map.strict_slashes = False
     for vendor in vendors:
-        for prefix in vendor.prefixes:
+        for prefix in prefixes(vendor.name):
             app.register_blueprint(vendor.blueprint(), name=prefix, url_prefix=f"/{prefix}")
     app.register_blueprint(telephone.blueprint(world, dial))
     app.register_blueprint(demo.blueprint(demo.Shop()))
@@ -56,7 +55,8 @@ def _add_steering(app: Flask, world: World) -> None:
     @app.get("/")
     def overview() -> Response:
         """Lists all calls and all fault modes."""
-        return Response(describe(app.url_map, app.view_functions, world.faults), mimetype="application/json")
+        overview = describe(app.url_map, app.view_functions, fault_modes(), world.faults)
+        return Response(overview, mimetype="application/json")
 
     @app.get("/faults")
     def faults() -> Response:
@@ -67,9 +67,10 @@ def _add_steering(app: Flask, world: World) -> None:
     def add_fault() -> Response:
         """Spoils the next answers or reports of one provider. `times` 0: until DELETE /faults; `phone`: of one number.
 
-        {"provider": "telefon_ip", "mode": "timeout", "times": 1}
+        {"provider": "<provider>", "mode": "timeout", "times": 1}
         """
-        world.faults.add(Fault.parse(json_body()))
+        body = json_body()
+        world.faults.add(Fault.parse(body, fault_modes(), provider_named(body.get("provider"))))
         return faults()
 
     @app.delete("/faults")
@@ -80,11 +81,9 @@ def _add_steering(app: Flask, world: World) -> None:
 
     @app.get("/requests")
     def requests() -> Response:
-        """Lists the requests to the vendors, and counts the paid calls; ?provider=ucaller for one vendor."""
+        """Lists the requests to the vendors, and counts the paid calls; ?provider= for one vendor."""
         provider = request.args.get("provider")
-        if provider not in (None, *PROVIDERS):
-            raise BadInputError(f"provider must be one of {', '.join(PROVIDERS)}")
-        return jsonify(world.journal.describe(provider))
+        return jsonify(world.journal.describe(None if provider is None else provider_named(provider)))
 
     @app.delete("/requests")
     def clear_requests() -> Response:

@@ -1,13 +1,12 @@
 """What goes wrong next: faults that a test puts in and the vendors take out, oldest first."""
 
 import threading
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
+from callverify.providers.base import Manifest
 from simulators.web import BadInputError, normalise
-
-PROVIDERS = ("ucaller", "telefon_ip", "smsc")
 
 ANSWER_MODES = (
     "timeout",
@@ -22,53 +21,70 @@ ANSWER_MODES = (
 )
 WEBHOOK_MODES = ("webhook_lost", "webhook_twice", "webhook_late")
 
-_WITH_WEBHOOKS = ("telefon_ip", "smsc")
-_ANY_CALL = ("start", "repeat", "check")
+ANY_CALL = ("start", "repeat", "check")
+# The optional "on" of the body aims a fault at one kind of call; without it any call of the mode's uses it up.
+AIMS = {"start": ("start",), "repeat": ("repeat",), "check": ("check",), "balance": ("balance",), "any": ANY_CALL}
+ANYWHERE = ("start", "repeat", "check", "any")
 
 
-class Mode(NamedTuple):
-    """What a fault does, which providers can show it, and the kinds of call that use it up."""
+def every_provider(_: Manifest) -> bool:
+    return True
+
+
+def reports_calls(manifest: Manifest) -> bool:
+    return manifest.webhook is not None
+
+
+def seconds(value: object) -> str | None:
+    """What is wrong with a number of seconds, if anything is."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    return None if good else "must be a number of seconds"
+
+
+def flag(value: object) -> str | None:
+    """What is wrong with a yes or no, if anything is."""
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One way to go wrong.
+
+    calls: the kinds of call that use it up. aims: what `on` may name. more: further members of the body, each with a
+    judge that says what is wrong with a value. shown_by: which providers can show it; `providers` are their names.
+    """
 
     does: str
-    providers: tuple[str, ...]
     calls: tuple[str, ...]
+    aims: tuple[str, ...] = ()
+    more: Mapping[str, Callable[[object], str | None]] = field(default_factory=dict)
+    shown_by: Callable[[Manifest], bool] = every_provider
+    providers: tuple[str, ...] = ()
 
 
-MODES = {
-    "timeout": Mode("acts on the request, then closes the connection without an answer", PROVIDERS, _ANY_CALL),
-    "refused": Mode("closes the connection at once, and does nothing", PROVIDERS, _ANY_CALL),
-    "drip_headers": Mode("acts on the request, and answers with one byte of a header a second", PROVIDERS, _ANY_CALL),
-    "drip_body": Mode("acts on the request, and answers with one byte of the body a second", PROVIDERS, _ANY_CALL),
-    "http_500": Mode("answers HTTP 500 with HTML, and does nothing", PROVIDERS, _ANY_CALL),
-    "malformed_json": Mode("acts on the request, and answers with broken JSON", PROVIDERS, _ANY_CALL),
-    "bad_credentials": Mode("refuses our credentials", PROVIDERS, _ANY_CALL),
-    "no_money": Mode("refuses the start: the account has no money", PROVIDERS, ("start",)),
-    "number_refused": Mode("refuses the phone number", PROVIDERS, ("start",)),
-    "webhook_lost": Mode("never reports the call", _WITH_WEBHOOKS, ("dial",)),
-    "webhook_twice": Mode("reports the call twice", _WITH_WEBHOOKS, ("dial",)),
+# What every vendor can show, or every vendor that reports calls. A simulator adds those of its own: `Vendor.modes`.
+COMMON = {
+    "timeout": Mode("acts on the request, then closes the connection without an answer", ANY_CALL, ANYWHERE),
+    "refused": Mode("closes the connection at once, and does nothing", ANY_CALL, ANYWHERE),
+    "drip_headers": Mode("acts on the request, and answers with one byte of a header a second", ANY_CALL, ANYWHERE),
+    "drip_body": Mode("acts on the request, and answers with one byte of the body a second", ANY_CALL, ANYWHERE),
+    "http_500": Mode("answers HTTP 500 with HTML, and does nothing", ANY_CALL, ANYWHERE),
+    "malformed_json": Mode("acts on the request, and answers with broken JSON", ANY_CALL, ANYWHERE),
+    "bad_credentials": Mode("refuses our credentials", ANY_CALL, ANYWHERE),
+    # On a balance: the vendor says that nothing is left.
+    "no_money": Mode("refuses the start: the account has no money", ("start",), ("start", "balance")),
+    "number_refused": Mode("refuses the phone number", ("start",)),
+    "webhook_lost": Mode("never reports the call", ("dial",), shown_by=reports_calls),
+    "webhook_twice": Mode("reports the call twice", ("dial",), shown_by=reports_calls),
     "webhook_late": Mode(
-        'reports the call after its window, or "delay" seconds after the call', _WITH_WEBHOOKS, ("dial",)
+        'reports the call after its window, or "delay" seconds after the call',
+        ("dial",),
+        more={"delay": seconds},
+        shown_by=reports_calls,
     ),
     "webhook_before_reply": Mode(
-        "the phone calls, and the call is reported, before the start is answered", _WITH_WEBHOOKS, ("start",)
+        "the phone calls, and the call is reported, before the start is answered", ("start",), shown_by=reports_calls
     ),
-    "pending_echoes_phone": Mode(
-        'a check before the call names the claimed phone, without a status; with "status": true it has one',
-        ("telefon_ip",),
-        ("check",),
-    ),
-    "repeat_405": Mode("answers the repeat of a call with its error 405", ("ucaller",), ("repeat",)),
-}
-
-# The optional "on" of the body aims a fault of the answer itself at one kind of call; without it any call uses it up.
-# no_money on a balance: the vendor says that nothing is left.
-AIMS = {"start": ("start",), "repeat": ("repeat",), "check": ("check",), "balance": ("balance",), "any": _ANY_CALL}
-AIMED = {
-    **dict.fromkeys(
-        ("timeout", "refused", "drip_headers", "drip_body", "http_500", "malformed_json", "bad_credentials"),
-        ("start", "repeat", "check", "any"),
-    ),
-    "no_money": ("start", "balance"),
 }
 
 
@@ -77,47 +93,41 @@ class Fault:
     """One fault.
 
     `times_left` is None for a fault that stays until it is cleared; `calls` are the kinds of call that use it up;
-    `delay` (seconds after the call) steers webhook_late; `status` makes pending_echoes_phone name a status; `phone`
-    (digits, 7…) keeps it for calls about that number, whatever else is going on.
+    `phone` (digits, 7…) keeps it for calls about that number, whatever else is going on; `more` is what the mode takes
+    besides.
     """
 
     provider: str
     mode: str
     times_left: int | None
     calls: tuple[str, ...]
-    delay: float | None = None
-    status: bool = False
     phone: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, body: dict[str, object]) -> Self:
-        """Read the body of `POST /faults`; raises BadInputError."""
-        unknown = sorted(set(body) - {"provider", "mode", "times", "on", "delay", "status", "phone"})
-        if unknown:
-            raise BadInputError(f"unknown field: {', '.join(unknown)}")
-        provider, mode, times, aim = body.get("provider"), body.get("mode"), body.get("times", 1), body.get("on")
-        delay, status, phone = body.get("delay"), body.get("status", False), body.get("phone")
-        if provider not in PROVIDERS:
-            raise BadInputError(f"provider must be one of {', '.join(PROVIDERS)}")
-        if not isinstance(mode, str) or mode not in MODES:
-            raise BadInputError(f"mode must be one of {', '.join(MODES)}")
-        known = MODES[mode]
+    def parse(cls, body: Mapping[str, object], modes: Mapping[str, Mode], provider: str) -> Self:
+        """Read the body of `POST /faults` for a provider that there is; raises BadInputError."""
+        mode, times, aim, phone = body.get("mode"), body.get("times", 1), body.get("on"), body.get("phone")
+        if not isinstance(mode, str) or mode not in modes:
+            raise BadInputError(f"mode must be one of {', '.join(modes)}")
+        known = modes[mode]
         if provider not in known.providers:
             raise BadInputError(f"{provider} cannot show {mode}; only {', '.join(known.providers)} can")
+        unknown = sorted(set(body) - {"provider", "mode", "times", "on", "phone", *known.more})
+        if unknown:
+            raise BadInputError(f"unknown field: {', '.join(unknown)}")
         calls = known.calls
         if times is not None and (type(times) is not int or times < 0):
             raise BadInputError("times must be a whole number, or null or 0 for: until DELETE /faults")
         if aim is not None:
-            if not isinstance(aim, str) or aim not in AIMED.get(mode, ()):
-                raise BadInputError(f"with {mode}, on must be one of: {', '.join(AIMED.get(mode, ())) or 'nothing'}")
+            if not isinstance(aim, str) or aim not in known.aims:
+                raise BadInputError(f"with {mode}, on must be one of: {', '.join(known.aims) or 'nothing'}")
             calls = AIMS[aim]
-        if delay is not None and (not isinstance(delay, int | float) or isinstance(delay, bool) or delay < 0):
-            raise BadInputError("delay must be a number of seconds")
-        if not isinstance(status, bool):
-            raise BadInputError("status must be true or false")
-        if phone is not None:
-            phone = normalise(str(phone))
-        return cls(str(provider), mode, times or None, calls, delay, status, phone)
+        more = {name: body[name] for name in known.more if body.get(name) is not None}
+        for name, value in more.items():
+            if wrong := known.more[name](value):
+                raise BadInputError(f"{name} {wrong}")
+        return cls(provider, mode, times or None, calls, None if phone is None else normalise(str(phone)), more)
 
     def describe(self) -> dict[str, object]:
         aim = {"phone": f"+{self.phone}"} if self.phone else {}

@@ -8,31 +8,31 @@ from typing import Any
 
 from werkzeug.routing import Map, Rule
 
-from simulators.faults import AIMED, MODES, PROVIDERS, Faults
+from callverify.providers.names import NAMES
+from simulators.faults import Faults, Mode
 
 NOT_OURS = {"HEAD", "OPTIONS"}  # the framework adds them to every route
 
 
-def describe(routes: Map, views: Mapping[str, Callable[..., Any]], faults: Faults) -> str:
+def describe(routes: Map, views: Mapping[str, Callable[..., Any]], modes: Mapping[str, Mode], faults: Faults) -> str:
     """JSON of one call or mode per line, so that a `body` can be copied as it stands."""
     rules = sorted(routes.iter_rules(), key=str)
-    ours = [rule for rule in rules if rule.endpoint.partition(".")[0].replace("-", "_") not in PROVIDERS]
+    ours = [rule for rule in rules if rule.endpoint.partition(".")[0].replace("-", "_") not in NAMES]
     vendors: list[dict[str, object]] = [{"call": call} for rule in rules if rule not in ours for call in _calls(rule)]
     sections: dict[str, list[dict[str, object]]] = {
         "calls": [{"call": call, **_documented(views[rule.endpoint])} for rule in ours for call in _calls(rule)],
-        "fault_modes": list(_modes()),
+        "fault_modes": list(_modes(modes)),
         "faults": faults.describe(),
         "vendors": vendors,
     }
     return "{\n" + ",\n".join(f"{json.dumps(name)}: {_lines(items)}" for name, items in sections.items()) + "\n}\n"
 
 
-def _modes() -> Iterator[dict[str, object]]:
+def _modes(modes: Mapping[str, Mode]) -> Iterator[dict[str, object]]:
     """Each mode with a body of `POST /faults`; `on`, where there is one, is every aim that the body may name."""
-    for name, mode in MODES.items():
-        aims = {"on": AIMED[name]} if name in AIMED else {}
-        provider = "telefon_ip" if "telefon_ip" in mode.providers else mode.providers[0]
-        body = {"provider": provider, "mode": name, "times": 1}
+    for name, mode in modes.items():
+        aims = {"on": mode.aims} if mode.aims else {}
+        body = {"provider": mode.providers[0], "mode": name, "times": 1}
         yield {"mode": name, "does": mode.does, "providers": mode.providers, **aims, "body": body}
 
 
@@ -44,6 +44,7 @@ def _calls(rule: Rule) -> list[str]:
 def _documented(view: Callable[..., Any]) -> dict[str, object]:
     """A view's docstring: what the call does and, after an empty line, a body as JSON."""
     does, _, body = (inspect.getdoc(view) or "").partition("\n\n")
+    body = body.replace("<provider>", NAMES[0])
     if not does:
         raise ValueError(f"{view.__name__} does not say what it does")
     return {"does": does, **({"body": json.loads(body)} if body else {})}

@@ -2,19 +2,21 @@
 
 import contextlib
 import json
-import re
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 
-from simulators.faults import ANSWER_MODES, Faults
+from callverify.domain.words import Method
+from callverify.providers.base import Per, Route
+from callverify.providers.registry import manifest
+from simulators.faults import ANSWER_MODES, Faults, Mode
 from simulators.journal import Journal, Record
 from simulators.telephone import Telephone
-from simulators.web import BadInputError, normalise, utc
+from simulators.web import BadInputError, json_body, normalise, utc
 from simulators.webhooks import Job, Webhook, Webhooks, run_in_background, send_by_http
 
 TIMEOUT_SECONDS = 12  # longer than any caller of these vendors should wait
@@ -63,19 +65,31 @@ class RefusalError(Exception):
 
 
 class Vendor:
-    """One simulated vendor. Its state is touched only under `self.lock`, which is never held while waiting."""
+    """One simulated vendor. Its state is touched only under `self.lock`, which is never held while waiting.
+
+    credentials: the only ones that it accepts, as in `provider-credentials`; all of them are made up. modes: faults of
+    its own. signs_with: which credential it signs its reports with, where they go to one address of the account.
+    """
 
     name: ClassVar[str]
-    prefixes: ClassVar[tuple[str, ...]]  # where it is found
+    credentials: ClassVar[Mapping[str, str | int]]
+    modes: ClassVar[Mapping[str, Mode]] = {}
+    signs_with: ClassVar[str] = ""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.lock = threading.RLock()
+        # Set once per account, in the cabinet.
+        self.handler_url: str | None = None
+        self.signing_secret = ""
 
     def blueprint(self) -> Blueprint:
         """The vendor's routes, and what it answers on any other path."""
         routes = Blueprint(self.name, __name__)
         self.add_routes(routes)
+        webhook = manifest(self.name).webhook
+        if webhook and webhook.per is Per.ACCOUNT:
+            routes.add_url_rule("/cabinet", "cabinet", self._fill_cabinet, methods=["POST"])
 
         @routes.route("/<path:_path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
         def unknown(_path: str) -> Response:
@@ -109,12 +123,16 @@ class Vendor:
         """A phone calls a number (both digits, 7…): does this vendor answer, and what does it report, and where?"""
         raise NotImplementedError
 
+    def malform(self, body: bytes) -> bytes:
+        """The body of an answer, broken."""
+        return body[: len(body) // 2]
+
     def serve(self, call: str, action: str, handle: Callable[[Record], Response]) -> Response:
         """Answer one request by `handle`, unless a fault says otherwise, and keep a record of it.
 
         `call` is "start", "repeat", "check" or "other" (which no fault meets).
         """
-        # The path's template, since telefon-ip's path holds the token.
+        # The path's template, since a vendor's path may hold a credential.
         record = Record(self.name, request.method, str(request.url_rule), action, utc(self.world.clock()))
         self.world.journal.add(record)
         fault = self.world.faults.take(self.name, call, ANSWER_MODES, self.phone())
@@ -140,7 +158,7 @@ class Vendor:
             head, body = DRIPS[mode]
             return drip(head, body, self.world.stopping)
         if mode == "malformed_json":
-            reply.set_data(malform(reply.get_data()))
+            reply.set_data(self.malform(reply.get_data()))
         record.answer = reply.status_code
         return reply
 
@@ -155,15 +173,25 @@ class Vendor:
             if webhook:
                 self.world.webhooks.report_now(webhook)
 
+    def _fill_cabinet(self) -> Response:
+        """Not the vendor's: stands for its settings page."""
+        body = json_body()
+        url, secret = body.get("handler_url"), body.get(self.signs_with, "")
+        if not isinstance(url, str) or not url.startswith(("http://", "https://")) or not isinstance(secret, str):
+            wanted = {"handler_url": "http…"} | ({self.signs_with: "…"} if self.signs_with else {})
+            raise BadInputError(f"the body must be {json.dumps(wanted, ensure_ascii=False)}")
+        with self.lock:
+            self.handler_url, self.signing_secret = url, secret
+        return jsonify(saved=True)
+
+
+def route(name: str, method: Method) -> Route:
+    """What the service believes of a vendor's method: its window and its repeats."""
+    return next(route for route in manifest(name).routes if route.method is method)
+
 
 def json_reply(body: object, status: int = 200) -> Response:
     return Response(json.dumps(body, ensure_ascii=False, indent=4), status, mimetype="application/json")
-
-
-def malform(body: bytes) -> bytes:
-    """telefon-ip's documented sample, which lacks the comma after `url_image`; any other body is cut in half."""
-    without_comma = re.sub(rb'("url_image": "[^"]*"),', rb"\1", body)
-    return without_comma if without_comma != body else body[: len(body) // 2]
 
 
 def drip(head: bytes, body: bytes, stopping: threading.Event) -> Response:

@@ -83,7 +83,7 @@ class Webhooks:
                 self._send_later(0, webhook)
                 return "twice"
             case "webhook_late":
-                delay = fault.delay if fault and fault.delay is not None else webhook.window + 1
+                delay = fault.more.get("delay", webhook.window + 1) if fault else 0
                 self._send_later(delay, webhook)
                 return "late"
             case _:

@@ -1,21 +1,32 @@
 """The simulators behind a test client, with a clock that tests move and webhooks that tests collect."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
+from urllib.parse import urlsplit
 
+import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
+from flask.testing import FlaskClient
 
-from simulators.accounts import SMSC_LOGIN, SMSC_PASSWORD, TELEFON_IP_TOKEN, UCALLER_KEY, UCALLER_SERVICE_ID
+from callverify.domain.words import CallOrder, CallOutcome, Deadline, Method, Outcome, Phone
+from callverify.providers import registry
+from callverify.providers.base import Line
+from callverify.providers.http import Answer, NoAnswer, VendorHttp
+from callverify.providers.names import NAMES
+from simulators import accounts
 from simulators.app import create_app
 from simulators.vendor import World
 from simulators.webhooks import Webhook
 
-TELEFON_IP = f"/telefon-ip/api/v1/authcalls/{TELEFON_IP_TOKEN}"
-BEARER = {"Authorization": f"Bearer {UCALLER_KEY}.{UCALLER_SERVICE_ID}"}
-HOOK = "http://receiver.example/webhooks/token"
-SECRET = "fake-callback-secret"
+PHONE = "+79000000001"
+CODE = "0427"
+RECEIVER = "http://receiver.example"
+HOOK = f"{RECEIVER}/webhooks/token"  # of one verification
+# Every vendor's, as the secret `provider-credentials` would have them.
+CREDENTIALS = {name: accounts.credentials(name, lambda field: f"made-up-{field}") for name in NAMES}
 
 
 @cache
@@ -23,6 +34,32 @@ def _app() -> tuple[World, Flask]:
     """One for all tests of a process: making its routes takes longer than most tests."""
     world = World()
     return world, create_app(world)
+
+
+class _Http(VendorHttp):
+    """Requests of a provider's client, to a test client. A connection that is dropped has a 504 there."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        super().__init__()
+        self._client = client
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        deadline: Deadline,  # noqa: ARG002
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        body = {"json": json} if form is None else {"data": dict(form)}
+        path = urlsplit(url).path
+        response = self._client.open(path, method=method, query_string=params, headers=headers, **body)
+        if response.status_code == 504:
+            raise NoAnswer(timed_out=True)
+        return Answer(response.status_code, response.data)
 
 
 class Simulators:
@@ -39,6 +76,7 @@ class Simulators:
         for vendor in app.extensions["vendors"]:
             vendor.__init__(world)
         self.client = app.test_client()
+        self._http = _Http(self.client)
 
     def _send(self, webhook: Webhook) -> tuple[int, str]:
         self.sent.append(webhook)
@@ -75,23 +113,33 @@ class Simulators:
     def incoming(self, number: str) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], self.get(f"/phone/{number}")["incoming_calls"])
 
-    def ucaller(self, action: str, **body: object) -> dict[str, Any]:
-        response = self.client.post(f"/ucaller/v1.0/{action}", json=body, headers=BEARER)
-        assert response.status_code == 200
-        return cast(dict[str, Any], response.get_json())
+    # Any vendor, as the service asks it
 
-    def start_telefon_ip(self, phone: str = "89000000001", webhook: str = HOOK) -> TestResponse:
-        return self.client.post(f"{TELEFON_IP}/reverse_auth_phone_post", json={"phone": phone, "webhook": webhook})
+    def lines(self, provider: str) -> list[Line]:
+        """The provider's routes, by the service's own client."""
+        given = CREDENTIALS[provider] | {"base_url": f"http://localhost/{provider}"}
+        return registry.lines(provider, given, self._http)
 
-    def check_telefon_ip(self, id_: object) -> dict[str, Any]:
-        response = self.client.get(f"{TELEFON_IP}/reverse_auth_phone_check/{id_}")
-        assert response.status_code == 200, response.text
-        return cast(dict[str, Any], response.get_json()["data"])
+    def fill_cabinets(self, base_url: str = RECEIVER, credentials: Mapping[str, Any] = CREDENTIALS) -> None:
+        """Tell the vendors with one address for all reports of an account where the service is."""
+        for name, given in credentials.items():
+            if body := accounts.cabinet(name, given, base_url):
+                assert self.client.post(f"/{name}/cabinet", json=body).status_code == 200
 
-    def start_smsc(self, phone: str = "79000000001", **more: str) -> TestResponse:
-        credentials = {"login": SMSC_LOGIN, "psw": SMSC_PASSWORD, "fmt": "3", "charset": "utf-8"}
-        return self.client.post("/smsc/sys/wait_call.php", data=credentials | {"phone": phone} | more)
+    def order(self, line: Line, phone: str = PHONE, unique: str = "attempt-1") -> CallOutcome:
+        """Ask for one call."""
+        code = CODE if line.route.code else None
+        order = CallOrder(Phone(phone, "RU", "+7******"), line.method, unique, code, HOOK)
+        return line.client.start(order, Deadline.after(8))
 
-    def set_smsc_handler(self) -> None:
-        body = {"handler_url": HOOK, "callback_secret": SECRET}
-        assert self.client.post("/smsc/cabinet", json=body).status_code == 200
+    def started(self, provider: str, method: Method = Method.REVERSE_CALL, phone: str = PHONE) -> CallOutcome:
+        """A call that a provider agreed to."""
+        (line,) = [line for line in self.lines(provider) if line.method is method]
+        outcome = self.order(line, phone)
+        assert outcome.outcome is Outcome.STARTED, outcome
+        return outcome
+
+
+@pytest.fixture
+def simulators() -> Simulators:
+    return Simulators()

@@ -1,8 +1,3 @@
-import pytest
+from tests.support.simulators import simulators
 
-from tests.support.simulators import Simulators
-
-
-@pytest.fixture
-def simulators() -> Simulators:
-    return Simulators()
+__all__ = ["simulators"]

@@ -9,12 +9,19 @@ from flask import Flask, Response, redirect, request
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Response as AnyResponse
 
+from callverify.domain.words import CallOrder, CallOutcome, Deadline, Outcome, Phone, Reason
+from callverify.providers import registry
+from callverify.providers.http import VendorHttp
+from callverify.providers.names import NAMES
+from simulators import accounts
 from simulators.__main__ import QuietHandler
 from simulators.app import create_app
 from simulators.vendor import World
-from tests.support.simulators import TELEFON_IP
+from simulators.webhooks import Webhook
+from tests.support.simulators import CREDENTIALS, PHONE
 
 Serve = Callable[[Flask], str]
+REPORTING = [manifest.name for manifest in registry.manifests() if manifest.webhook]
 
 
 @pytest.fixture
@@ -39,13 +46,23 @@ def client() -> Iterator[requests.Session]:
         yield session
 
 
-def test_a_timeout_closes_the_connection_without_an_answer(serve: Serve, client: requests.Session) -> None:
+def start(url: str, name: str, webhook_url: str | None = None) -> CallOutcome:
+    """Ask for a call by the first route of a provider, as the service does."""
+    line = registry.lines(name, CREDENTIALS[name] | {"base_url": f"{url}/{name}"}, VendorHttp())[0]
+    code = "0427" if line.route.code else None
+    order = CallOrder(Phone(PHONE, "RU", "+7******"), line.method, "attempt-1", code, webhook_url)
+    return line.client.start(order, Deadline.after(5))
+
+
+@pytest.mark.parametrize("mode", ["timeout", "refused"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_connection_is_closed_without_an_answer(serve: Serve, client: requests.Session, name: str, mode: str) -> None:
     url = serve(create_app(World(hold=lambda: None)))
-    client.post(f"{url}/faults", json={"provider": "telefon_ip", "mode": "timeout"}, timeout=5)
-    start = f"{url}{TELEFON_IP}/reverse_auth_phone_get?phone=89000000001"
-    with pytest.raises(requests.ConnectionError):
-        client.get(start, timeout=5)
-    assert client.get(start, timeout=5).json()["success"] is True
+    client.post(f"{url}/faults", json={"provider": name, "mode": mode, "phone": PHONE}, timeout=5)
+    failed = start(url, name)
+    assert (failed.outcome, failed.reason) == (Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
+    client.post(f"{url}/clock", json={"advance": 60}, timeout=5)
+    assert start(url, name).outcome is Outcome.STARTED
 
 
 def test_a_hold_ends_when_the_simulators_stop() -> None:
@@ -54,67 +71,61 @@ def test_a_hold_ends_when_the_simulators_stop() -> None:
     world.hold()  # would take seconds
 
 
-def test_webhooks_go_out_in_the_vendors_encodings(
-    serve: Serve, client: requests.Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reports_go_out_in_three_encodings(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # not to be heeded
-    received: list[tuple[str, str, dict[str, str], str]] = []
+    received: list[tuple[str, str, str, str]] = []
     receiver = Flask("receiver")
 
     @receiver.route("/<path:path>", methods=["GET", "POST"])
     def receive(path: str) -> AnyResponse:
-        received.append((request.method, request.mimetype, request.values.to_dict(), path))
+        received.append((request.method, request.full_path, request.mimetype, request.get_data(as_text=True)))
         return redirect("/elsewhere") if path == "moved" else Response("OK")
 
     hook = serve(receiver)
-    url = serve(create_app(World(clock=lambda: 1_800_000_000)))
-    client.post(f"{url}/smsc/cabinet", json={"handler_url": f"{hook}/smsc"}, timeout=5)
-    for provider in ("telefon_ip", "telefon_ip", "telefon_ip", "smsc"):
-        client.post(f"{url}/faults", json={"provider": provider, "mode": "webhook_before_reply"}, timeout=5)
-    for address in (f"{hook}/telefon-ip", f"{hook}/moved", "http://127.0.0.1:9/closed"):
-        body = {"phone": "89000000001", "webhook": address}
-        client.post(f"{url}{TELEFON_IP}/reverse_auth_phone_post", json=body, timeout=5)
-    form = {"apikey": "fake-apikey", "phone": "79000000001"}
-    client.post(f"{url}/smsc/sys/wait_call.php", data=form, timeout=5)
-
-    telefon_ip = {"success": "True", "phone": "89000000001"}
+    webhooks = World().webhooks
+    for webhook in (
+        Webhook("any", f"{hook}/query?phone=1&id=02", 1),
+        Webhook("any", f"{hook}/moved", 1),
+        Webhook("any", f"{hook}/form", 1, form={"phone": "1", "ts": "2"}),
+        Webhook("any", f"{hook}/json", 1, json={"phone": "1"}),
+        Webhook("any", "http://127.0.0.1:9/closed", 1),
+    ):
+        webhooks.report_now(webhook)
     assert received == [
-        ("GET", "", telefon_ip | {"id": "022760"}, "telefon-ip"),
-        ("GET", "", telefon_ip | {"id": "022761"}, "moved"),
-        # Without a secret in the cabinet there is no md5.
-        (
-            "POST",
-            "application/x-www-form-urlencoded",
-            {"waitcall": "1", "phone": "79000000001", "ts": "1800000000"},
-            "smsc",
-        ),
+        ("GET", "/query?phone=1&id=02", "", ""),
+        ("GET", "/moved?", "", ""),
+        ("POST", "/form?", "application/x-www-form-urlencoded", "phone=1&ts=2"),
+        ("POST", "/json?", "application/json", '{"phone": "1"}'),
     ]
-    listed = client.get(f"{url}/webhooks", timeout=5).json()["webhooks"]
-    outcomes = [(webhook["outcome"], webhook["status"], webhook["error"]) for webhook in listed]
+    outcomes = [(each["outcome"], each["status"], each["error"]) for each in webhooks.describe()]
     assert outcomes == [
         ("answered", 200, None),
         ("answered", 302, None),
-        ("failed", None, "ConnectionError"),
         ("answered", 200, None),
+        ("answered", 200, None),
+        ("failed", None, "ConnectionError"),
     ]
 
 
-def test_a_dial_answers_at_once_and_the_webhook_follows(serve: Serve, client: requests.Session) -> None:
+@pytest.mark.parametrize("name", REPORTING)
+def test_a_dial_answers_at_once_and_the_webhook_follows(serve: Serve, client: requests.Session, name: str) -> None:
     dial_is_answered, received = threading.Event(), threading.Event()
     receiver = Flask("receiver")
 
-    @receiver.get("/hook")
-    def receive() -> str:
+    @receiver.route("/<path:path>", methods=["GET", "POST"])
+    def receive(path: str) -> str:  # noqa: ARG001
         assert dial_is_answered.wait(5)
         received.set()
         return "OK"
 
     hook = serve(receiver)
     url = serve(create_app())
-    body = {"phone": "89000000001", "webhook": f"{hook}/hook"}
-    started = client.post(f"{url}{TELEFON_IP}/reverse_auth_phone_post", json=body, timeout=5).json()
-    dial = {"number": started["data"]["auth_phone"]}
-    assert client.post(f"{url}/phone/+79000000001/dial", json=dial, timeout=5).json()["webhook"] == "sent"
+    if cabinet := accounts.cabinet(name, CREDENTIALS[name], hook):
+        client.post(f"{url}/{name}/cabinet", json=cabinet, timeout=5).raise_for_status()
+    challenge = start(url, name, f"{hook}/hook").challenge
+    assert challenge
+    dial = {"number": challenge.number}
+    assert client.post(f"{url}/phone/{PHONE}/dial", json=dial, timeout=5).json()["webhook"] == "sent"
     dial_is_answered.set()
     assert received.wait(5)
 

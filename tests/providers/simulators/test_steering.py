@@ -1,4 +1,4 @@
-"""Faults, webhooks, the record of requests, the telephone, and what the log may say."""
+"""Faults, webhooks, the record of requests, the telephone, and what the log may say: the same for every vendor."""
 
 import json
 import logging
@@ -6,30 +6,68 @@ import logging
 import pytest
 import requests
 
-from simulators.faults import MODES
+from callverify.domain.words import Method, Outcome, Reason
+from callverify.providers.base import Line, Per
+from callverify.providers.names import NAMES
+from callverify.providers.registry import manifest
+from simulators import accounts
+from simulators.registry import fault_modes, prefixes, simulator
 from simulators.webhooks import Webhook
-from tests.support.simulators import BEARER, HOOK, TELEFON_IP, Simulators
+from tests.support.simulators import CODE, CREDENTIALS, PHONE, Simulators
+
+MODES = fault_modes()
+ROUTES = [(name, route) for name in NAMES for route in manifest(name).routes]
+each_route = pytest.mark.parametrize(("name", "method"), [(name, route.method) for name, route in ROUTES])
+each_report = pytest.mark.parametrize(
+    ("name", "method"), [(name, route.method) for name, route in ROUTES if route.webhook]
+)
+# The first of each kind, where one is as good as another.
+REPORTING, REPORTED_METHOD = next((name, route.method) for name, route in ROUTES if route.webhook)
+SILENT = next(name for name in NAMES if not manifest(name).webhook)
+OTHER = next(name for name in NAMES if name != REPORTING)
+OTHER_PHONE = "+79000000009"
+
+
+def line_of(simulators: Simulators, name: str, method: Method) -> Line:
+    return next(line for line in simulators.lines(name) if line.method is method)
+
+
+def reporting(simulators: Simulators) -> Line:
+    return line_of(simulators, REPORTING, REPORTED_METHOD)
+
+
+def called(simulators: Simulators, name: str = REPORTING, method: Method = REPORTED_METHOD) -> str:
+    """A phone calls the number that it was given: what became of the report."""
+    simulators.fill_cabinets()
+    challenge = simulators.started(name, method).challenge
+    assert challenge
+    assert challenge.number
+    return str(simulators.dial(PHONE, challenge.number)["webhook"])
+
+
+# Faults
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"mode": "timeout"}, "provider must be one of"),
+        ({"mode": "timeout"}, f"provider must be one of {', '.join(NAMES)}"),
         ({"provider": "other", "mode": "timeout"}, "provider must be one of"),
-        ({"provider": "smsc", "mode": "other"}, "mode must be one of"),
-        ({"provider": "smsc", "mode": ["timeout"]}, "mode must be one of"),
-        ({"provider": "smsc", "mode": "timeout", "on": ["start"]}, "on must be"),
-        ({"provider": "smsc", "mode": "repeat_405"}, "smsc cannot show repeat_405"),
-        ({"provider": "ucaller", "mode": "webhook_lost"}, "ucaller cannot show webhook_lost"),
-        ({"provider": "smsc", "mode": "timeout", "times": "1"}, "times must be"),
-        ({"provider": "smsc", "mode": "timeout", "times": -1}, "times must be"),
-        ({"provider": "smsc", "mode": "timeout", "times": True}, "times must be"),
-        ({"provider": "smsc", "mode": "no_money", "on": "check"}, "on must be"),
-        ({"provider": "smsc", "mode": "timeout", "on": "dial"}, "on must be"),
-        ({"provider": "smsc", "mode": "webhook_late", "delay": "1"}, "delay must be"),
-        ({"provider": "telefon_ip", "mode": "pending_echoes_phone", "status": 1}, "status must be"),
-        ({"provider": "smsc", "mode": "timeout", "phone": "me"}, "a phone number is"),
-        ({"provider": "smsc", "mode": "timeout", "time": 1}, "unknown field: time"),
+        ({"provider": ["other"], "mode": "timeout"}, "provider must be one of"),
+        ({"provider": REPORTING, "mode": "other"}, "mode must be one of"),
+        ({"provider": REPORTING, "mode": ["timeout"]}, "mode must be one of"),
+        ({"provider": REPORTING, "mode": "timeout", "on": ["start"]}, "on must be"),
+        ({"provider": SILENT, "mode": "webhook_lost"}, f"{SILENT} cannot show webhook_lost; only {REPORTING}"),
+        ({"provider": REPORTING, "mode": "timeout", "times": "1"}, "times must be"),
+        ({"provider": REPORTING, "mode": "timeout", "times": -1}, "times must be"),
+        ({"provider": REPORTING, "mode": "timeout", "times": True}, "times must be"),
+        ({"provider": REPORTING, "mode": "no_money", "on": "check"}, "on must be"),
+        ({"provider": REPORTING, "mode": "timeout", "on": "dial"}, "on must be"),
+        ({"provider": REPORTING, "mode": "number_refused", "on": "start"}, "on must be one of: nothing"),
+        ({"provider": REPORTING, "mode": "webhook_late", "delay": "1"}, "delay must be a number of seconds"),
+        ({"provider": REPORTING, "mode": "timeout", "phone": "me"}, "a phone number is"),
+        ({"provider": REPORTING, "mode": "timeout", "time": 1}, "unknown field: time"),
+        ({"provider": REPORTING, "mode": "timeout", "delay": 1}, "unknown field: delay"),
         ([], "JSON object"),
     ],
 )
@@ -50,129 +88,158 @@ def test_every_mode_can_be_set(simulators: Simulators, mode: str) -> None:
         simulators.fault(provider, mode)
 
 
-def test_a_fault_can_be_kept_for_one_phone(simulators: Simulators) -> None:
-    phone, other = "79000000011", "79000000012"
-    for provider in ("ucaller", "telefon_ip", "smsc"):
-        simulators.fault(provider, "http_500", phone=f"+{phone}", on="start")
-    simulators.fault("telefon_ip", "http_500", phone=f"+{phone}", on="check")
-    simulators.fault("telefon_ip", "webhook_lost", phone=f"+{phone}")
-    assert simulators.get("/faults")["faults"][0]["phone"] == f"+{phone}"
+@pytest.mark.parametrize("name", NAMES)
+def test_the_modes_of_a_provider_follow_from_its_manifest(name: str) -> None:
+    modes = {mode for mode, known in MODES.items() if name in known.providers}
+    assert modes >= {"timeout", "refused", "drip_headers", "drip_body", "http_500", "malformed_json"}
+    assert modes >= {"no_money", "bad_credentials", "number_refused", *simulator(name).modes}
+    reports = {"webhook_lost", "webhook_twice", "webhook_late", "webhook_before_reply"}
+    assert modes & reports == (reports if manifest(name).webhook else set())
 
-    simulators.ucaller("initCall", phone=int(other))
-    asked = {"phone": int(phone), "code": "1234"}
-    assert simulators.client.post("/ucaller/v1.0/initCall", json=asked, headers=BEARER).status_code == 500
-    for start in (simulators.start_telefon_ip, simulators.start_smsc):
-        first = "8" if start == simulators.start_telefon_ip else "7"
-        assert [start(first + each[1:]).status_code for each in (other, phone, phone)] == [200, 500, 200]
 
-    issued = simulators.start_telefon_ip("8" + phone[1:]).get_json()["data"]
-    assert simulators.client.get(f"{TELEFON_IP}/reverse_auth_phone_check/{issued['id']}").status_code == 500
-    assert simulators.dial(other, issued["auth_phone"])["webhook"] == "sent"
-    assert simulators.dial(phone, issued["auth_phone"])["webhook"] == "lost"
+@each_route
+def test_a_fault_can_be_kept_for_one_phone(simulators: Simulators, name: str, method: Method) -> None:
+    line = line_of(simulators, name, method)
+    simulators.fault(name, "http_500", phone=PHONE, on="start")
+    assert simulators.get("/faults")["faults"][0]["phone"] == PHONE
+    assert simulators.order(line, OTHER_PHONE).outcome is Outcome.STARTED
+    assert simulators.order(line, PHONE).reason is Reason.HTTP_ERROR
+    assert simulators.order(line, PHONE).outcome is Outcome.STARTED
     assert simulators.get("/faults") == {"faults": []}
 
 
+def test_a_lost_report_can_be_kept_for_one_caller(simulators: Simulators) -> None:
+    simulators.fill_cabinets()
+    simulators.fault(REPORTING, "webhook_lost", phone=OTHER_PHONE)
+    assert called(simulators) == "sent"
+    challenge = simulators.started(REPORTING, REPORTED_METHOD, OTHER_PHONE).challenge
+    assert challenge
+    assert challenge.number
+    assert simulators.dial(OTHER_PHONE, challenge.number)["webhook"] == "lost"
+
+
 def test_faults_last_as_often_as_said_or_until_cleared(simulators: Simulators) -> None:
-    simulators.fault("telefon_ip", "http_500", times=2)
-    assert [simulators.start_telefon_ip().status_code for _ in range(3)] == [500, 500, 200]
+    line = reporting(simulators)
+
+    def outcomes() -> list[Reason | None]:
+        return [simulators.order(line).reason for _ in range(3)]
+
+    simulators.fault(REPORTING, "http_500", times=2)
+    assert outcomes() == [Reason.HTTP_ERROR, Reason.HTTP_ERROR, None]
     for times in (None, 0):
-        simulators.fault("telefon_ip", "http_500", times=times)
-        assert [simulators.start_telefon_ip().status_code for _ in range(3)] == [500, 500, 500]
+        simulators.fault(REPORTING, "http_500", times=times)
+        assert outcomes() == [Reason.HTTP_ERROR] * 3
         assert simulators.client.delete("/faults").status_code == 200
-        assert simulators.start_telefon_ip().status_code == 200
+        assert outcomes() == [None] * 3
 
 
 def test_a_fault_spoils_the_next_answer_of_its_provider(simulators: Simulators) -> None:
-    data = simulators.start_telefon_ip().get_json()["data"]
-    simulators.fault("telefon_ip", "http_500")
-    simulators.start_smsc()
-    assert simulators.client.get(f"{TELEFON_IP}/reverse_auth_phone_check/{data['id']}").status_code == 500
-    assert simulators.start_telefon_ip().status_code == 200
+    line, (other, *_) = reporting(simulators), simulators.lines(OTHER)
+    simulators.fault(REPORTING, "http_500")
+    assert simulators.order(other).outcome is Outcome.STARTED
+    assert simulators.order(line).reason is Reason.HTTP_ERROR
 
 
-def test_a_fault_aimed_at_a_start_waits_for_one(simulators: Simulators) -> None:
-    data = simulators.start_telefon_ip().get_json()["data"]
-    simulators.fault("telefon_ip", "http_500", on="start")
-    simulators.check_telefon_ip(data["id"])
-    assert simulators.start_telefon_ip().status_code == 500
+def test_a_fault_of_another_action_waits_for_it(simulators: Simulators) -> None:
+    simulators.fault(REPORTING, "http_500", on="repeat")
+    assert simulators.order(reporting(simulators)).outcome is Outcome.STARTED
+    assert len(simulators.get("/faults")["faults"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("no_money", Reason.NO_MONEY),
+        ("bad_credentials", Reason.BAD_CREDENTIALS),
+        ("number_refused", Reason.NUMBER_REFUSED),
+    ],
+)
+@each_route
+def test_a_refusal_is_the_vendors_own_and_costs_nothing(
+    simulators: Simulators, name: str, method: Method, mode: str, reason: Reason
+) -> None:
+    simulators.fault(name, mode)
+    assert simulators.order(line_of(simulators, name, method)).reason is reason
+    assert simulators.get(f"/requests?provider={name}")["paid_calls"] == 0
+    assert simulators.incoming(PHONE) == []
 
 
 @pytest.mark.parametrize("mode", ["http_500", "refused", "timeout", "malformed_json", "drip_headers", "drip_body"])
-@pytest.mark.parametrize("provider", ["ucaller", "telefon_ip", "smsc"])
-def test_only_a_500_and_a_refused_connection_take_no_effect(simulators: Simulators, provider: str, mode: str) -> None:
-    simulators.fault(provider, mode)
-    if provider == "ucaller":
-        body = simulators.client.post("/ucaller/v1.0/initCall", json={"phone": 79000000003}, headers=BEARER).data
-    else:
-        body = (simulators.start_telefon_ip() if provider == "telefon_ip" else simulators.start_smsc()).data
-    with pytest.raises(json.JSONDecodeError):
-        json.loads(body)
-    journal = simulators.get(f"/requests?provider={provider}")
+@each_route
+def test_only_a_500_and_a_refused_connection_take_no_effect(
+    simulators: Simulators, name: str, method: Method, mode: str
+) -> None:
+    simulators.fault(name, mode)
+    assert simulators.order(line_of(simulators, name, method)).outcome is Outcome.UNKNOWN
+    journal = simulators.get(f"/requests?provider={name}")
     assert journal["paid_calls"] == (0 if mode in ("http_500", "refused") else 1)
     assert journal["requests"][0]["answer"] == {"http_500": 500, "malformed_json": 200}.get(mode, mode)
     assert simulators.holds == (1 if mode == "timeout" else 0)
 
 
-def _dial_telefon_ip(simulators: Simulators) -> str:
-    data = simulators.start_telefon_ip().get_json()["data"]
-    return str(simulators.dial("79000000001", data["auth_phone"])["webhook"])
+# Reports
 
 
-def test_a_lost_webhook_is_listed_but_not_sent(simulators: Simulators) -> None:
-    simulators.fault("telefon_ip", "webhook_lost")
-    assert _dial_telefon_ip(simulators) == "lost"
+@each_report
+def test_a_call_is_reported_to_our_address(simulators: Simulators, name: str, method: Method) -> None:
+    assert called(simulators, name, method) == "sent"
+    (report,) = simulators.sent
+    assert report.provider == name
+    webhook = manifest(name).webhook
+    assert webhook
+    if webhook.per is Per.ACCOUNT:
+        assert report.url == accounts.webhook_url(name, CREDENTIALS[name], "http://receiver.example")
+
+
+@each_report
+def test_a_lost_webhook_is_listed_but_not_sent(simulators: Simulators, name: str, method: Method) -> None:
+    simulators.fault(name, "webhook_lost")
+    assert called(simulators, name, method) == "lost"
     assert simulators.sent == []
     (listed,) = simulators.get("/webhooks")["webhooks"]
     assert listed["outcome"] == "lost"
-    assert listed["url"].startswith(HOOK)
-    assert _dial_telefon_ip(simulators) == "sent"
+    assert listed["url"].startswith("http://receiver.example/webhooks/")
+    assert called(simulators, name, method) == "sent"
 
 
-def test_a_webhook_can_come_twice(simulators: Simulators) -> None:
-    simulators.fault("telefon_ip", "webhook_twice")
-    assert _dial_telefon_ip(simulators) == "twice"
+@each_report
+def test_a_webhook_can_come_twice(simulators: Simulators, name: str, method: Method) -> None:
+    simulators.fault(name, "webhook_twice")
+    assert called(simulators, name, method) == "twice"
     assert len(simulators.sent) == 2
     assert simulators.sent[0] == simulators.sent[1]
 
 
-def test_a_late_webhook_comes_after_the_window_or_the_asked_delay(simulators: Simulators) -> None:
-    simulators.fault("telefon_ip", "webhook_late")
-    assert _dial_telefon_ip(simulators) == "late"
-    simulators.advance(120)
+@each_report
+def test_a_late_webhook_comes_after_the_window_or_the_asked_delay(
+    simulators: Simulators, name: str, method: Method
+) -> None:
+    simulators.fault(name, "webhook_late")
+    assert called(simulators, name, method) == "late"
+    simulators.advance(line_of(simulators, name, method).window)
     assert simulators.sent == []
     assert simulators.get("/webhooks")["webhooks"][0]["outcome"] == "waiting"
     simulators.advance(1)
     assert len(simulators.sent) == 1
-    simulators.fault("telefon_ip", "webhook_late", delay=5)
-    _dial_telefon_ip(simulators)
+    simulators.fault(name, "webhook_late", delay=5)
+    called(simulators, name, method)
     simulators.advance(5)
     assert len(simulators.sent) == 2
 
 
-def test_a_late_smsc_webhook_tells_the_time_of_the_call(simulators: Simulators) -> None:
-    simulators.set_smsc_handler()
-    simulators.fault("smsc", "webhook_late")
-    simulators.dial("79000000001", simulators.start_smsc().get_json()["phone"])
-    simulators.advance(301)
-    assert (simulators.sent[0].form or {})["ts"] == "1800000000"
-
-
-@pytest.mark.parametrize("provider", ["telefon_ip", "smsc"])
-def test_a_webhook_can_be_answered_before_the_start_is(simulators: Simulators, provider: str) -> None:
-    simulators.set_smsc_handler()
+@each_report
+def test_a_webhook_can_be_answered_before_the_start_is(simulators: Simulators, name: str, method: Method) -> None:
+    simulators.fill_cabinets()
     answers_at_webhook: list[object] = []
 
     def receive(_: Webhook) -> tuple[int, str]:
         # The vendor can be asked meanwhile: nothing is locked.
         answers_at_webhook.append(simulators.get("/requests")["requests"][0]["answer"])
-        if provider == "telefon_ip":
-            assert simulators.check_telefon_ip(22760)["status"] == "ok"
         return 404, "not yet"
 
     simulators.on_webhook = receive
-    simulators.fault(provider, "webhook_before_reply")
-    response = simulators.start_telefon_ip() if provider == "telefon_ip" else simulators.start_smsc()
-    assert response.status_code == 200
+    simulators.fault(name, "webhook_before_reply")
+    simulators.started(name, method)
     assert answers_at_webhook == [None]
     (listed,) = simulators.get("/webhooks")["webhooks"]
     assert (listed["outcome"], listed["status"], listed["body"]) == ("answered", 404, "not yet")
@@ -184,45 +251,69 @@ def test_a_webhook_that_fails_is_noted_without_its_address(simulators: Simulator
         raise requests.ConnectionError("http://secret.example")
 
     simulators.on_webhook = refuse
-    _dial_telefon_ip(simulators)
+    called(simulators)
     (listed,) = simulators.get("/webhooks")["webhooks"]
     assert (listed["outcome"], listed["status"], listed["error"]) == ("failed", None, "ConnectionError")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_vendor_with_one_address_for_an_account_has_a_cabinet(simulators: Simulators, name: str) -> None:
+    webhook = manifest(name).webhook
+    per_account = webhook is not None and webhook.per is Per.ACCOUNT
+    body = accounts.cabinet(name, CREDENTIALS[name], "http://receiver.example")
+    assert (body is not None) == per_account
+    answer = simulators.client.post(f"/{name}/cabinet", json=body)
+    assert (answer.get_json(silent=True) == {"saved": True}) == per_account
+
+
+# The record of requests
+
+
 def test_requests_are_recorded_by_provider(simulators: Simulators) -> None:
-    data = simulators.start_telefon_ip().get_json()["data"]
-    simulators.check_telefon_ip(data["id"])
-    simulators.start_smsc(psw="wrong")
-    telefon_ip = simulators.get("/requests?provider=telefon_ip")
-    assert telefon_ip["paid_calls"] == 1
-    assert telefon_ip["requests"][0] == {
-        "provider": "telefon_ip",
-        "method": "POST",
-        "path": "/telefon-ip/api/v1/authcalls/<token>/reverse_auth_phone_post",
-        "action": "reverse_auth_phone_post",
-        "at": "2027-01-15T08:00:00.000Z",
-        "phone": "+79000000001",
-        "paid": True,
-        "answer": 200,
-    }
-    assert [request["action"] for request in telefon_ip["requests"]] == [
-        "reverse_auth_phone_post",
-        "reverse_auth_phone_check",
-    ]
-    assert simulators.get("/requests?provider=smsc")["paid_calls"] == 0
-    assert len(simulators.get("/requests")["requests"]) == 3
+    line, (other, *_) = reporting(simulators), simulators.lines(OTHER)
+    simulators.order(line)
+    simulators.fault(OTHER, "bad_credentials")
+    simulators.order(other)
+    (recorded,) = simulators.get(f"/requests?provider={REPORTING}")["requests"]
+    assert recorded["path"].startswith(f"/{REPORTING}/")
+    assert (recorded["provider"], recorded["phone"], recorded["paid"]) == (REPORTING, PHONE, True)
+    assert (recorded["answer"], recorded["at"]) == (200, "2027-01-15T08:00:00.000Z")
+    assert simulators.get(f"/requests?provider={OTHER}")["paid_calls"] == 0
+    assert len(simulators.get("/requests")["requests"]) == 2
     assert simulators.client.get("/requests?provider=other").status_code == 400
     simulators.client.delete("/requests")
     assert simulators.get("/requests") == {"requests": [], "paid_calls": 0}
 
 
-@pytest.mark.parametrize("number", ["+79000000003", "%2B79000000003", "79000000003", "89000000003"])
-def test_a_telephone_has_one_number_in_every_form(simulators: Simulators, number: str) -> None:
-    simulators.ucaller("initCall", phone=79000000003, code="0427")
-    assert [call["from"][-4:] for call in simulators.incoming(number)] == ["0427"]
-    auth_phone = simulators.start_telefon_ip("89000000003").get_json()["data"]["auth_phone"]
-    assert simulators.dial(number, "8" + auth_phone[1:])["answered"] is True
-    assert "phone=89000000003&" in simulators.sent[0].url
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_with_dashes_is_the_same_vendor(simulators: Simulators, name: str) -> None:
+    (line, *_) = simulators.lines(name)
+    simulators.order(line)
+    for written in prefixes(name):
+        assert len(simulators.get(f"/requests?provider={written}")["requests"]) == 1
+        simulators.fault(written, "timeout")
+    assert {fault["provider"] for fault in simulators.get("/faults")["faults"]} == {name}
+    paths = {call["call"].split(" ")[1].split("/")[1] for call in simulators.get("/")["vendors"]}
+    assert paths >= {*prefixes(name)}
+
+
+# The telephone
+
+
+def test_no_two_vendors_lend_the_same_numbers(simulators: Simulators) -> None:
+    lent = []
+    for name, route in ROUTES:
+        challenge = simulators.started(name, route.method).challenge
+        lent += [challenge.number[:-4]] if challenge and challenge.number else []
+    assert len(lent) == len({*lent}) > 1
+
+
+@pytest.mark.parametrize(("name", "method"), [(name, route.method) for name, route in ROUTES if route.code])
+def test_a_call_rings_from_a_number_that_ends_in_our_code(simulators: Simulators, name: str, method: Method) -> None:
+    simulators.started(name, method)
+    (call,) = simulators.incoming(PHONE)
+    assert call["from"].endswith(CODE)
+    assert call["at"] == "2027-01-15T08:00:00.000Z"
 
 
 def test_a_telephone_refuses_nonsense(simulators: Simulators) -> None:
@@ -230,6 +321,13 @@ def test_a_telephone_refuses_nonsense(simulators: Simulators) -> None:
     bodies: tuple[object, ...] = ({}, {"number": 79000000001}, {"number": "abc"}, [])
     for body in bodies:
         assert simulators.client.post("/phone/79000000001/dial", json=body).status_code == 400
+
+
+def test_nobody_waits_for_a_call_to_any_number(simulators: Simulators) -> None:
+    assert simulators.dial(PHONE, "+79000009999") == {"answered": False, "provider": None, "webhook": "none"}
+
+
+# The overview
 
 
 def test_overview_and_unknown_paths(simulators: Simulators) -> None:
@@ -240,7 +338,8 @@ def test_overview_and_unknown_paths(simulators: Simulators) -> None:
         "GET /phone/{number}", "POST /phone/{number}/dial", "POST /faults", "DELETE /faults", "GET /requests",
     }  # fmt: skip
     assert all(call["does"] for call in overview["calls"])
-    assert {"call": "POST /ucaller/v1.0/initCall"} in overview["vendors"]
+    ours = {call.split(" ")[1].split("/")[1] for call in calls}
+    assert not ours & {prefix for name in NAMES for prefix in prefixes(name)}
     assert [mode["mode"] for mode in overview["fault_modes"]] == [*MODES]
     assert overview["faults"] == []
 
@@ -268,58 +367,65 @@ def test_each_body_of_the_overview_can_be_sent(simulators: Simulators) -> None:
 def test_a_line_of_the_overview_is_one_call_or_mode(simulators: Simulators) -> None:
     lines = simulators.client.get("/").text.splitlines()
     (timeout,) = [line for line in lines if line.startswith('  {"mode": "timeout"')]
-    assert json.loads(timeout.rstrip(","))["body"] == {"provider": "telefon_ip", "mode": "timeout", "times": 1}
+    assert json.loads(timeout.rstrip(","))["body"] == {"provider": NAMES[0], "mode": "timeout", "times": 1}
 
 
-@pytest.mark.parametrize("method", ["get", "post", "delete"])
-def test_unknown_paths_of_a_vendor_are_answered_in_its_form(simulators: Simulators, method: str) -> None:
-    def ask(path: str) -> tuple[int, object]:
-        answer = simulators.client.open(path, method=method)
-        return answer.status_code, answer.get_json()
-
-    ucaller = {"status": False, "error": "Method Not Allowed", "code": 405}
-    assert ask("/ucaller/v1.0/sendSms") == ask("/ucaller/v2.0/initCall") == (200, ucaller)
-    assert ask(f"{TELEFON_IP}/get_voice/79000000001") == (404, {"success": False, "error": "Not found", "data": {}})
-    assert ask("/smsc/sys/send.php?fmt=3&charset=utf-8") == (200, {"error": "ошибка в параметрах", "error_code": 1})
-    (unknown, *_) = simulators.get("/requests")["requests"]
-    assert (unknown["provider"], unknown["action"], unknown["paid"]) == ("ucaller", "unknown", False)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_path_of_a_vendor_is_answered_by_the_vendor(simulators: Simulators, name: str, method: str) -> None:
+    answer = simulators.client.open(f"/{name}/no/such/path", method=method)
+    assert answer.get_json(silent=True) != {"error": "Not Found"}
+    (unknown,) = simulators.get("/requests")["requests"]
+    assert (unknown["provider"], unknown["action"], unknown["paid"]) == (name, "unknown", False)
 
 
-def test_a_method_that_a_path_does_not_have_is_answered_in_the_vendors_form(simulators: Simulators) -> None:
-    assert simulators.client.put("/ucaller/v1.0/initCall").get_json()["code"] == 405
-    assert simulators.client.post(f"{TELEFON_IP}/get_balance/").get_json()["success"] is False
+# The log and the clock
 
 
-def test_the_log_holds_templates_only(simulators: Simulators, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_the_log_holds_templates_only(simulators: Simulators, caplog: pytest.LogCaptureFixture, name: str) -> None:
     caplog.set_level(logging.DEBUG, logger="simulators")  # whatever another test has set it to
-    simulators.client.get(f"{TELEFON_IP}/reverse_auth_phone_get?phone=89000000001")
-    simulators.client.get("/phone/79000000001")
-    simulators.client.get("/nothing/79000000001")
+    for line in simulators.lines(name):
+        simulators.order(line)
+        simulators.advance(60)
+    simulators.client.get(f"/phone/{PHONE}")
+    simulators.client.get(f"/nothing/{PHONE}")
+    said = [record.getMessage() for record in caplog.records]
+    assert said[-2:] == ["GET /phone/<number> 200", "GET (no such path) 404"]
+    assert all(f" /{name}/" in line for line in said[:-2])
+    assert len(said) > 2
+    for secret in (PHONE[1:], *map(str, CREDENTIALS[name].values())):
+        assert secret not in caplog.text
+
+
+def test_an_exception_is_logged_without_what_it_says(simulators: Simulators, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="simulators")
 
     def fail(webhook: Webhook) -> tuple[int, str]:
         raise KeyError(webhook.url)
 
+    simulators.fill_cabinets()
     simulators.on_webhook = fail
-    simulators.fault("telefon_ip", "webhook_before_reply")
-    assert simulators.start_telefon_ip().status_code == 500
-    said = [record.getMessage() for record in caplog.records]
-    assert said[:3] == [
-        "GET /telefon-ip/api/v1/authcalls/<token>/reverse_auth_phone_get 200",
-        "GET /phone/<number> 200",
-        "GET (no such path) 404",
-    ]
+    simulators.fault(REPORTING, "webhook_before_reply")
+    assert simulators.order(reporting(simulators)).reason is Reason.HTTP_ERROR
     assert "KeyError" in caplog.text
-    assert "9000000001" not in caplog.text
-    assert TELEFON_IP not in caplog.text
+    assert PHONE[2:] not in caplog.text
+    assert "receiver.example" not in caplog.text
 
 
-def test_the_clock_can_be_put_forward_and_back(simulators: Simulators) -> None:
-    id_ = simulators.start_telefon_ip().get_json()["data"]["id"]
-    for seconds, status in ((119, "pending"), (1, "expired")):
+@pytest.mark.parametrize("name", [name for name, route in ROUTES if route.webhook])
+def test_the_vendors_clock_can_be_put_forward_and_back(simulators: Simulators, name: str) -> None:
+    simulators.fill_cabinets()
+    (line, *_) = [line for line in simulators.lines(name) if line.route.webhook]
+    challenge = simulators.started(name, line.method).challenge
+    assert challenge
+    assert challenge.number
+    window = line.route.window.default
+    for seconds, answered in ((window - 1, True), (1, False)):
         assert simulators.client.post("/clock", json={"advance": seconds}).status_code == 200
-        assert simulators.check_telefon_ip(id_)["status"] == status
+        assert simulators.dial(PHONE, challenge.number)["answered"] is answered
     assert simulators.client.delete("/clock").get_json() == {"ahead": 0}
-    assert simulators.check_telefon_ip(id_)["status"] == "pending"
+    assert simulators.dial(PHONE, challenge.number)["answered"] is True
 
 
 @pytest.mark.parametrize("seconds", [None, "61", True, -1, 86_401])

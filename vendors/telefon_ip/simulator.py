@@ -13,13 +13,16 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
-from simulators.accounts import TELEFON_IP_TOKEN
+from callverify.domain.words import Method
+from simulators.faults import Mode, flag
 from simulators.journal import Record
-from simulators.vendor import RefusalError, Vendor, World, json_reply
+from simulators.vendor import RefusalError, Vendor, World, json_reply, route
 from simulators.web import utc
 from simulators.webhooks import Webhook
 
-LIFETIME_SECONDS = 120
+TOKEN = "00000000-0000-4000-8000-000000000000"  # made up
+
+LIFETIME_SECONDS = route("telefon_ip", Method.REVERSE_CALL).window.most
 NUMBERS_TO_CALL = "7900001"  # four digits follow
 CALLS_PER_DAY = 3  # get_code, to one number
 CALL_COST = 0.2
@@ -59,9 +62,16 @@ def succeed(data: dict[str, object] | list[dict[str, object]]) -> Response:
     return json_reply({"success": True, "error": "", "data": data})
 
 
-class TelefonIp(Vendor):
+class Simulator(Vendor):
     name = "telefon_ip"
-    prefixes = ("telefon_ip", "telefon-ip")
+    credentials = {"token": TOKEN}
+    modes = {
+        "pending_echoes_phone": Mode(
+            'a check before the call names the claimed phone, without a status; with "status": true it has one',
+            ("check",),
+            more={"status": flag},
+        )
+    }
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -75,7 +85,7 @@ class TelefonIp(Vendor):
 
         def serve(call: str, action: str, token: str, handle: Callable[[Record], Response]) -> Response:
             def handle_authenticated(record: Record) -> Response:
-                if token != TELEFON_IP_TOKEN:
+                if token != TOKEN:
                     raise self.refusal("bad_credentials")
                 return handle(record)
 
@@ -121,6 +131,11 @@ class TelefonIp(Vendor):
             "unknown_path": (404, "Not found"),
         }[mode]
         return refuse(status, text)
+
+    def malform(self, body: bytes) -> bytes:
+        """The vendor's own sample, which lacks the comma after `url_image`."""
+        without_comma = re.sub(rb'("url_image": "[^"]*"),', rb"\1", body)
+        return without_comma if without_comma != body else super().malform(body)
 
     def asked_about(self) -> str | None:
         arguments = request.view_args or {}
@@ -224,7 +239,7 @@ class TelefonIp(Vendor):
         if echo:
             data["phone"] = national(caller or authorization.phone)
         # `status` is not in the vendor's sample but in the replies that integrations act upon.
-        return succeed(data | {"status": status} if echo is None or echo.status else data)
+        return succeed(data | {"status": status} if echo is None or echo.more.get("status") else data)
 
     def _lives(self, authorization: Authorization) -> bool:
         return self.world.clock() - authorization.at < LIFETIME_SECONDS
@@ -236,7 +251,7 @@ class TelefonIp(Vendor):
         # Appended as documented, without a look at what the address holds already; Python's own True.
         phone = national(authorization.caller or "")
         url = f"{authorization.webhook}?success=True&phone={phone}&id={authorization.id:06}"
-        return Webhook(TelefonIp.name, url, LIFETIME_SECONDS)
+        return Webhook(Simulator.name, url, LIFETIME_SECONDS)
 
 
 def national(phone: str) -> str:

@@ -1,14 +1,25 @@
+"""uCaller's simulator: what the vendor answers, oddities included."""
+
+from typing import Any, cast
+
 import pytest
 
-from simulators.accounts import UCALLER_KEY, UCALLER_SERVICE_ID
-from tests.support.simulators import BEARER, HOOK, Simulators
+from tests.support.simulators import HOOK, Simulators
+from vendors.ucaller.simulator import KEY, SERVICE_ID
 
 PHONE = 79000000003
 INIT_CALL = "/ucaller/v1.0/initCall"
+BEARER = {"Authorization": f"Bearer {KEY}.{SERVICE_ID}"}
+
+
+def ask(simulators: Simulators, action: str, **body: object) -> dict[str, Any]:
+    response = simulators.client.post(f"/ucaller/v1.0/{action}", json=body, headers=BEARER)
+    assert response.status_code == 200
+    return cast(dict[str, Any], response.get_json())
 
 
 def test_a_call_rings_the_phone_from_a_number_that_ends_in_the_code(simulators: Simulators) -> None:
-    reply = simulators.ucaller("initCall", phone=79000000001, code="0427")
+    reply = ask(simulators, "initCall", phone=79000000001, code="0427")
     # Exactly the four fields of the live capture, the number masked.
     assert reply == {"status": True, "ucaller_id": 103000, "phone": "7900***0001", "code": "0427"}
     (call,) = simulators.incoming("+79000000001")
@@ -18,17 +29,17 @@ def test_a_call_rings_the_phone_from_a_number_that_ends_in_the_code(simulators: 
 
 
 def test_the_unreachable_number_gets_an_id_and_no_error_and_never_rings(simulators: Simulators) -> None:
-    reply = simulators.ucaller("initCall", phone=79000000002, code="1234")
+    reply = ask(simulators, "initCall", phone=79000000002, code="1234")
     assert reply == {"status": False, "ucaller_id": 103000, "phone": "7900***0002", "code": "1234"}
     assert simulators.incoming("79000000002") == []
-    info = simulators.ucaller("getInfo", uid=103000)
+    info = ask(simulators, "getInfo", uid=103000)
     assert info == {
         "status": True, "ucaller_id": 103000, "init_time": 1_800_000_000, "call_status": 0, "is_repeated": False,
         "repeatable": True, "repeat_times": 2, "phone": "7900***0002", "code": "1234", "country_code": "RU",
         "phone_info": [], "cost": 0.0, "balance": 1000.0,
     }  # fmt: skip
     simulators.advance(301)
-    later = simulators.ucaller("getInfo", uid=103000)
+    later = ask(simulators, "getInfo", uid=103000)
     assert later["repeatable"] is False
     assert "repeat_times" not in later
 
@@ -46,7 +57,7 @@ def test_the_unreachable_number_gets_an_id_and_no_error_and_never_rings(simulato
     ],
 )
 def test_bad_parameters_are_errors_over_http_200(simulators: Simulators, body: dict[str, object], code: int) -> None:
-    reply = simulators.ucaller("initCall", **body)
+    reply = ask(simulators, "initCall", **body)
     assert (reply["status"], reply["code"]) == (False, code)
     assert reply["error"]
     assert simulators.get("/requests")["paid_calls"] == 0
@@ -57,14 +68,14 @@ def test_a_post_with_no_body_at_all_is_malformed(simulators: Simulators) -> None
 
 
 def test_credentials_may_be_in_the_header_the_query_or_the_body(simulators: Simulators) -> None:
-    pair = {"key": UCALLER_KEY, "service_id": UCALLER_SERVICE_ID}
+    pair = {"key": KEY, "service_id": SERVICE_ID}
     call = {"phone": PHONE, "code": "0001"}
     assert simulators.client.get(INIT_CALL, query_string=pair | call).get_json()["code"] == "0001"
     simulators.advance(15)
     assert simulators.client.post(INIT_CALL, json=pair | call).get_json()["status"] is True
     simulators.advance(15)
     assert simulators.client.get(INIT_CALL, query_string=call, headers=BEARER).get_json()["status"] is True
-    for wrong in ({}, {"Authorization": f"Bearer {UCALLER_KEY}.1"}):
+    for wrong in ({}, {"Authorization": f"Bearer {KEY}.1"}):
         reply = simulators.client.post(INIT_CALL, json=call, headers=wrong)
         assert (reply.status_code, reply.get_json()["code"]) == (200, 401)
 
@@ -83,23 +94,23 @@ def test_a_query_without_a_number_is_refused(simulators: Simulators, phone: str)
 
 
 def test_the_same_unique_calls_and_charges_once(simulators: Simulators) -> None:
-    first = simulators.ucaller("initCall", phone=PHONE, code="0427", unique="key", client="me")
-    again = simulators.ucaller("initCall", phone=PHONE, code="0427", unique="key", client="me")
+    first = ask(simulators, "initCall", phone=PHONE, code="0427", unique="key", client="me")
+    again = ask(simulators, "initCall", phone=PHONE, code="0427", unique="key", client="me")
     assert first["unique_request_id"] == "key"
     assert "exists" not in first
     assert again == first | {"exists": True}
     assert len(simulators.incoming(str(PHONE))) == 1
-    assert simulators.ucaller("getBalance")["rub_balance"] == 999.5
+    assert ask(simulators, "getBalance")["rub_balance"] == 999.5
     journal = simulators.get("/requests?provider=ucaller")
     assert journal["paid_calls"] == 1
     assert [(r["unique"], r["paid"]) for r in journal["requests"][:2]] == [("key", True), ("key", False)]
-    info = simulators.ucaller("getInfo", uid=first["ucaller_id"])
+    info = ask(simulators, "getInfo", uid=first["ucaller_id"])
     assert (info["unique"], info["client"], info["cost"], info["balance"]) == ("key", "me", 0.5, 1000.0)
 
 
 def test_limits_of_one_number(simulators: Simulators) -> None:
     def call(phone: int = PHONE) -> object:
-        return simulators.ucaller("initCall", phone=phone, code="0001")["code"]
+        return ask(simulators, "initCall", phone=phone, code="0001")["code"]
 
     assert call() == "0001"
     simulators.advance(14.9)
@@ -118,41 +129,41 @@ def test_limits_of_one_number(simulators: Simulators) -> None:
 
 
 def test_repeats_are_free_calls_with_ids_of_their_own(simulators: Simulators) -> None:
-    first = simulators.ucaller("initCall", phone=PHONE, code="0427", unique="key")
-    assert simulators.ucaller("initRepeat", uid=1)["code"] == 10
+    first = ask(simulators, "initCall", phone=PHONE, code="0427", unique="key")
+    assert ask(simulators, "initRepeat", uid=1)["code"] == 10
     simulators.advance(59)
-    assert simulators.ucaller("initRepeat", uid=first["ucaller_id"])["code"] == 13
+    assert ask(simulators, "initRepeat", uid=first["ucaller_id"])["code"] == 13
     simulators.advance(1)
-    repeat = simulators.ucaller("initRepeat", uid=first["ucaller_id"])
+    repeat = ask(simulators, "initRepeat", uid=first["ucaller_id"])
     assert repeat == first | {"ucaller_id": 103001, "exists": True, "free_repeated": True}
     assert [call["from"][-4:] for call in simulators.incoming(str(PHONE))] == ["0427", "0427"]
-    assert simulators.ucaller("initRepeat", uid=repeat["ucaller_id"])["ucaller_id"] == 103002
-    assert simulators.ucaller("initRepeat", uid=first["ucaller_id"])["code"] == 12
-    assert simulators.ucaller("getInfo", uid=first["ucaller_id"])["repeated_ucaller_ids"] == [103001, 103002]
-    info = simulators.ucaller("getInfo", uid=103002)
+    assert ask(simulators, "initRepeat", uid=repeat["ucaller_id"])["ucaller_id"] == 103002
+    assert ask(simulators, "initRepeat", uid=first["ucaller_id"])["code"] == 12
+    assert ask(simulators, "getInfo", uid=first["ucaller_id"])["repeated_ucaller_ids"] == [103001, 103002]
+    info = ask(simulators, "getInfo", uid=103002)
     assert (info["is_repeated"], info["first_ucaller_id"], info["cost"]) == (True, 103000, 0.0)
     assert simulators.get("/requests?provider=ucaller")["paid_calls"] == 1
 
 
 def test_a_repeat_after_five_minutes_is_too_late(simulators: Simulators) -> None:
-    uid = simulators.ucaller("initCall", phone=PHONE)["ucaller_id"]
+    uid = ask(simulators, "initCall", phone=PHONE)["ucaller_id"]
     simulators.advance(300)
-    assert simulators.ucaller("initRepeat", uid=uid)["free_repeated"] is True
+    assert ask(simulators, "initRepeat", uid=uid)["free_repeated"] is True
     simulators.advance(0.1)
-    assert simulators.ucaller("initRepeat", uid=uid)["code"] == 11
+    assert ask(simulators, "initRepeat", uid=uid)["code"] == 11
 
 
 def test_repeat_405_is_what_the_vendor_answers_today(simulators: Simulators) -> None:
-    uid = simulators.ucaller("initCall", phone=PHONE)["ucaller_id"]
+    uid = ask(simulators, "initCall", phone=PHONE)["ucaller_id"]
     simulators.advance(60)
     simulators.fault("ucaller", "repeat_405")
-    reply = simulators.ucaller("initRepeat", uid=uid)
+    reply = ask(simulators, "initRepeat", uid=uid)
     assert reply == {"status": False, "error": "Method Not Allowed", "code": 405}
-    assert simulators.ucaller("initRepeat", uid=uid)["free_repeated"] is True
+    assert ask(simulators, "initRepeat", uid=uid)["free_repeated"] is True
 
 
 def test_a_reverse_call_is_reported_in_names_of_its_own(simulators: Simulators) -> None:
-    started = simulators.ucaller("inboundCallWaiting", phone=PHONE, callback_url=HOOK)
+    started = ask(simulators, "inboundCallWaiting", phone=PHONE, callback_url=HOOK)
     assert started.keys() == {"status", "ucaller_id", "phone", "confirmation_number"}
     assert simulators.dial(str(PHONE), started["confirmation_number"])["provider"] == "ucaller"
     (report,) = simulators.sent
@@ -167,8 +178,8 @@ def test_a_reverse_call_is_reported_in_names_of_its_own(simulators: Simulators) 
 
 
 def test_service_and_health(simulators: Simulators) -> None:
-    service = simulators.ucaller("getService")
-    assert service["service_status"] == UCALLER_SERVICE_ID
+    service = ask(simulators, "getService")
+    assert service["service_status"] == SERVICE_ID
     assert service.keys() == {
         "status", "service_status", "name", "creation_time", "last_request", "owner", "use_direction",
     }  # fmt: skip
@@ -178,7 +189,7 @@ def test_service_and_health(simulators: Simulators) -> None:
 @pytest.mark.parametrize(("mode", "code"), [("no_money", 1002), ("bad_credentials", 401), ("number_refused", 3)])
 def test_refusals(simulators: Simulators, mode: str, code: int) -> None:
     simulators.fault("ucaller", mode)
-    assert simulators.ucaller("initCall", phone=PHONE)["code"] == code
+    assert ask(simulators, "initCall", phone=PHONE)["code"] == code
     assert simulators.incoming(str(PHONE)) == []
 
 
@@ -187,7 +198,27 @@ def test_a_call_whose_answer_timed_out_can_be_asked_again_by_its_key(simulators:
     body = {"phone": PHONE, "code": "0427", "unique": "key"}
     assert simulators.client.post(INIT_CALL, json=body, headers=BEARER).data == b""
     assert simulators.holds == 1
-    assert simulators.ucaller("initCall", **body)["exists"] is True
+    assert ask(simulators, "initCall", **body)["exists"] is True
     assert len(simulators.incoming(str(PHONE))) == 1
     journal = simulators.get("/requests?provider=ucaller")
     assert [(r["answer"], r["paid"]) for r in journal["requests"]] == [("timeout", True), (200, False)]
+
+
+@pytest.mark.parametrize("path", ["v1.0/sendSms", "v2.0/initCall"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_path_that_is_not_there_is_an_error_over_http_200(simulators: Simulators, path: str, method: str) -> None:
+    answer = simulators.client.open(f"/ucaller/{path}", method=method)
+    assert answer.status_code == 200
+    assert answer.get_json() == {"status": False, "error": "Method Not Allowed", "code": 405}
+    (unknown,) = simulators.get("/requests")["requests"]
+    assert (unknown["provider"], unknown["action"], unknown["paid"]) == ("ucaller", "unknown", False)
+
+
+def test_a_method_that_a_path_does_not_have_is_an_error_over_http_200(simulators: Simulators) -> None:
+    assert simulators.client.put(INIT_CALL).get_json()["code"] == 405
+
+
+@pytest.mark.parametrize("number", ["+79000000003", "%2B79000000003", "79000000003", "89000000003"])
+def test_a_call_reaches_the_telephone_in_every_form_of_its_number(simulators: Simulators, number: str) -> None:
+    ask(simulators, "initCall", phone=PHONE, code="0427")
+    assert [call["from"][-4:] for call in simulators.incoming(number)] == ["0427"]

@@ -11,10 +11,14 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
-from simulators.accounts import UCALLER_KEY, UCALLER_SERVICE_ID
+from callverify.domain.words import Method
+from simulators.faults import Mode
 from simulators.journal import Record
-from simulators.vendor import RefusalError, Vendor, World, json_reply
+from simulators.vendor import RefusalError, Vendor, World, json_reply, route
 from simulators.webhooks import Webhook
+
+# The account; made up. The vendor's secret keys have 32 characters.
+KEY, SERVICE_ID = "fake" * 8, 103000
 
 # Test numbers (documented, not billed): the first always succeeds, the second never can be reached.
 TEST_NUMBERS = ("79000000001", "79000000002")
@@ -22,7 +26,9 @@ UNREACHABLE = TEST_NUMBERS[1]
 
 SECONDS_APART = 15
 MOST_PER_SECONDS = ((4, 60), (30, 86_400))  # initCall per number
-REPEAT_AFTER, REPEAT_BEFORE, MOST_REPEATS = 60, 300, 2  # seconds from initCall
+FLASH_CALL = route("ucaller", Method.FLASH_CALL)
+REPEAT_AFTER, REPEAT_BEFORE = FLASH_CALL.repeat_after, FLASH_CALL.window.most  # seconds from initCall
+MOST_REPEATS = FLASH_CALL.repeats
 
 FIRST_ID = 103000
 CALL_COST = 0.5  # made up: no prices are published
@@ -87,9 +93,10 @@ def refuse(code: int) -> RefusalError:
     return RefusalError(json_reply({"status": False, "error": ERRORS[code], "code": code}))
 
 
-class Ucaller(Vendor):
+class Simulator(Vendor):
     name = "ucaller"
-    prefixes = ("ucaller",)
+    credentials = {"key": KEY, "service_id": SERVICE_ID}
+    modes = {"repeat_405": Mode("answers the repeat of a call with its error 405", ("repeat",))}
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -146,7 +153,7 @@ class Ucaller(Vendor):
         credential = f"{parameters.get('key')}.{parameters.get('service_id')}"
         if request.authorization and request.authorization.type == "bearer":
             credential = request.authorization.token or ""
-        if credential != f"{UCALLER_KEY}.{UCALLER_SERVICE_ID}":
+        if credential != f"{KEY}.{SERVICE_ID}":
             raise refuse(401)
         with self.lock:
             return handle(parameters, record)
@@ -231,7 +238,7 @@ class Ucaller(Vendor):
         # `service_status` is the service's id (live), whatever its name says.
         times = {"creation_time": CREATED_AT, "last_request": int(self.world.clock())}
         texts = {"name": "simulator", "owner": OWNER, "use_direction": "simulator"}
-        return json_reply({"status": True, "service_status": UCALLER_SERVICE_ID, **texts, **times})
+        return json_reply({"status": True, "service_status": SERVICE_ID, **texts, **times})
 
     def get_account(self, _: Parameters, __: Record) -> Response:
         # Without a `status`, as public clients know it.

@@ -1,17 +1,27 @@
+"""SMSC's simulator: what the vendor answers, oddities included."""
+
 import hashlib
 
 import pytest
+from werkzeug.test import TestResponse
 
-from simulators.accounts import SMSC_APIKEY, SMSC_LOGIN, SMSC_PASSWORD
 from simulators.webhooks import Webhook
-from tests.support.simulators import HOOK, SECRET, Simulators
+from tests.support.simulators import CREDENTIALS, RECEIVER, Simulators
+from vendors.smsc.simulator import APIKEY, LOGIN, PASSWORD
 
 PATH = "/smsc/sys/wait_call.php"
+SECRET = CREDENTIALS["smsc"]["callback_secret"]
+HOOK = f"{RECEIVER}/webhooks/smsc/{CREDENTIALS['smsc']['webhook_token']}"
+
+
+def start(simulators: Simulators, phone: str = "79000000001", **more: str) -> TestResponse:
+    credentials = {"login": LOGIN, "psw": PASSWORD, "fmt": "3", "charset": "utf-8"}
+    return simulators.client.post(PATH, data=credentials | {"phone": phone} | more)
 
 
 def test_a_call_is_reported_to_the_accounts_handler_with_a_signature(simulators: Simulators) -> None:
-    simulators.set_smsc_handler()
-    number = simulators.start_smsc().get_json()["phone"]
+    simulators.fill_cabinets()
+    number = start(simulators).get_json()["phone"]
     simulators.advance(10.9)
     dialled = simulators.dial("+79000000001", f"+{number}")
     assert dialled == {"answered": True, "provider": "smsc", "webhook": "sent"}
@@ -21,21 +31,27 @@ def test_a_call_is_reported_to_the_accounts_handler_with_a_signature(simulators:
 
 
 def test_a_call_of_another_phone_is_no_event(simulators: Simulators) -> None:
-    simulators.set_smsc_handler()
-    number = simulators.start_smsc().get_json()["phone"]
-    other = simulators.start_smsc("79000000009").get_json()["phone"]
+    simulators.fill_cabinets()
+    number = start(simulators).get_json()["phone"]
+    other = start(simulators, "79000000009").get_json()["phone"]
     assert simulators.dial("79000000009", number)["answered"] is False
     assert simulators.dial("79000000001", other)["answered"] is False
     assert simulators.sent == []
 
 
+def test_without_a_secret_in_the_cabinet_nothing_is_signed(simulators: Simulators) -> None:
+    assert simulators.client.post("/smsc/cabinet", json={"handler_url": HOOK}).status_code == 200
+    simulators.dial("79000000001", start(simulators).get_json()["phone"])
+    assert simulators.sent[0].form == {"waitcall": "1", "phone": "79000000001", "ts": "1800000000"}
+
+
 def test_without_a_handler_the_call_is_taken_and_not_reported(simulators: Simulators) -> None:
-    number = simulators.start_smsc().get_json()["phone"]
+    number = start(simulators).get_json()["phone"]
     assert simulators.dial("79000000001", number) == {"answered": True, "provider": "smsc", "webhook": "none"}
 
 
 def test_a_request_waits_300_seconds(simulators: Simulators) -> None:
-    number = simulators.start_smsc().get_json()["phone"]
+    number = start(simulators).get_json()["phone"]
     simulators.advance(299.9)
     assert simulators.dial("79000000001", number)["answered"] is True
     simulators.advance(0.1)
@@ -59,10 +75,10 @@ def test_a_request_waits_300_seconds(simulators: Simulators) -> None:
 def test_four_encodings_in_two_charsets(
     simulators: Simulators, fmt: str, success: str, error: str, charset: str
 ) -> None:
-    refused = simulators.start_smsc(fmt=fmt, charset=charset, psw="wrong")
+    refused = start(simulators, fmt=fmt, charset=charset, psw="wrong")
     assert refused.status_code == 200
     assert refused.data == error.encode(charset)
-    assert simulators.start_smsc(fmt=fmt, charset=charset).data == success.encode(charset)
+    assert start(simulators, fmt=fmt, charset=charset).data == success.encode(charset)
 
 
 def test_plain_text_in_windows_1251_unless_asked(simulators: Simulators) -> None:
@@ -74,12 +90,12 @@ def test_plain_text_in_windows_1251_unless_asked(simulators: Simulators) -> None
 @pytest.mark.parametrize(
     ("credentials", "accepted"),
     [
-        ({"login": SMSC_LOGIN, "psw": SMSC_PASSWORD}, True),
-        ({"login": SMSC_LOGIN, "apikey": SMSC_APIKEY}, True),
-        ({"apikey": SMSC_APIKEY}, True),
-        ({"psw": SMSC_PASSWORD}, False),
-        ({"login": "other", "apikey": SMSC_APIKEY}, False),
-        ({"login": SMSC_LOGIN, "psw": SMSC_APIKEY}, False),
+        ({"login": LOGIN, "psw": PASSWORD}, True),
+        ({"login": LOGIN, "apikey": APIKEY}, True),
+        ({"apikey": APIKEY}, True),
+        ({"psw": PASSWORD}, False),
+        ({"login": "other", "apikey": APIKEY}, False),
+        ({"login": LOGIN, "psw": APIKEY}, False),
     ],
 )
 def test_credentials(simulators: Simulators, credentials: dict[str, str], accepted: bool) -> None:
@@ -90,22 +106,22 @@ def test_credentials(simulators: Simulators, credentials: dict[str, str], accept
 
 def test_bad_phone(simulators: Simulators) -> None:
     for phone in ("", "abc", "0123"):
-        assert simulators.start_smsc(phone).get_json()["error_code"] == 1
+        assert start(simulators, phone).get_json()["error_code"] == 1
 
 
 def test_the_51st_identical_request_of_a_minute_is_refused(simulators: Simulators) -> None:
     for _ in range(50):
-        assert "phone" in simulators.start_smsc().get_json()
-    assert simulators.start_smsc().get_json()["error_code"] == 9
-    assert "phone" in simulators.start_smsc("79000000009").get_json()
+        assert "phone" in start(simulators).get_json()
+    assert start(simulators).get_json()["error_code"] == 9
+    assert "phone" in start(simulators, "79000000009").get_json()
     simulators.advance(60)
-    assert "phone" in simulators.start_smsc().get_json()
+    assert "phone" in start(simulators).get_json()
 
 
 @pytest.mark.parametrize(("mode", "code"), [("no_money", 3), ("bad_credentials", 2), ("number_refused", 5)])
 def test_refusals(simulators: Simulators, mode: str, code: int) -> None:
     simulators.fault("smsc", mode)
-    assert simulators.start_smsc().get_json()["error_code"] == code
+    assert start(simulators).get_json()["error_code"] == code
 
 
 def test_the_cabinet_refuses_nonsense(simulators: Simulators) -> None:
@@ -114,8 +130,8 @@ def test_the_cabinet_refuses_nonsense(simulators: Simulators) -> None:
 
 
 def test_balance(simulators: Simulators) -> None:
-    def balance(password: str = SMSC_PASSWORD) -> object:
-        form = {"login": SMSC_LOGIN, "psw": password, "fmt": "3", "charset": "utf-8"}
+    def balance(password: str = PASSWORD) -> object:
+        form = {"login": LOGIN, "psw": password, "fmt": "3", "charset": "utf-8"}
         return simulators.client.post("/smsc/sys/balance.php", data=form).get_json()
 
     assert balance() == {"balance": "100.00"}
@@ -123,3 +139,17 @@ def test_balance(simulators: Simulators) -> None:
     simulators.fault("smsc", "no_money", on="balance")
     assert balance() == {"balance": "0.00"}
     assert balance() == {"balance": "100.00"}
+
+
+def test_a_late_report_tells_the_time_of_the_call(simulators: Simulators) -> None:
+    simulators.fill_cabinets()
+    simulators.fault("smsc", "webhook_late")
+    simulators.dial("79000000001", start(simulators).get_json()["phone"])
+    simulators.advance(301)
+    assert (simulators.sent[0].form or {})["ts"] == "1800000000"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_path_that_is_not_there_is_an_error_of_parameters(simulators: Simulators, method: str) -> None:
+    answer = simulators.client.open("/smsc/sys/send.php?fmt=3&charset=utf-8", method=method)
+    assert (answer.status_code, answer.get_json()) == (200, {"error": "ошибка в параметрах", "error_code": 1})
