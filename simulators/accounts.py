@@ -10,7 +10,7 @@ from simulators.registry import simulator
 
 
 def credentials(name: str, choose: Callable[[str], str] = lambda _: secrets.token_urlsafe(24)) -> dict[str, Any]:
-    """A provider's part of `provider-credentials`: the vendor's own, and of each that is ours to choose `choose(name)`."""
+    """A provider's part of `provider-credentials`. `choose(name)` makes each of its members that is ours to choose."""
     given = dict(simulator(name).credentials)
     ours = [field for field in manifest(name).credentials if not {*field.names} & {*given}]
     return given | {each: choose(each) for field in ours for each in field.names}

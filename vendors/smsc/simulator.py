@@ -6,6 +6,7 @@ Facts: the "wait_call" page of the engine's several skins, and public integratio
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import ClassVar
 
 from flask import Blueprint, Response, request
 
@@ -60,7 +61,7 @@ def encode(error_code: int | None, value: str = "", field: str = "phone") -> Res
 
 class Simulator(Vendor):
     name = "smsc"
-    credentials = {"login": LOGIN, "psw": PASSWORD}
+    credentials: ClassVar = {"login": LOGIN, "psw": PASSWORD}
     signs_with = "callback_secret"
 
     def __init__(self, world: World) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from flask import Blueprint, Response, request
 
@@ -64,8 +65,8 @@ def succeed(data: dict[str, object] | list[dict[str, object]]) -> Response:
 
 class Simulator(Vendor):
     name = "telefon_ip"
-    credentials = {"token": TOKEN}
-    modes = {
+    credentials: ClassVar = {"token": TOKEN}
+    modes: ClassVar = {
         "pending_echoes_phone": Mode(
             'a check before the call names the claimed phone, without a status; with "status": true it has one',
             ("check",),

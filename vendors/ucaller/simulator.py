@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ClassVar
 
 from flask import Blueprint, Response, request
 
@@ -95,8 +96,8 @@ def refuse(code: int) -> RefusalError:
 
 class Simulator(Vendor):
     name = "ucaller"
-    credentials = {"key": KEY, "service_id": SERVICE_ID}
-    modes = {"repeat_405": Mode("answers the repeat of a call with its error 405", ("repeat",))}
+    credentials: ClassVar = {"key": KEY, "service_id": SERVICE_ID}
+    modes: ClassVar = {"repeat_405": Mode("answers the repeat of a call with its error 405", ("repeat",))}
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
