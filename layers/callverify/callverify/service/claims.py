@@ -25,6 +25,7 @@ from callverify.domain.value import value
 from callverify.domain.verification import Change, Verification
 from callverify.domain.words import Caller, CallOutcome, Outcome, Phone, Status
 from callverify.providers.base import Identifies, Line
+from callverify.service.limits import Limits
 from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS, Policy
 
 
