@@ -42,7 +42,7 @@ help:
 	@echo 'make deploy     build, and deploy into your AWS account (CONFIG_ENV=dev or prod of samconfig.toml)'
 	@echo 'make destroy    delete a stack in AWS (STACK=…), after saying what stays'
 	@echo 'make api-key NAME=… [MODE=live|test]   make an API key and show it once; make revoke-api-key NAME=…'
-	@echo 'make doctor     look whether all that a stack needs is in place (STACK=…; PHONE=+7…: ask telefon-ip for a call too)'
+	@echo 'make doctor     look whether all that a stack needs is in place (STACK=…; PHONE=+7…: start free reverse calls too)'
 	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events, publications, settlements or stream)'
 	@echo 'make lock       write the hashed requirement files from the groups of pyproject.toml (LOCK_OPTIONS=--upgrade: newest releases)'
 	@echo 'make clean      remove all that these commands made'

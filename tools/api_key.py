@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from callverify.text import is_plain
+from callverify.domain.text import is_plain
 from tools.target import target_stack
 
 TURNS = 5

@@ -1,14 +1,3 @@
-from __future__ import annotations
+from tests.support.fake_vendor import vendor
 
-from collections.abc import Iterator
-
-import pytest
-
-from tests.support.fake_vendor import FakeVendor
-
-
-@pytest.fixture
-def vendor() -> Iterator[FakeVendor]:
-    server = FakeVendor()
-    yield server
-    server.close()
+__all__ = ["vendor"]

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from callverify import delivery
 from callverify.delivery import Delivery, Undelivered
 from callverify.models import Cause, Deadline, Outcome, ProviderName, Result
-from callverify.providers.http import NoAnswer, NotSent, VendorHttp
-from tests.support.dripping import BODIES, HEADS, DrippingServer, Place
-from tests.providers.test_http import self_signed
 from tests.providers.vendors import ORDER, configure
+
+from callverify import delivery
+from callverify.providers.http import NoAnswer, NotSent, VendorHttp
+from tests.providers.test_http import self_signed
+from tests.support.dripping import BODIES, HEADS, DrippingServer, Place
 
 SECONDS = 0.3
 # How much later than the deadline a busy machine may be.

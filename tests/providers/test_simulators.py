@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from callverify.models import CallVerdict, Cause, Deadline, InboundWebhook, Method, Outcome, ProviderName, Result
+from callverify.phone import readings
 from flask.testing import FlaskClient
+from tests.providers.vendors import ORDER, PHONE, VENDORS, configure
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from callverify.models import CallVerdict, Cause, Deadline, InboundWebhook, Method, Outcome, ProviderName, Result
-from callverify.phone import readings
 from callverify.providers import PROVIDERS
 from callverify.providers.base import Provider
 from simulators import accounts
@@ -23,7 +24,6 @@ from simulators.app import create_app
 from simulators.vendor import World
 from simulators.webhooks import Webhook
 from tests.support import payloads
-from tests.providers.vendors import ORDER, PHONE, VENDORS, configure
 
 CREDENTIALS: dict[ProviderName, dict[str, object]] = {
     ProviderName.UCALLER: {"key": accounts.UCALLER_KEY, "service_id": accounts.UCALLER_SERVICE_ID},

@@ -6,11 +6,13 @@ import contextlib
 import ssl
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from callverify.models import Deadline
+import pytest
+
+from callverify.domain.words import Deadline
 from callverify.providers.http import Answer, VendorHttp
 
 
@@ -127,3 +129,10 @@ class CannedHttp(VendorHttp):
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+@pytest.fixture
+def vendor() -> Iterator[FakeVendor]:
+    server = FakeVendor()
+    yield server
+    server.close()

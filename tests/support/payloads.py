@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from callverify.models import ProviderName
+from callverify.domain.words import Method
+from callverify.providers.names import NAMES
+from callverify.providers.registry import manifest
 
-FOLDER = Path(__file__).parent / "payloads"
+VENDORS = Path(__file__).parents[2] / "vendors"
 
 
 @dataclass(frozen=True)
 class Payload:
-    """One file of payloads/<vendor>/.
+    """One file of vendors/<provider>/payloads/.
 
     evidence: "captured" from the live vendor, "documented" by it, or "assumed". operation: "start", "repeat", "check"
-    or "info" (answers), "webhook" (a report). expect: what the vendor's module makes of it.
+    or "info" (answers), "webhook" (a report). route: the method that it speaks of, the provider's first by default.
+    expect: what the vendor's client makes of it.
     """
 
-    provider: ProviderName
+    provider: str
     name: str
     evidence: str
     date: str
@@ -32,6 +35,11 @@ class Payload:
     encoding: str = "utf-8"
     parameters: dict[str, list[str]] | None = None
     expect: dict[str, Any] | None = None
+    route: str | None = None
+
+    @property
+    def method(self) -> Method:
+        return Method(self.route) if self.route else manifest(self.provider).routes[0].method
 
     @property
     def content(self) -> bytes:
@@ -41,13 +49,15 @@ class Payload:
         return f"{self.provider}/{self.name}"
 
 
-def load(provider: ProviderName, name: str) -> Payload:
-    return Payload(provider, name, **json.loads((FOLDER / provider / f"{name}.json").read_text()))
+def load(provider: str, name: str) -> Payload:
+    return Payload(provider, name, **json.loads((VENDORS / provider / "payloads" / f"{name}.json").read_text()))
 
 
 def load_all() -> list[Payload]:
-    return [
-        load(ProviderName(folder.name), path.stem)
-        for folder in sorted(FOLDER.iterdir())
-        for path in sorted(folder.glob("*.json"))
-    ]
+    return [load(name, path.stem) for name in NAMES for path in sorted((VENDORS / name / "payloads").glob("*.json"))]
+
+
+def good_start(provider: str, method: Method) -> Payload:
+    """The recorded start of this route that went well: the first by name."""
+    recorded = [each for each in load_all() if (each.provider, each.method) == (provider, method)]
+    return next(each for each in recorded if each.name.startswith("start_success"))

@@ -1,7 +1,7 @@
 """SMSC, `wait_call.php`: reverse calls. The user calls a number; the vendor reports the caller to our handler.
 
 Vendor pages: smsc.ru and its other skins (smscentre.com, smscab.ru), api/http/miscellaneous/waitcall, read 2026-09 to
-2026-10; the handler's fields are known from public integrations alone. See docs/providers/smsc.md.
+2026-10; the handler's fields are known from public integrations alone. See vendors/smsc/README.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """telefon-ip.ru, "Back Calls": reverse calls. The user calls a number that the vendor lends for 120 s.
 
 Vendor pages: docs.telefon-ip.ru, reference/api-reference, read 2026-09 to 2026-10; what they leave out is known from
-public integrations. See docs/providers/telefon_ip.md.
+public integrations. See vendors/telefon_ip/README.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """uCaller: flash calls. The last four digits of the calling number are the code, which we choose.
 
 Vendor pages: developer.ucaller.ru, methods initCall, initRepeat, getInfo and the error page, transcribed 2026-09-22;
-live answers for the vendor's own test numbers, captured from 2026-09-22 to 2026-10-08. See docs/providers/ucaller.md.
+live answers for the vendor's own test numbers, captured from 2026-09-22 to 2026-10-08. See vendors/ucaller/README.md.
 """
 
 from __future__ import annotations

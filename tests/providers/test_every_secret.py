@@ -1,0 +1,98 @@
+"""Every credential is judged by name, and none is ever seen again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from callverify.domain.errors import CallverifyError, ConfigurationFault
+from callverify.domain.words import Deadline, InboundWebhook, Method
+from callverify.providers.http import NotSent, VendorHttp
+from callverify.providers.names import NAMES
+from callverify.providers.registry import lines
+from tests.support.cases import EVERY_ROUTE, PHONE, WEBHOOK_TOKEN, case, line_of, order, verification_of
+from tests.support.fake_vendor import FakeVendor
+
+UNUSABLE: list[Any] = [None, "", [], {}, True, 1.5, "\n", "line\nbreak" * 3, "\ud800" * 20]
+FIELDS = [(name, field) for name in NAMES for field in case(name).credentials]
+
+
+def soon() -> Deadline:
+    return Deadline.after(5)
+
+
+@pytest.mark.parametrize(("name", "field"), FIELDS)
+@pytest.mark.parametrize("value", UNUSABLE, ids=repr)
+def test_a_missing_or_unusable_credential_is_named(name: str, field: str, value: Any) -> None:
+    with pytest.raises(ConfigurationFault) as caught:
+        line_of(name, **{field: value})
+    assert caught.value.setting == f"provider-credentials: {name}.{field}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("given", [{}, "text", None, [], 1], ids=repr)
+def test_no_credentials_at_all(name: str, given: Any) -> None:
+    with pytest.raises(ConfigurationFault) as caught:
+        lines(name, given, VendorHttp())
+    assert caught.value.setting.startswith(f"provider-credentials: {name}")
+
+
+@pytest.mark.parametrize(("name", "method"), EVERY_ROUTE)
+def test_no_secret_is_ever_seen(
+    name: str, method: Method, vendor: FakeVendor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in what comes back, when the vendor repeats all that it was sent, nor in a log at any level."""
+    caplog.set_level(logging.DEBUG)
+    secrets, wanted = case(name).secrets, order(name, method)
+    seen: list[object] = []
+    line = line_of(name, method, vendor.base_url)
+    client = line.client
+    told = f"{secrets} {PHONE.e164} 8 (900) 000-00-01 {wanted.code} {wanted.webhook_url}"
+    bodies = [{"error": told, "code": 5, "success": False, "error_code": 1}, {"success": True, "phone": told}]
+    for operation in (
+        lambda: client.start(wanted, soon()),
+        lambda: client.repeat("122760", soon()),
+        lambda: client.check("122760", soon()),
+    ):
+        for status in (200, 400, 401, 500):
+            for body in bodies:
+                # A header that can't be parsed makes the HTTP library write a warning, with the URL in it.
+                vendor.answer(json.dumps(body).encode(), status, {"location": "http://127.0.0.1:1/", " odd": "x"})
+                vendor.answer(b"{}")
+                vendor.answer(b"{}")
+                seen.append(operation())
+                vendor.forget()
+        vendor.behave("drop")
+        vendor.behave("drop")
+        seen.append(operation())
+        vendor.forget()
+    seen.append(line_of(name, method, "http://127.0.0.1:1").client.start(wanted, soon()))
+    try:
+        client.open_webhook(InboundWebhook({}, verification_of(name)))
+    except CallverifyError as error:
+        seen.append(error.problem("request-1"))
+    for field, value in case(name).credentials.items():
+        spoiled: dict[str, Any] = {field: f"{value}\n"}
+        try:
+            line_of(name, **spoiled)
+        except ConfigurationFault as fault:
+            seen.append(f"{fault} {fault.problem}")
+    text = repr([*seen, client]) + caplog.text
+    for secret in secrets:
+        assert secret not in text
+    for private in ("9000000001", "000-00-01", *([wanted.code] if wanted.code else []), WEBHOOK_TOKEN):
+        assert private not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_failures_of_the_line_carry_no_url(name: str) -> None:
+    secret = case(name).secrets[0]
+    with pytest.raises(NotSent) as caught:
+        VendorHttp().send("GET", f"http://127.0.0.1:1/{secret}", deadline=soon())
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert secret not in repr(error)
+        error = error.__cause__ or error.__context__

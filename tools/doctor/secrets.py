@@ -1,0 +1,95 @@
+"""The stack's four secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callverify.domain.errors import ConfigurationFault
+from callverify.domain.keys import Keys
+from callverify.edge.access import parse_api_keys
+from callverify.events.deliver import signing_secrets
+from callverify.providers.http import VendorHttp
+from callverify.providers.names import NAMES
+from callverify.providers.registry import lines
+from tools.doctor.stack import Finding, Stack, State, make
+
+# The pepper is generated with 64 characters; whoever puts an own one should not fall far below.
+LEAST_PEPPER = 32
+
+
+def check_pepper(stack: Stack) -> Iterator[Finding]:
+    pepper = stack.secret("pepper")
+    answer = stack.clients["dynamodb"].get_item(TableName=stack.outputs["TableName"], Key={"pk": {"S": "pepper"}})
+    known = answer.get("Item", {}).get("fingerprint", {}).get("S")
+    if known not in (None, Keys(pepper).fingerprint()):
+        says = "it is not the one of the table: whatever starts anew answers 503 busy"
+        fix = f"secret {stack.name}/pepper: put the former version back; docs/operations.md, The pepper"
+        yield Finding("secret pepper", State.FAULT, says, fix)
+    elif len(pepper) >= LEAST_PEPPER:
+        yield Finding("secret pepper", State.OK, "is there")
+    else:
+        fix = f"secret {stack.name}/pepper: generate 64 characters, and deploy with any changed parameter"
+        yield Finding("secret pepper", State.FAULT, f"it has {len(pepper)} characters", fix)
+
+
+def check_provider_credentials(stack: Stack) -> Iterator[Finding]:
+    check, secret = "secret provider-credentials", f"secret {stack.name}/provider-credentials"
+    given = stack.given()
+    if not isinstance(given, dict):
+        yield Finding(check, State.FAULT, "it is not a JSON object", f"{secret}: every provider is off until it is one")
+        return
+    if not given:
+        fix = f"put the vendors' credentials into {secret}"
+        yield Finding(check, State.FAULT, "it is empty: no call can be made", fix)
+        return
+    faults = []
+    for name, value in given.items():
+        if name not in NAMES:
+            fix = f"{secret}: they are {', '.join(NAMES)}"
+            faults.append(Finding(check, State.WARNING, f"{name!r} is no provider", fix))
+            continue
+        try:
+            found = lines(name, value, VendorHttp())
+        except ConfigurationFault as fault:
+            fix = f"{secret}: {name} alone is off until it is mended"
+            faults.append(Finding(check, State.FAULT, f"{fault}", fix))
+            continue
+        if not found:
+            fix = f"{secret}, {name}.methods: leave it out, or name one"
+            faults.append(Finding(check, State.WARNING, f"{name} offers no method", fix))
+    order = [name.strip() for name in stack.parameters.get("ProviderOrder", "").split(",")]
+    left_out = [name for name in given if name not in order]
+    if left_out:
+        fix = "parameter ProviderOrder: a provider that is not in it is never asked"
+        faults.append(Finding(check, State.WARNING, f"not in ProviderOrder: {', '.join(left_out)}", fix))
+    yield from faults or [Finding(check, State.OK, f"{', '.join(given)}")]
+
+
+def check_api_keys(stack: Stack) -> Iterator[Finding]:
+    check, secret = "secret api-keys", f"secret {stack.name}/api-keys"
+    try:
+        keys, faults = parse_api_keys(stack.secret("api-keys"))
+    except ConfigurationFault as fault:
+        yield Finding(check, State.FAULT, str(fault), f"{secret}: no key works until it is mended")
+        return
+    for wrong in faults:
+        yield Finding(check, State.FAULT, str(wrong), f"{secret}: this entry opens nothing until it is mended")
+    if keys:
+        names = ", ".join(f"{key.name} ({key.mode})" for key in keys)
+        yield Finding(check, State.OK, f"{len(keys)}: {names}"[:120])
+    elif not faults:
+        yield Finding(check, State.FAULT, "it is empty: nobody can start anything", make("api-key NAME=…", stack))
+
+
+def check_event_signing(stack: Stack) -> Iterator[Finding]:
+    check = "secret event-signing"
+    if not stack.parameters.get("EventWebhookUrl"):
+        yield Finding(check, State.SKIPPED, "EventWebhookUrl is empty: events are not sent")
+        return
+    try:
+        given = signing_secrets(stack.secret("event-signing"))
+    except ConfigurationFault as fault:
+        fix = f"secret {stack.name}/event-signing: events wait in the queue until it is mended"
+        yield Finding(check, State.FAULT, str(fault), fix)
+    else:
+        yield Finding(check, State.OK, f"{len(given)} in force")
