@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from callverify.delivery import Delivery, Undelivered
-from callverify.models import Cause, Deadline, Outcome, ProviderName, Result
-from tests.providers.vendors import ORDER, configure
+from callverify.events.deliver import Delivery, Undelivered
+from callverify.domain.words import CallOutcome, Deadline, Method, Outcome, Reason
+from tests.support.cases import EVERY_ROUTE, line_of, order
 
-from callverify import delivery
+from callverify.events import deliver as delivery
 from callverify.providers.http import NoAnswer, NotSent, VendorHttp
 from tests.providers.test_http import self_signed
 from tests.support.dripping import BODIES, HEADS, DrippingServer, Place
@@ -41,11 +41,12 @@ def test_a_vendor(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", ProviderName)
-def test_the_start_at_every_provider(name: ProviderName, place: str) -> None:
+@pytest.mark.parametrize(("name", "method"), EVERY_ROUTE)
+def test_the_start_at_every_provider(name: str, method: Method, place: str) -> None:
     with DrippingServer(PLACES[place]) as server:
-        outcome = configure(name, server.base_url).start(ORDER, Deadline.after(SECONDS))
-    assert outcome == Outcome(Result.UNKNOWN, Cause.TIMEOUT)
+        client = line_of(name, method, server.base_url).client
+        outcome = client.start(order(name, method), Deadline.after(SECONDS))
+    assert outcome == CallOutcome(Outcome.UNKNOWN, Reason.TIMEOUT)
 
 
 @pytest.mark.parametrize("place", PLACES)
