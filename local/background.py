@@ -14,13 +14,13 @@ from local.stack import read_env
 
 @contextmanager
 def background_stack(
-    directory: Path, parameters: Mapping[str, str] | None = None, *, bind_host: str = HOST
+    directory: Path, parameters: Mapping[str, str] | None = None, *, bind_host: str = HOST, tree: Path = ROOT
 ) -> Iterator[dict[str, str]]:
     """Run what `make dev` runs, on free ports, and yield its env file's content.
 
     A process of its own: it stops when its standard input closes, so it outlives the caller in no case, not even when
     that is killed. `directory` keeps its logs; `parameters` are the template's, by name; `bind_host` is as in
-    Options. Raises LocalStackError with what it said where it does not come up.
+    Options; `tree` is whose service it is. Raises LocalStackError with what it said where it does not come up.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "dev.log"
@@ -31,7 +31,7 @@ def background_stack(
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command, cwd=tree, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         ) as process,
     ):
         env_file = directory / "env"
