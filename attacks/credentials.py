@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
+from attacks.gateway import Gateway, gateway
+from attacks.guessing import DIGITS, WEAKEST
 from attacks.report import Finding
-from attacks.world import Gateway, World, gateway, phone_number, server
-from callverify import access
-from callverify.models import Scope, Verification
+from attacks.world import World, phone_number, server
+from callverify.domain.verification import Verification
+from callverify.domain.words import Scope
+from callverify.edge import access
 
 READ, WRITE = str(Scope.READ), str(Scope.WRITE)
 ROUTES = [
@@ -22,12 +25,12 @@ ROUTES = [
     ("GET", "/verifications/{id}"),
     ("POST", "/verifications/{id}/check"),
     ("POST", "/verifications/{id}/repeat"),
+    ("POST", "/verifications/{id}/switch"),
     ("POST", "/verifications/{id}/cancel"),
     ("GET", "/events"),
 ]
-OWN_ROUTES = ROUTES[1:4]
+OWN_ROUTES = ROUTES[1:5]
 NEEDS = {route: WRITE if route[0] == "POST" else READ for route in ROUTES}
-FLASH = {"method": "flash_call"}
 
 
 def api_key(name: str, mode: str = "live") -> str:
@@ -51,8 +54,8 @@ API_KEYS = [
 def run(client: Any, *, tokens: int, keys: int) -> list[Finding]:
     world = World(client)
     with gateway(world, API_KEYS) as way_in:
-        mine = world.start(server(), phone_number(6001), **FLASH)
-        yours = world.start(server(), phone_number(6002), **FLASH)
+        mine = world.start(server(), phone_number(6001), **WEAKEST)
+        yours = world.start(server(), phone_number(6002), **WEAKEST)
         return [
             _client_tokens(world, way_in, mine, yours, tokens),
             _api_keys(way_in, yours, keys),
@@ -62,7 +65,12 @@ def run(client: Any, *, tokens: int, keys: int) -> list[Finding]:
 
 def send(way_in: Gateway, route: tuple[str, str], id_: str, credential: str, **more: Any) -> int:
     """Ask for a route with the least of a body that it takes: what is judged is who may."""
-    body = {"/check": '{"code": "0000"}', "/verifications": json.dumps({"phone": "+79000000101"})}
+    switch = {"phone": "+79000000101", "method": WEAKEST["method"]}
+    body = {
+        "/check": json.dumps({"code": "0" * DIGITS}),
+        "/switch": json.dumps(switch),
+        "/verifications": json.dumps({"phone": "+79000000101"}),
+    }
     text = next((body[end] for end in body if route[1].endswith(end)), "{}") if route[0] == "POST" else None
     parameters = {"id": id_} if "{id}" in route[1] else None
     return way_in.send(*route, parameters=parameters, body=text, credential=credential, **more).status
@@ -105,7 +113,7 @@ def _client_tokens(world: World, way_in: Gateway, mine: Verification, yours: Ver
         "client tokens tampered with, of another verification, on other routes, expired",
         tried,
         got_in,
-        "an HMAC over id and end, compared in constant time; the authorizer's policy names its three routes, and the "
+        "an HMAC over id and end, compared in constant time; the authorizer's policy names its four routes, and the "
         "function judges id and end again",
         got_in == 0 and works,
     )
@@ -167,7 +175,7 @@ def _api_keys(way_in: Gateway, yours: Verification, tries: int) -> Finding:
                     got_in += (status not in (401, 403)) + (alone != 403)
                     tried += 2
     for key, id_ in ((FULL, test_id), (TEST, yours.id)):
-        for route in ROUTES[1:5]:
+        for route in ROUTES[1:6]:
             got_in += send(way_in, route, id_, key) != 404
             tried += 1
     # A revoked key, once its secret has been read anew.
@@ -211,7 +219,7 @@ def compares_every_key_in_constant_time() -> bool:
     compared = []
     for key in (FULL, TEST, "cv_live_wrong"):
         digest = hashlib.sha256(key.encode()).hexdigest()
-        with mock.patch("callverify.access.hmac.compare_digest", side_effect=hmac.compare_digest) as compare:
+        with mock.patch("callverify.edge.access.hmac.compare_digest", side_effect=hmac.compare_digest) as compare:
             found = access._find(digest, keys)
         compared.append(compare.call_count)
         if (found is not None) is (key == "cv_live_wrong"):
@@ -228,7 +236,7 @@ def _idempotency_keys(way_in: Gateway, tries: int) -> Finding:
     way_in.api_keys.append(entry(other, [READ, WRITE]))
     learned, tried = 0, 0
     for number in range(min(tries, 20)):
-        body = json.dumps({"phone": phone_number(6100 + number), "reference": "order", **FLASH})
+        body = json.dumps({"phone": phone_number(6100 + number), "reference": "order", **WEAKEST})
         headers = {"Idempotency-Key": f"order-{number}"}
         first = way_in.send("POST", "/verifications", body=body, headers=headers, credential=FULL)
         secrets = {first.body["id"], first.body["client_token"]}
@@ -248,7 +256,7 @@ def _idempotency_keys(way_in: Gateway, tries: int) -> Finding:
         token = first.body["client_token"]
         reply = way_in.send(
             "POST",
-            "/verifications/{id}/repeat",
+            "/verifications/{id}/switch",
             parameters={"id": first.body["id"]},
             body=body,
             headers=headers,

@@ -1,4 +1,4 @@
-"""Guessing the code of a flash call: how many guesses are ever compared, and what they win."""
+"""Guessing the code of a call: how many guesses are ever compared, and what they win."""
 
 from __future__ import annotations
 
@@ -8,24 +8,31 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import repeat
+from operator import itemgetter
 from statistics import NormalDist
 from typing import Any
 
 from attacks.report import Finding
-from attacks.world import PEPPER, World, browser, phone_number, server
-from callverify.errors import CallverifyError
-from callverify.keys import CODE_COUNT, Keys
-from callverify.models import Caller, Verification
-from callverify.service import DAY, Policy
+from attacks.world import CODED, PEPPER, World, browser, phone_number, server, wish
+from callverify.domain.errors import CallverifyError
+from callverify.domain.keys import Keys
+from callverify.domain.verification import Verification
+from callverify.domain.words import DAY, Caller
+from callverify.service.policy import Policy
 
 THREADS = 8
+# The shortest code that a manifest declares is the one to guess.
+DIGITS, WEAKEST = min(
+    ((route.code.digits, wish(manifest, route)) for manifest, route in CODED if route.code), key=itemgetter(0)
+)
+CODES = 10**DIGITS - 1
 GUESSES_PER_PHONE, GUESSES_PER_VERIFICATION = 9, 5
-CHANCE_PER_PHONE = GUESSES_PER_PHONE / CODE_COUNT
+CHANCE_PER_PHONE = GUESSES_PER_PHONE / CODES
 PUBLISHED_BOUND = 0.001
 
-FLASH = {"method": "flash_call"}
 # With the limits on calls in force there would be far fewer guesses to count.
 WITHOUT_CALL_LIMITS = Policy(
     phone_10m=300, phone_day=300, prefix_10m=300, ip_10m=300, key_paid_day=10**6, stack_paid_hour=10**6
@@ -51,7 +58,7 @@ class Attacker:
     unexpected: list[BaseException] = field(default_factory=list)
 
     def besiege(self, phones: Sequence[str]) -> None:
-        """Spend on each phone all the guesses that can be had of it now: starts, ways round a start, and checks."""
+        """Spend on each phone all the guesses that can be had of it now: starts, switches, repeats and checks."""
         for turn in range(ROUNDS):
             for started in self.pool.map(self.start, phones, repeat(turn)):
                 if started:
@@ -62,12 +69,12 @@ class Attacker:
         caller = server(f"key {turn} {phone}")
         self.tries += 1
         try:
-            return phone, self.world.start(caller, phone, **FLASH, end_user_ip=f"198.51.{turn}.{int(phone[-2:])}")
+            return phone, self.world.start(caller, phone, **WEAKEST, end_user_ip=f"198.51.{turn}.{int(phone[-2:])}")
         except CallverifyError:
             return None
 
     def _guess_all(self, phone: str, verification: Verification) -> None:
-        codes = iter(self.random.sample(range(1, CODE_COUNT + 1), 24))
+        codes = iter(self.random.sample(range(1, CODES + 1), 24))
         callers = [server("key"), *(browser(verification, f"203.0.113.{n}", self.world.now) for n in range(3))]
 
         def burst(size: int) -> None:
@@ -75,18 +82,20 @@ class Attacker:
 
         burst(3)
         # A fresh code in the same verification, another call of the same code: neither may win a guess.
-        for fields in ({"phone": phone, **FLASH}, {}):
+        again = (
+            lambda: self.world.switch(server("key"), verification.id, phone=phone, method=WEAKEST["method"]),
+            lambda: self.world.repeat(server("key"), verification.id),
+        )
+        for step in again:
             self.world.now += 29
-            try:
-                self.tries += 1
-                self.world.repeat(server("key"), verification.id, **fields)
-            except CallverifyError:
-                pass
+            self.tries += 1
+            with suppress(CallverifyError):
+                step()
             burst(4)
         burst(6)
 
     def _pairs(self, callers: Sequence[Caller], codes: Iterable[int], size: int) -> list[tuple[Caller, str]]:
-        return [(self.random.choice(callers), f"{code:04d}") for code, _ in zip(codes, range(size), strict=False)]
+        return [(self.random.choice(callers), in_digits(code)) for code, _ in zip(codes, range(size), strict=False)]
 
     def guess(self, phone: str, verification: Verification, caller: Caller, code: str) -> bool:
         """Whether the guess was right. A guess that is refused is none; what else goes wrong is noted."""
@@ -108,6 +117,10 @@ class Attacker:
     def most_in_a_day(self) -> int:
         """The most wrong guesses that were compared against one phone in any 24 h."""
         return max((most_within(times, DAY) for times in self.compared.values()), default=0)
+
+
+def in_digits(code: int) -> str:
+    return f"{code:0{DIGITS}d}"
 
 
 def most_within(times: Sequence[float], seconds: float) -> int:
@@ -149,17 +162,17 @@ def _siege(client: Any, phones: int, days: int) -> Finding:
     wins = len(attacker.right)
     tried = sum(map(len, attacker.compared.values())) + wins
     return Finding(
-        f"guessing a code: {phones} phones for {days} days, in parallel, over restarts, repeats, other ways, keys and "
+        f"guessing a code: {phones} phones for {days} days, in parallel, over restarts, repeats, switches, keys and "
         "addresses, with the limits on calls switched off",
         attacker.tries,
         wins,
         f"{tried:,} guesses were compared: at most {most} wrong ones against one phone in any 24 h (limit "
         f"{GUESSES_PER_PHONE}) and {most_each} in one verification (limit {GUESSES_PER_VERIFICATION}); chance makes "
-        f"{tried / CODE_COUNT:.2f} of them right",
+        f"{tried / CODES:.2f} of them right",
         most <= GUESSES_PER_PHONE
         and most_each <= GUESSES_PER_VERIFICATION
         and not attacker.unexpected
-        and chance_of_at_least(wins, tried, 1 / CODE_COUNT) > 1e-6,
+        and chance_of_at_least(wins, tried, 1 / CODES) > 1e-6,
     )
 
 
@@ -174,7 +187,7 @@ def _edges(client: Any, steps: Sequence[int]) -> Finding:
             # One guess begins the count; all others come just before and just after that is `seconds` ago.
             first = world.now
             if started := attacker.start(phone, 0):
-                attacker.guess(phone, started[1], server("a"), "0000")
+                attacker.guess(phone, started[1], server("a"), in_digits(0))
             for time in (first + seconds - 600, first + seconds, first + seconds + DAY):
                 world.now = max(world.now, time)
                 for _ in range(3):
@@ -201,8 +214,8 @@ def _let_the_user_in(attacker: Attacker, phone: str) -> None:
     if started is None:
         return
     verification = started[1]
-    right = world.keys.code(verification.id, 1)
-    wrong = [code for code in ("0001", "0002", "0003") if code != right][:2]
+    right = world.keys.code(verification.id, 1, DIGITS)
+    wrong = [code for code in map(in_digits, (1, 2, 3)) if code != right][:2]
     list(attacker.pool.map(lambda code: attacker.guess(phone, verification, server("a"), code), [right, *wrong]))
 
 
@@ -211,9 +224,9 @@ class CountingKeys(Keys):
 
     derived = 0
 
-    def code(self, verification_id: str, attempt: int) -> str:
+    def code(self, verification_id: str, attempt: int, digits: int = 4) -> str:
         self.derived += 1
-        return super().code(verification_id, attempt)
+        return super().code(verification_id, attempt, digits)
 
 
 def _full_address(client: Any, checks: int) -> Finding:
@@ -227,16 +240,16 @@ def _full_address(client: Any, checks: int) -> Finding:
             started = attacker.start(phone_number(7950 + number), 0)
             assert started is not None
             for _ in range(GUESSES_PER_VERIFICATION):
-                attacker.guess(*started, browser(started[1], address, world.now), "0000")
+                attacker.guess(*started, browser(started[1], address, world.now), in_digits(0))
         victim = attacker.start(phone_number(7960), 0)
         assert victim is not None
         keys = world.use_keys(CountingKeys(PEPPER))
         full = browser(victim[1], address, world.now)
-        codes = (f"{number % CODE_COUNT + 1:04d}" for number in range(checks))
-        right = keys.code(victim[1].id, 1)
+        codes = (in_digits(number % CODES + 1) for number in range(checks))
+        right = keys.code(victim[1].id, 1, DIGITS)
         keys.derived = 0
         list(pool.map(lambda code: attacker.guess(*victim, full, code), [right, *codes]))
-    left = world.service.status(server(), victim[1].id)
+    left = world.service.read(server(), victim[1].id)
     spent = left.guesses
     return Finding(
         "checks from an address whose wrong codes are used up, the right code among them",
@@ -256,16 +269,17 @@ def measure(phones: int) -> Finding:
     """
     keys = Keys("Another" * 9)
     wins = 0
-    first = {f"{code:04d}" for code in range(1, GUESSES_PER_VERIFICATION + 1)}
-    second = {f"{code:04d}" for code in range(1, GUESSES_PER_PHONE - GUESSES_PER_VERIFICATION + 1)}
+    first = {in_digits(code) for code in range(1, GUESSES_PER_VERIFICATION + 1)}
+    second = {in_digits(code) for code in range(1, GUESSES_PER_PHONE - GUESSES_PER_VERIFICATION + 1)}
     for number in range(phones):
-        wins += keys.code(f"vrf_{number}a", 1) in first or keys.code(f"vrf_{number}b", 1) in second
+        wins += keys.code(f"vrf_{number}a", 1, DIGITS) in first or keys.code(f"vrf_{number}b", 1, DIGITS) in second
     high = upper_limit(wins, phones)
     return Finding(
         "the chance itself: 9 different guesses at real codes of each phone",
         phones * GUESSES_PER_PHONE,
         wins,
-        f"{wins / phones:.4%} of {phones:,} phones, at most {high:.4%} with 99 % confidence; the bound is 9/9999 = "
+        f"{wins / phones:.4%} of {phones:,} phones, at most {high:.4%} with 99 % confidence; the bound is {GUESSES_PER_PHONE}/"
+        f"{CODES} = "
         f"{CHANCE_PER_PHONE:.4%}, published as {PUBLISHED_BOUND:.1%} per phone and day",
         chance_of_at_least(wins, phones, CHANCE_PER_PHONE) > 1e-4,
     )
@@ -274,7 +288,7 @@ def measure(phones: int) -> Finding:
 def spray(policy: Policy | None = None) -> Finding:
     """What guessing against many phones wins: computed, since it follows from the limits on calls."""
     policy = policy or Policy()
-    per_call = policy.verification_guesses / CODE_COUNT
+    per_call = policy.verification_guesses / CODES
     key_day = policy.key_paid_day * per_call
     stack_day = policy.stack_paid_hour * 24 * per_call
     return Finding(

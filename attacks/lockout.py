@@ -8,21 +8,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from attacks.guessing import CODES, in_digits
 from attacks.report import Finding
-from attacks.world import World, browser, phone_number, server
-from callverify.errors import CallverifyError
-from callverify.models import Verification
+from attacks.world import BY_PHONE, CODED, World, browser, phone_number, server, wish
+from callverify.domain.errors import CallverifyError
+from callverify.domain.verification import Verification
 
 BOUND = 600
 STEP = 5
 REVERSE = {"method": "reverse_call"}
+METHODS = sorted({str(route.method) for _, route in CODED} | {"reverse_call"})
+# What a start asks for: a call with a code, one that the user makes, and one at each vendor that knows it by phone.
+CODE = {"method": str(CODED[0][1].method)}
+WISHES = {"code": CODE, "reverse": REVERSE} | {f"by phone {n}": wish(*each) for n, each in enumerate(BY_PHONE)}
+BY_PHONE_WISHES = [name for name in WISHES if name.startswith("by phone")]
 
 
 @dataclass
 class _Attacker:
-    """Asks for the victim's phone through the customer's own form; `last` is when a request of his was last accepted.
+    """Asks for the victim's phone through the customer's own form; `last` is when such a request was last accepted.
 
-    He has any number of addresses, and of a verification its client token: what a form hands out.
+    They have any number of addresses, and of a verification its client token: what a form hands out.
     """
 
     world: World
@@ -36,20 +42,16 @@ class _Attacker:
         world, live = self.world, self.live
         try:
             match way:
-                case "flash_call" | "reverse_call" | "smsc":
-                    wish = {"provider": "smsc"} if way == "smsc" else {"method": way}
-                    allowed = ["flash_call", "reverse_call"]
-                    address = f"203.0.113.{self.chance.randrange(250)}"
-                    self.live = world.start(server(), self.phone, **wish, allowed_methods=allowed, end_user_ip=address)
+                case start if start in WISHES:
+                    fields = {"allowed_methods": METHODS, "end_user_ip": f"203.0.113.{self.chance.randrange(250)}"}
+                    self.live = world.start(server(), self.phone, **WISHES[start], **fields)
                 case "guess" if live:
                     token = browser(live, f"203.0.113.{self.chance.randrange(250)}", world.now)
-                    code = f"{self.chance.randrange(1, 10_000):04d}"
+                    code = in_digits(self.chance.randrange(1, CODES + 1))
                     world.service.check(token, live.id, json.dumps({"code": code}))
-                case "another way" if live:
+                case "switch" if live:
                     token = browser(live, "203.0.113.9", world.now)
-                    world.repeat(
-                        token, live.id, phone=self.phone, method=self.chance.choice(["flash_call", "reverse_call"])
-                    )
+                    world.switch(token, live.id, phone=self.phone, method=self.chance.choice(METHODS))
                 case "cancel" if live:
                     world.service.cancel(server(), live.id, None)
                 case _:
@@ -61,13 +63,13 @@ class _Attacker:
 
 
 WAYS = [
-    ["flash_call", "guess", "guess", "guess"],
-    ["reverse_call"],
-    ["reverse_call", "flash_call", "smsc", "guess", "another way", "cancel"],
-    ["reverse_call", "cancel", "flash_call", "smsc"],
-    ["reverse_call", "another way"],
-    ["flash_call"],
-    ["smsc"],
+    ["code", "guess", "guess", "guess"],
+    ["reverse"],
+    ["reverse", "code", *BY_PHONE_WISHES, "guess", "switch", "cancel"],
+    ["reverse", "cancel", "code", *BY_PHONE_WISHES],
+    ["reverse", "switch"],
+    ["code"],
+    BY_PHONE_WISHES or ["reverse"],
 ]
 
 
@@ -76,7 +78,7 @@ def run(client: Any, *, sieges: int, minutes: int) -> list[Finding]:
 
 
 def _stops(client: Any, sieges: int) -> Finding:
-    """The attacker goes on for some minutes and stops; how long after his last accepted request is the phone shut?"""
+    """The attacker goes on for some minutes and stops; how long after their last accepted request is the phone shut?"""
     world = World(client)
     chance = random.Random(3)
     waits, tries = [], 0
@@ -91,7 +93,7 @@ def _stops(client: Any, sieges: int) -> Finding:
         waits.append(_wait_of_the_victim(world, attacker))
     longest = int(max(waits))
     return Finding(
-        "lock-out: starts, guesses, other ways and cancels for a victim's phone, as fast as limits allow, then silence",
+        "lock-out: starts, guesses, switches and cancels for a victim's phone, as fast as limits allow, then silence",
         tries,
         sum(wait > BOUND for wait in waits),
         f"the victim's reverse call started at most {longest} s after the attacker's last accepted request (bound "
@@ -117,7 +119,7 @@ def _goes_on(client: Any, minutes: int) -> Finding:
     attacker = _Attacker(world, phone_number(3999), random.Random(4))
     tries, got_in = 0, 0
     for _ in range(minutes * 60 // 10):
-        attacker.act("reverse_call")
+        attacker.act("reverse")
         got_in += _succeeds(lambda: world.start(server(), attacker.phone, **REVERSE))
         tries += 1
         world.now += 10
@@ -127,7 +129,7 @@ def _goes_on(client: Any, minutes: int) -> Finding:
         int(got_in == 0),
         f"the victim got in {got_in} times: 5 starts in 10 minutes with windows of 120 s fill all of the time, and one "
         "live verification per phone is what ties a reverse call to whoever asked first. The customer sees it: every "
-        "start is his own server's",
+        "start is their own server's",
         holds=True,
         expected=got_in == 0,
     )

@@ -13,12 +13,16 @@ from unittest import mock
 from botocore.exceptions import ClientError
 
 from attacks.credentials import API_KEYS, FULL
+from attacks.gateway import WEBHOOKS, Gateway, address, gateway
 from attacks.report import Finding
-from attacks.webhooks import SMSC_PARAMETERS, SMSC_PATH
-from attacks.world import Gateway, World, gateway, phone_number
-from callverify import wiring
-from callverify.events import Publisher
+from attacks.world import SimulatedWorld, phone_number
+from callverify.events.publish import Publisher
+from callverify.providers.base import Per
+from callverify.providers.registry import manifests
+from callverify.runtime import wiring
 from functions.publish_event import app as publish_event
+from tests.support.forgeries import forger
+from tests.support.simulators import CREDENTIALS
 
 AT_ONCE = 25  # records in one batch of the table's stream (TransitionsMapping)
 # SendMessage, read 2026-11: #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF
@@ -57,7 +61,7 @@ def _judge(text: str, operation: str) -> None:
 
 def run(client: Any, *, starts: int) -> list[Finding]:
     """starts: by the attacker; half as many by others."""
-    world, aws, chance = World(client), _Aws(), random.Random(6)
+    world, aws, chance = SimulatedWorld(client), _Aws(), random.Random(6)
     publisher = Publisher(
         store=world.store,
         bus=aws,
@@ -76,7 +80,7 @@ def run(client: Any, *, starts: int) -> list[Finding]:
         mock.patch.dict(os.environ, {"REPUBLISH_QUEUE_URL": "aside"}),
     ):
         for number in range(starts):
-            status = _poisoned(way_in, number, chance)
+            status = _poisoned(world, way_in, number, chance)
             refused += 400 <= status < 500
             failed += status >= 500
             if number % 2:
@@ -103,7 +107,7 @@ def run(client: Any, *, starts: int) -> list[Finding]:
     ]
 
 
-def _poisoned(way_in: Gateway, number: int, chance: random.Random) -> int:
+def _poisoned(world: SimulatedWorld, way_in: Gateway, number: int, chance: random.Random) -> int:
     """The status of one request with poison somewhere; 599 where a function let an error out."""
     text = f"x{chance.choice(POISONS)}y"
     fields: dict[str, Any] = {"phone": phone_number(number)}
@@ -126,9 +130,20 @@ def _poisoned(way_in: Gateway, number: int, chance: random.Random) -> int:
         case 7:
             given["credential"] = text
         case _:
-            report = [("phone", text), ("ts", text), ("md5", text), ("waitcall", "1"), (text, text)]
-            return _status(way_in, SMSC_PATH, parameters=SMSC_PARAMETERS, query=report, body="")
+            return _poisoned_report(world, way_in, text, chance)
     return _status(way_in, "/verifications", body=json.dumps(fields, ensure_ascii=number % 2 == 0), **given)
+
+
+def _poisoned_report(world: SimulatedWorld, way_in: Gateway, text: str, chance: random.Random) -> int:
+    """A provider's report with poison in all of its fields, or in all but one."""
+    manifest = chance.choice([manifest for manifest in manifests() if manifest.webhook])
+    pairs = forger(manifest.name, CREDENTIALS[manifest.name]).report(phone_number(0), "1", int(world.now))
+    spared = chance.choice([None, *pairs])
+    verification_id = f"vrf_{0:026}"
+    account = manifest.webhook is not None and manifest.webhook.per is Per.ACCOUNT
+    token = world.token(manifest) if account else world.keys.webhook_token(verification_id)
+    query = [(name, value if (name, value) == spared else text) for name, value in pairs] + [(text, text)]
+    return _status(way_in, WEBHOOKS, parameters=address(manifest, verification_id, token), query=query, body="")
 
 
 def _status(way_in: Gateway, resource: str, **request: Any) -> int:
@@ -138,10 +153,9 @@ def _status(way_in: Gateway, resource: str, **request: Any) -> int:
         return 599
 
 
-def _stream(world: World, healthy: set[str], chance: random.Random) -> list[dict[str, Any]]:
+def _stream(world: SimulatedWorld, healthy: set[str], chance: random.Random) -> list[dict[str, Any]]:
     """The table's stream: the records, and for each two of others' one of the attacker's that was stored poisoned."""
-    pages = world.client.get_paginator("scan").paginate(TableName=world.table, ConsistentRead=True)
-    images = [item for page in pages for item in page["Items"] if item["pk"]["S"].startswith("verification#")]
+    images = [item for item in world.items() if item["pk"]["S"].startswith("verification#")]
     changes = [("INSERT", image) for image in images]
     others = [image for image in images if image["id"]["S"] in healthy]
     for number, image in enumerate(others[::2]):

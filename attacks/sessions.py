@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlencode
 
+from attacks.gateway import gateway, report_call
+from attacks.guessing import WEAKEST
 from attacks.report import Finding
-from attacks.webhooks import SMSC_PARAMETERS, SMSC_PATH, signed
-from attacks.world import World, gateway, phone_number, server
-from callverify.errors import CallverifyError
-from callverify.models import Outcome, Result, Status
-from callverify.service import Policy
-from callverify.store import HOLD_SECONDS, VERIFIED_HOLD_SECONDS
+from attacks.world import BY_PHONE, World, phone_number, server, wish
+from callverify.domain.errors import CallverifyError
+from callverify.domain.words import Status
+from callverify.providers.base import Manifest, Route
+from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS, Policy
+from tests.support.vendors import Mood
 
 
 def run(client: Any, *, sessions: int) -> list[Finding]:
-    return [_late_calls(client, sessions), _reads_the_table(client), _refused(client)]
+    late = [_late_calls(client, sessions, manifest, route) for manifest, route in BY_PHONE]
+    return [*late, _reads_the_table(client), _refused(client)]
 
 
-def _late_calls(client: Any, sessions: int) -> Finding:
+def _late_calls(client: Any, sessions: int, manifest: Manifest, route: Route) -> Finding:
     """The user's call for an earlier session comes late, or again; the attacker's session has begun in between."""
-    world, chance = World(client), random.Random(5)
+    world, chance, wanted = World(client), random.Random(5), wish(manifest, route)
     tries, stolen = 0, 0
-    with gateway(world) as entry:
+    with gateway(world) as way_in:
 
         def call(phone: str) -> None:
-            report = urlencode(signed(phone, int(world.now)))
-            entry.send("POST", SMSC_PATH, parameters=SMSC_PARAMETERS, body=report)
+            report_call(way_in, world, manifest, phone)
 
         for number in range(sessions):
             phone = phone_number(number)
-            first = world.start(server("a"), phone, provider="smsc")
+            first = world.start(server("a"), phone, **wanted)
             # After a verified call its redial comes within 2 minutes, else the call within 10 minutes of the window.
             verified = chance.random() < 0.4
             if verified:
@@ -43,21 +43,22 @@ def _late_calls(client: Any, sessions: int) -> Finding:
                 world.service.cancel(server("a"), first.id, None)
                 late = chance.randrange(30, HOLD_SECONDS)
             else:
-                late = 300 + chance.randrange(HOLD_SECONDS)
+                late = route.window.default + chance.randrange(HOLD_SECONDS)
             end = world.now + late
             mine = []
             while world.now < end:
-                for wish in ({"provider": "smsc"}, {"method": "reverse_call"}):
+                for fields in (wanted, {"method": route.method}):
                     tries += 1
                     try:
-                        mine.append(world.start(server("b"), phone, **wish).id)
+                        mine.append(world.start(server("b"), phone, **fields).id)
                     except CallverifyError:
                         continue
                 world.now = min(end, world.now + 30)
             call(phone)
             stolen += sum(_status(world, each) is Status.VERIFIED for each in mine)
     return Finding(
-        "late and repeated calls for an earlier session, at a vendor that knows calls by phone alone",
+        f"late and repeated calls for an earlier session, at a vendor that knows calls by phone alone "
+        f"({manifest.title})",
         tries,
         stolen,
         f"{sessions} phones: such a vendor is passed over for a phone until {HOLD_SECONDS // 60} minutes after the "
@@ -72,14 +73,14 @@ def _status(world: World, verification_id: str) -> Status | None:
 
 
 def _reads_the_table(client: Any) -> Finding:
-    """The attacker reads every item, starts three numbers of blocks that he suspects, and looks for the victim's."""
+    """The attacker reads every item, starts three numbers of suspected blocks, and looks for the victim's."""
     world = World(client)
     victim = "+79000001234"
-    world.start(server("a"), victim, method="flash_call")
+    world.start(server("a"), victim, **WEAKEST)
     world.now += 30
     record = next(item for item in _items(world) if item["pk"].startswith("verification#"))
     for phone in ("+79000005678", "+79000010000", "+79000020000"):
-        world.start(server("b"), phone, method="flash_call")
+        world.start(server("b"), phone, **WEAKEST)
         world.now += 30
     items = _items(world)
     blocks = [item for item in items if item["pk"].startswith("limit#prefix_10m#")]
@@ -103,34 +104,24 @@ def _reads_the_table(client: Any) -> Finding:
 
 
 def _items(world: World) -> list[dict[str, Any]]:
-    pages: Iterable[Any] = world.client.get_paginator("scan").paginate(TableName=world.table, ConsistentRead=True)
-    return [
-        {name: next(iter(value.values())) for name, value in item.items()} for page in pages for item in page["Items"]
-    ]
+    return [{name: next(iter(value.values())) for name, value in item.items()} for item in world.items()]
 
 
 def _refused(client: Any) -> Finding:
     """Starts that the vendor refuses use up everybody's paid calls, from one address and from lines of one /56."""
     world = World(client, Policy(key_paid_day=3, stack_paid_hour=3, prefix_10m=3))
-    provider = world.providers[world.service._policy.provider_order[-1]]
-    tries, asked = 0, 0
-
-    def refuse(*_: Any) -> Outcome:
-        nonlocal asked
-        asked += 1
-        return Outcome(Result.REJECTED)
-
-    genuine, provider.start = provider.start, refuse  # type: ignore[method-assign, assignment]
+    vendor, tries = world.vendor(WEAKEST["provider"]), 0
+    vendor.mood = Mood.REFUSES
     for number in range(20):
         tries += 1
-        _quietly(world, phone_number(number), "198.51.100.1")
-    provider.start = genuine  # type: ignore[method-assign]
-    most = world.service._policy.ip_refused_10m
+        _quietly(world, phone_number(number), "198.51.100.1", **WEAKEST)
+    vendor.mood, asked = Mood.WELL, vendor.asked
+    most = world.policy.ip_refused_10m
     passed = sum(
-        _quietly(world, phone_number(100 + number), f"2001:db8:0:{number % 4:x}::1", "reverse_call")
+        _quietly(world, phone_number(100 + number), f"2001:db8:0:{number % 4:x}::1", method="reverse_call")
         for number in range(60)
     )
-    limit = world.service._policy.ip_block_10m
+    limit = world.policy.ip_block_10m
     return Finding(
         "starts of numbers that the vendor refuses, and 60 starts from four /64s of one line",
         tries + 60,
@@ -141,9 +132,9 @@ def _refused(client: Any) -> Finding:
     )
 
 
-def _quietly(world: World, phone: str, address: str, method: str = "flash_call") -> bool:
+def _quietly(world: World, phone: str, address: str, **fields: str) -> bool:
     try:
-        world.start(server(), phone, method=method, end_user_ip=address)
+        world.start(server(), phone, **fields, end_user_ip=address)
     except CallverifyError:
         return False
     return True
