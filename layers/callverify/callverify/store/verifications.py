@@ -115,6 +115,8 @@ class Verifications:
             clauses.append("poll_after <= :now")
         if guard.news:
             clauses.append("(attribute_not_exists(webhook_call_id) OR webhook_call_id <> :webhook_call_id)")
+            # Said here too: of a report that the record read has already, it is no part of the difference.
+            values[":webhook_call_id"] = after.webhook_call_id
         return table.change(pk, difference(before, after), " AND ".join(clauses), values, Stale)
 
     def _take_key(self, key: IdempotencyKey, change: Change, now: int) -> Write:
