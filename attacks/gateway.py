@@ -11,11 +11,12 @@ from typing import Any
 from unittest import mock
 
 from attacks.world import World
-from callverify.edge import access as edge_access
+from callverify.edge.access import Access
+from callverify.edge.api import authorizer
 from callverify.events.telemetry import Telemetry
 from callverify.providers.base import Manifest, Per
 from callverify.runtime import wiring
-from tests.support import gateway as support
+from tests.support.handlers import HANDLERS, WEBHOOKS, Answer, answer_of
 from tests.support.vendors import ACCOUNT_TOKEN
 
 ENVIRONMENT = {
@@ -23,7 +24,6 @@ ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME": "attacks",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
 }
-WEBHOOKS = "/webhooks/{provider}/{rest+}"
 
 
 class Gateway:
@@ -32,13 +32,13 @@ class Gateway:
     def __init__(self, world: World, api_keys: Sequence[Mapping[str, Any]] = ()) -> None:
         self._world = world
         self.api_keys = list(api_keys)
-        self.access = edge_access.Access(
+        self.access = Access(
             keys=lambda: world.keys,
             read_api_keys=lambda _force: json.dumps(self.api_keys),
             clock=world.clock,
             fault=lambda _: None,
         )
-        self._authorize = edge_access.authorizer(lambda: self.access, Telemetry)
+        self._authorize = authorizer(lambda: self.access, Telemetry)
 
     def send(
         self,
@@ -55,7 +55,7 @@ class Gateway:
         judged_at: tuple[str, str] | None = None,
         applies_policy: bool = True,
         cached_for: float = 0,
-    ) -> support.Answer:
+    ) -> Answer:
         """Send one request.
 
         judged_at: another (method, path), for which the gateway asked the authorizer before. applies_policy: False for
@@ -72,15 +72,15 @@ class Gateway:
         given = dict(headers or {})
         if not resource.startswith("/webhooks/"):
             if credential is None:
-                return support.Answer(401, {}, {})
+                return Answer(401, {}, {})
             given["Authorization"] = f"Bearer {credential}"
             self._world.now -= cached_for
             answer = self.authorize(credential, *(judged_at or (method, path)))
             self._world.now += cached_for
             if answer is None:
-                return support.Answer(401, {}, {})
+                return Answer(401, {}, {})
             if applies_policy and not allows(answer["policyDocument"], arn(method, path)):
-                return support.Answer(403, {}, {})
+                return Answer(403, {}, {})
             context["authorizer"] = {name: str(value) for name, value in answer["context"].items()}
         several: dict[str, list[str]] = {}
         for name, value in query:
@@ -99,7 +99,7 @@ class Gateway:
             "body": body,
             "isBase64Encoded": base64,
         }
-        return support.answer_of(support.HANDLERS[method, resource](event, None))
+        return answer_of(HANDLERS[method, resource](event, None))
 
     def authorize(self, credential: str, method: str, path: str) -> dict[str, Any] | None:
         """The authorizer's answer, or None where the gateway answers 401."""

@@ -278,8 +278,8 @@ def measure(phones: int) -> Finding:
         "the chance itself: 9 different guesses at real codes of each phone",
         phones * GUESSES_PER_PHONE,
         wins,
-        f"{wins / phones:.4%} of {phones:,} phones, at most {high:.4%} with 99 % confidence; the bound is {GUESSES_PER_PHONE}/"
-        f"{CODES} = "
+        f"{wins / phones:.4%} of {phones:,} phones, at most {high:.4%} with 99 % confidence; the bound is "
+        f"{GUESSES_PER_PHONE}/{CODES} = "
         f"{CHANCE_PER_PHONE:.4%}, published as {PUBLISHED_BOUND:.1%} per phone and day",
         chance_of_at_least(wins, phones, CHANCE_PER_PHONE) > 1e-4,
     )

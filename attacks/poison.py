@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 from collections.abc import Sequence
@@ -16,7 +15,9 @@ from attacks.credentials import API_KEYS, FULL
 from attacks.gateway import WEBHOOKS, Gateway, address, gateway
 from attacks.report import Finding
 from attacks.world import SimulatedWorld, phone_number
+from callverify.edge.queues import Publications
 from callverify.events.publish import Publisher
+from callverify.events.telemetry import Telemetry
 from callverify.providers.base import Per
 from callverify.providers.registry import manifests
 from callverify.runtime import wiring
@@ -71,13 +72,15 @@ def run(client: Any, *, starts: int) -> list[Finding]:
         note=lambda *_, **__: None,
         failed=lambda *_: None,
     )
+    publications = Publications(
+        lambda: publisher,
+        mock.create_autospec(Telemetry, instance=True),
+        lambda body: aws.send_message(QueueUrl="aside", MessageBody=body),
+    )
     healthy, refused, failed = set(), 0, 0
     with (
         gateway(world, API_KEYS) as way_in,
-        mock.patch.object(wiring, "publisher", return_value=publisher),
-        mock.patch.object(wiring, "_sqs", return_value=aws),
-        mock.patch.object(wiring, "telemetry"),
-        mock.patch.dict(os.environ, {"REPUBLISH_QUEUE_URL": "aside"}),
+        mock.patch.object(wiring, "publications", return_value=publications),
     ):
         for number in range(starts):
             status = _poisoned(world, way_in, number, chance)

@@ -24,6 +24,7 @@ from callverify.domain.words import (
     CallOrder,
     CallOutcome,
     CallReport,
+    Clock,
     Deadline,
     Mode,
     Outcome,
@@ -169,17 +170,18 @@ class World(Parts):
 
 
 class ObedientHttp(VendorHttp):
-    """Requests go to the simulated vendors. `says`: what the next one is answered instead."""
+    """Requests go to the simulated vendors, in the world's time. `says`: what the next one is answered instead."""
 
-    def __init__(self, simulators: Simulators) -> None:
-        super().__init__()
+    def __init__(self, simulators: Simulators, clock: Clock) -> None:
+        super().__init__(clock)
         self.says: bytes | None = None
-        self._http = simulators.http
+        self._simulators = simulators
 
     def send(self, method: str, url: str, *, deadline: Deadline, **request: Any) -> Answer:
         if self.says is not None:
             return Answer(200, self.says)
-        return self._http.send(method, url, deadline=deadline, **request)
+        self._simulators.now = self._clock()
+        return self._simulators.http.send(method, url, deadline=deadline, **request)
 
 
 class Obedient:
@@ -204,12 +206,12 @@ class SimulatedWorld(World):
 
     def __init__(self, client: Any, policy: Policy = Policy(), *, now: float = NOON) -> None:  # noqa: B008 (a value)
         super().__init__(client, policy, now=now)
-        self.simulators = Simulators(self.clock)
+        self.simulators = Simulators()
         self.checks: dict[str, dict[str, bytes]] = {manifest.name: {} for manifest in self.manifests}
         self._lines = [line for name in self.checks for line in self._lines_of(name)]
 
     def _lines_of(self, name: str) -> list[Line]:
-        http = ObedientHttp(self.simulators)
+        http = ObedientHttp(self.simulators, self.clock)
         found = self.simulators.lines(name, http)
         return [replace(line, client=Obedient(line.client, http, self.checks[name])) for line in found]
 

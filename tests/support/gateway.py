@@ -22,11 +22,11 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
+from callverify.errors import Busy
+from callverify.keys import Keys
 from werkzeug.serving import make_server
 
 from callverify import telemetry, wiring
-from callverify.errors import Busy
-from callverify.keys import Keys
 from functions.authorize import app as authorize
 from functions.check_status import app as check_status
 from functions.receive_webhook import app as receive_webhook
@@ -34,8 +34,8 @@ from functions.start_verification import app as start_verification
 from simulators.__main__ import QuietHandler
 from simulators.accounts import SMSC_LOGIN, SMSC_PASSWORD, TELEFON_IP_TOKEN, UCALLER_KEY, UCALLER_SERVICE_ID
 from simulators.webhooks import Webhook
-from tests.support.simulators import Simulators
 from tests.support.policies import JudgedDynamoDb
+from tests.support.simulators import Simulators
 
 EVENTS = Path(__file__).parents[2] / "events"
 TABLE = "callverify"

@@ -36,7 +36,7 @@ def _app() -> tuple[World, Flask]:
     return world, create_app(world)
 
 
-class _Http(VendorHttp):
+class SimulatorHttp(VendorHttp):
     """Requests of a provider's client, to a test client. A connection that is dropped has a 504 there."""
 
     def __init__(self, client: FlaskClient) -> None:
@@ -76,7 +76,7 @@ class Simulators:
         for vendor in app.extensions["vendors"]:
             vendor.__init__(world)
         self.client = app.test_client()
-        self._http = _Http(self.client)
+        self.http = SimulatorHttp(self.client)
 
     def _send(self, webhook: Webhook) -> tuple[int, str]:
         self.sent.append(webhook)
@@ -115,10 +115,10 @@ class Simulators:
 
     # Any vendor, as the service asks it
 
-    def lines(self, provider: str) -> list[Line]:
-        """The provider's routes, by the service's own client."""
+    def lines(self, provider: str, http: VendorHttp | None = None) -> list[Line]:
+        """The provider's routes, by the service's own client. http: what its requests go through, to `self.http`."""
         given = CREDENTIALS[provider] | {"base_url": f"http://localhost/{provider}"}
-        return registry.lines(provider, given, self._http)
+        return registry.lines(provider, given, http or self.http)
 
     def fill_cabinets(self, base_url: str = RECEIVER, credentials: Mapping[str, Any] = CREDENTIALS) -> None:
         """Tell the vendors with one address for all reports of an account where the service is."""
