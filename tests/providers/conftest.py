@@ -1,3 +1,4 @@
 from tests.support.fake_vendor import vendor
+from tests.support.simulators import simulators
 
-__all__ = ["vendor"]
+__all__ = ["simulators", "vendor"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from callverify.domain.errors import ConfigurationFault, InvalidRequest
+from callverify.domain.phone import readings
 from callverify.domain.words import (
     CallOutcome,
     CallReport,
@@ -24,6 +25,7 @@ from callverify.providers.base import Client
 from callverify.providers.http import Answer, NoAnswer, NotSent
 from tests.support.cases import line_of, order
 from tests.support.fake_vendor import CannedHttp, FakeVendor
+from tests.support.simulators import Simulators
 
 NAME = "telefon_ip"
 ORDER = order(NAME)
@@ -277,3 +279,14 @@ def test_array_like_names_are_other_names() -> None:
 def test_values_that_are_no_numbers(change: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(InvalidRequest):
         opened({**CALLED, **change})
+
+
+def test_an_echo_of_the_claimed_phone_states_nothing(simulators: Simulators) -> None:
+    """Before anybody called, it must not look like a call."""
+    line = next(line for line in simulators.lines(NAME) if line.route.read_back)
+    started = simulators.order(line)
+    assert started.call_id
+    simulators.fault(NAME, "pending_echoes_phone")
+    report = line.client.check(started.call_id, soon())
+    assert report.verdict is Verdict.UNSTATED
+    assert ORDER.phone.e164 in readings(report.caller or "")

@@ -13,6 +13,7 @@ from callverify.providers.ucaller.client import Client as Ucaller
 from tests.support import payloads
 from tests.support.cases import line_of, order
 from tests.support.fake_vendor import CannedHttp
+from tests.support.simulators import Simulators
 
 NAME = "ucaller"
 ORDER = order(NAME)
@@ -249,3 +250,16 @@ def test_an_id_that_is_none_asks_nothing() -> None:
     http = CannedHttp()
     assert client(http=http).repeat("../x", soon()).outcome is Outcome.UNAVAILABLE
     assert not http.urls
+
+
+def test_a_repeat_that_is_answered_405_spends_none(simulators: Simulators) -> None:
+    (line,) = simulators.lines(NAME)
+    first = simulators.order(line)
+    assert first.call_id
+    simulators.advance(line.route.repeat_after)
+    simulators.fault(NAME, "repeat_405")
+    assert line.client.repeat(first.call_id, soon()).reason is Reason.NOT_SUPPORTED
+    for _ in range(line.route.repeats):
+        assert line.client.repeat(first.call_id, soon()).outcome is Outcome.STARTED
+        simulators.advance(line.route.repeat_after)
+    assert line.client.repeat(first.call_id, soon()).reason is Reason.REPEATS_SPENT
