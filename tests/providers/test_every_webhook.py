@@ -30,6 +30,10 @@ PARAMETERS = st.dictionaries(
 )
 
 
+def unread() -> Mapping[str, tuple[str, ...]]:
+    raise AssertionError("read, though its path is not ours")
+
+
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=300, deadline=None)
 @given(parameters=PARAMETERS)
@@ -66,7 +70,7 @@ def test_a_wrong_path_token_finds_nothing(name: str, token: str) -> None:
     assert hook
     rest = [token] if hook.per is Per.ACCOUNT else ["vrf_00000000000000000000000001", token]
     with pytest.raises(NotFound):
-        parts.service.report(name, rest, {})
+        parts.service.report(name, rest, unread)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,7 +82,7 @@ def test_another_path_finds_nothing(name: str) -> None:
     for rest in ([], [ACCOUNT_TOKEN], [verification_id, token], [verification_id, token, ""], ["", ACCOUNT_TOKEN]):
         if len(rest) != right or not rest[0]:
             with pytest.raises(NotFound):
-                parts.service.report(name, rest, {})
+                parts.service.report(name, rest, unread)
 
 
 @pytest.mark.parametrize("name", REPORTING)
@@ -89,4 +93,4 @@ def test_the_token_of_one_verification_opens_no_other(name: str) -> None:
         pytest.skip("its token is the account's")
     token = parts.keys.webhook_token("vrf_00000000000000000000000001")
     with pytest.raises(NotFound):
-        parts.service.report(name, ["vrf_00000000000000000000000002", token], {})
+        parts.service.report(name, ["vrf_00000000000000000000000002", token], unread)

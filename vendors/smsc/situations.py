@@ -13,8 +13,6 @@ ACCOUNT = Simulator.credentials
 def ask(
     simulators: Simulators, password: object = ACCOUNT["psw"], fmt: str = "3", charset: str = "utf-8"
 ) -> TestResponse:
-    simulators: Simulators, password: object = ACCOUNT["psw"], fmt: str = "3", charset: str = "utf-8"
-) -> TestResponse:
     form = {"login": ACCOUNT["login"], "psw": password, "phone": "79000000001", "fmt": fmt, "charset": charset}
     return simulators.client.post("/smsc/sys/wait_call.php", data=form)
 
