@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from callverify.events.deliver import Delivery, Undelivered
-from callverify.domain.words import CallOutcome, Deadline, Method, Outcome, Reason
-from tests.support.cases import EVERY_ROUTE, line_of, order
 
+from callverify.domain.words import CallOutcome, Deadline, Method, Outcome, Reason
 from callverify.events import deliver as delivery
+from callverify.events.deliver import Delivery, Undelivered
 from callverify.providers.http import NoAnswer, NotSent, VendorHttp
 from tests.providers.test_http import self_signed
+from tests.support.cases import EVERY_ROUTE, line_of, order
 from tests.support.dripping import BODIES, HEADS, DrippingServer, Place
 
 SECONDS = 0.3

@@ -7,13 +7,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from callverify.domain.words import Deadline
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from callverify.domain.words import Deadline
 from callverify.providers import http
 from callverify.providers.http import (
     MAX_ANSWER_BYTES,

@@ -8,6 +8,7 @@ from callverify.domain.claims import IdempotencyKey
 from callverify.domain.limits import VENDOR_SECONDS
 from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, CallOutcome, Outcome, Reason, has_code
+from callverify.providers.base import Line
 from callverify.service.context import Context
 from callverify.service.dial import provider_error, timed
 from callverify.service.lane import Lane
@@ -28,7 +29,7 @@ def repeat(
 ) -> Verification:
     """Ask the vendor to call again. Raises the errors of a repeat, Stale, Taken and LimitReached."""
     line = lane.line(verification.provider, verification.method)
-    _require_repeat(verification, ctx.now())
+    _require_repeat(verification, line, ctx.now())
     if line is None:
         raise errors.NoProviderAvailable("The provider of this call is no longer configured.")
     change = transitions.begin_repeat(verification, ctx.now())
@@ -74,12 +75,12 @@ def record_repeat(
         return ctx.fresh(verification)
 
 
-def _require_repeat(verification: Verification, now: int) -> None:
+def _require_repeat(verification: Verification, line: Line | None, now: int) -> None:
     if not has_code(verification.method):
         raise errors.RepeatNotSupported("A reverse call has no repeat. Switch to another method, or start again.")
     if verification.repeats_remaining < 1:
         refused = any(step.error == errors.RepeatNotSupported.code for step in verification.steps)
-        if verification.call_id is None or refused:
+        if verification.call_id is None or refused or (line and not line.route.repeats):
             raise errors.RepeatNotSupported("The provider offers no repeat of this call. Switch to another method.")
         raise errors.RepeatExhausted("The provider's free repeats of this call are used up.")
     wait = (verification.repeat_at or verification.attempt.at) - now
