@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from tests.support.dynamodb import MemoryDynamoDb
 
 READS = ("get_item", "batch_get_item")
-WRITES = ("transact_write_items", "update_item", "delete_item")
+WRITES = ("transact_write_items", "put_item", "update_item", "delete_item")
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "AnyOperation")
+UNANSWERED = ReadTimeoutError(endpoint_url="https://dynamodb")
 
 # What happens at which point: by its number in the process, or at the first one of this name.
 type Plan = Mapping[int | str, Callable[[], None]]
@@ -50,24 +53,26 @@ class Points:
 
 
 class CrashingClient:
-    """A DynamoDB client whose every request is two points: not yet sent, and carried out but not yet answered."""
+    """A DynamoDB client whose every request is two points: not yet sent, and carried out but not yet answered.
 
-    def __init__(self, client: DynamoDBClient, points: Points, written: Callable[[], None]) -> None:
+    throttles: every request is refused, from now on.
+    """
+
+    def __init__(self, client: MemoryDynamoDb, points: Points) -> None:
+        self.exceptions = client.exceptions
+        self.throttles = False
         self._client = client
         self._points = points
-        self._written = written
 
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._client, name)
-        if name == "exceptions":
-            return operation
         assert name in READS + WRITES, f"{name} is not a request that is known here: say whether it writes"
 
         def send(**request: Any) -> Any:
             self._points.reach(f"before {name}")
+            if self.throttles:
+                raise THROTTLED
             answer = operation(**request)
-            if name in WRITES:
-                self._written()
             self._points.reach(f"after {name}")
             return answer
 

@@ -58,10 +58,10 @@ class Awaited:
 
 
 class FakeVendor:
-    """One vendor with all its routes.
+    """One vendor with its routes; `methods` are those that are offered, all by default.
 
-    paid: the `unique` of every call that it charges for, as often as it does; a number to call is charged for too, so
-    that what may be asked for twice is seen. rung: the code that each call showed. signed: the calls that it vouches for.
+    paid: the `unique` of every call that it charges for, as often as it does. A number to call is charged for too, so
+    that what is asked for twice is seen. rung: the code that each call showed. signed: the calls that it vouches for.
     """
 
     def __init__(self, manifest: Manifest, time: Time, points: Points | None = None) -> None:
@@ -72,6 +72,7 @@ class FakeVendor:
         self.mood = Mood.WELL
         self.echoes_while_pending = False
         self.windows = {route.method: route.window.default for route in manifest.routes}
+        self.methods = [route.method for route in manifest.routes]
         self.asked = 0
         self.paid: list[str] = []
         self.repeated: list[str] = []
@@ -86,6 +87,7 @@ class FakeVendor:
         return [
             Line(self.manifest, route, self, self.windows[route.method], ACCOUNT_TOKEN)
             for route in self.manifest.routes
+            if route.method in self.methods
         ]
 
     def route(self, method: Method) -> Route:
@@ -120,14 +122,10 @@ class FakeVendor:
         (phone,), (said,) = webhook.parameters["phone"], webhook.parameters["said"]
         hook = self.manifest.webhook
         if hook is None or hook.proof is Proof.HINT:
-            return CallReport(
-                Verdict.UNSTATED, caller=phone, call_id=said, verification_id=webhook.verification_id
-            )
+            return CallReport(Verdict.UNSTATED, caller=phone, call_id=said, verification_id=webhook.verification_id)
         if (phone, int(said)) not in self.signed:
             raise Forbidden("The signature is wrong.")
-        return CallReport(
-            Verdict.CONFIRMED, caller=phone, evidence=Evidence.PROVIDER_SIGNATURE, occurred_at=int(said)
-        )
+        return CallReport(Verdict.CONFIRMED, caller=phone, evidence=Evidence.PROVIDER_SIGNATURE, occurred_at=int(said))
 
     # The user
 

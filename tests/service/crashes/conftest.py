@@ -1,11 +1,8 @@
-from collections.abc import Iterator
-
 import pytest
 
-from tests.service.crashes.world import World, new_world
+from tests.service.crashes.world import World
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with new_world() as made:
-        yield made
+def world() -> World:
+    return World()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from callverify.models import Method
-from callverify.test_numbers import TEST_NUMBERS
-from tests.service.crashes.points import Plan, crash
-from tests.service.crashes.vendors import Mood
+from callverify.domain.words import Method, has_code
+from callverify.providers.sandbox import TEST_NUMBERS
 from tests.service.crashes.world import OTHER_PHONE, Answer, World
+from tests.support.points import Plan, crash
+from tests.support.routes import BY_PHONE, KINDS, METHODS, OUR_CODE, READ_BACK, At
+from tests.support.vendors import Mood
 
 TAKE_OVER = 16  # seconds: one more than a retry has to wait before it takes over
 
@@ -21,13 +23,14 @@ type Prepare = Callable[[World], None]
 class Scenario:
     """`act` is the invocation that things happen to; done again, it is the client's, Lambda's or the vendor's retry.
 
-    has_key: it bears an Idempotency-Key, so that a retry after 15 s has the final answer.
+    has_key: it bears an Idempotency-Key, so that a retry after 15 s has the final answer. in_test_mode: of a test key.
     """
 
     name: str
     act: Act
     prepare: Prepare = lambda _: None
     has_key: bool = False
+    in_test_mode: bool = False
 
 
 # What comes before
@@ -41,13 +44,17 @@ def all_of(*parts: Prepare) -> Prepare:
     return prepare
 
 
-def mood(vendor: str, mood: Mood) -> Prepare:
-    return lambda world: setattr(getattr(world, vendor), "mood", mood)
+def only(*routes: At) -> Prepare:
+    return lambda world: world.only(*routes)
 
 
-def started(provider: str) -> Prepare:
+def mood(at: At, mood: Mood) -> Prepare:
+    return lambda world: setattr(world.vendor(at.provider), "mood", mood)
+
+
+def started(at: At) -> Prepare:
     def prepare(world: World) -> None:
-        world.start(provider=provider)
+        world.start(provider=at.provider, allowed_methods=METHODS, method=at.method)
 
     return prepare
 
@@ -57,7 +64,7 @@ def later(seconds: float) -> Prepare:
 
 
 def near_end(world: World) -> None:
-    """In the last seconds of the window, when a settlement asks for the last time."""
+    """In the last seconds of the window, when a follow-up asks for the last time."""
     world.reach(world.latest.expires_at - 4)
 
 
@@ -80,11 +87,15 @@ def died(act: Act, point: str) -> Prepare:
     return prepare
 
 
-def seen_failing(world: World) -> None:
-    """This container has seen telefon-ip fail, so that its next success has something to forget."""
-    world.telefon_ip.mood = Mood.DOWN
-    world.start(phone=OTHER_PHONE, provider="telefon_ip")
-    world.telefon_ip.mood = Mood.WELL
+def seen_failing(at: At) -> Prepare:
+    """This container has seen the provider fail, so that its next success has something to forget."""
+
+    def prepare(world: World) -> None:
+        world.vendor(at.provider).mood = Mood.DOWN
+        world.start(phone=OTHER_PHONE, provider=at.provider)
+        world.vendor(at.provider).mood = Mood.WELL
+
+    return prepare
 
 
 # Invocations
@@ -94,16 +105,16 @@ def start(world: World, at: Plan) -> Answer:
     return world.start("key", at=at)
 
 
-def start_at(provider: str) -> Act:
-    return lambda world, at: world.start("key", provider=provider, at=at)
+def start_at(route: At) -> Act:
+    return lambda world, at: world.start("key", provider=route.provider, method=route.method, at=at)
 
 
 def repeat(world: World, at: Plan) -> Answer:
     return world.repeat(world.latest.id, "other key", at=at)
 
 
-def another_way(method: Method) -> Act:
-    return lambda world, at: world.another_way(world.latest.id, method, "other key", at=at)
+def switch_to(method: Method) -> Act:
+    return lambda world, at: world.switch(world.latest.id, method, "other key", at=at)
 
 
 def check_right(world: World, at: Plan) -> Answer:
@@ -114,8 +125,8 @@ def check_wrong(world: World, at: Plan) -> Answer:
     return world.check(world.latest.id, world.wrong_code, at=at)
 
 
-def status(world: World, at: Plan) -> Answer:
-    return world.status(world.latest.id, at=at)
+def read(world: World, at: Plan) -> Answer:
+    return world.read(world.latest.id, at=at)
 
 
 def cancel(world: World, at: Plan) -> Answer:
@@ -126,125 +137,155 @@ def deliver(world: World, at: Plan) -> Answer:
     return world.deliver(at=at)
 
 
-def settle(world: World, at: Plan) -> Answer:
-    return world.settle(world.latest.id, world.latest.attempt.number, at=at)
+def follow_up(world: World, at: Plan) -> Answer:
+    return world.follow_up(world.latest.id, at=at)
 
 
 def publish(world: World, at: Plan) -> Answer:
     return world.publish(at=at)
 
 
-def settled(world: World) -> None:
-    settle(world, {})
+def followed_up(world: World) -> None:
+    follow_up(world, {})
 
 
-to_flash, to_reverse = another_way(Method.FLASH_CALL), another_way(Method.REVERSE_CALL)
-silent, refuses, down = Mood.SILENT, Mood.REFUSES, Mood.DOWN
-answered = all_of(started("telefon_ip"), World.dial)
-flash_and_a_minute = all_of(started("ucaller"), later(61))
+CODES = [at for at in KINDS if at.route.code]
+REPEATING = [at for at in KINDS if at.route.repeats]
+REPORTED = [at for at in KINDS if at.route.webhook]
+ASKED = [at for at in KINDS if at.route.read_back]
+THREE = only(READ_BACK, BY_PHONE, OUR_CODE)
+keyed = partial(Scenario, has_key=True)
 
 STARTS = [
-    Scenario("start at telefon_ip", start_at("telefon_ip"), has_key=True),
-    Scenario("start at smsc", start_at("smsc"), has_key=True),
-    Scenario("start at ucaller", start_at("ucaller"), has_key=True),
-    Scenario("start, telefon_ip silent", start, mood("telefon_ip", silent), has_key=True),
-    Scenario("start, telefon_ip refuses", start, mood("telefon_ip", refuses), has_key=True),
-    Scenario("start, ucaller silent", start_at("ucaller"), mood("ucaller", silent), has_key=True),
-    Scenario("start, ucaller down", start_at("ucaller"), mood("ucaller", down), has_key=True),
-    Scenario("start, telefon_ip well again", start, seen_failing, has_key=True),
+    *(keyed(f"start at {at}", start_at(at)) for at in KINDS),
+    *(
+        keyed(f"start at {at}, {mood_of.name.lower()}", start_at(at), mood(at, mood_of))
+        for at in KINDS
+        for mood_of in (Mood.SILENT, Mood.REFUSES, Mood.DOWN)
+    ),
+    keyed("start, the first silent", start, all_of(THREE, mood(READ_BACK, Mood.SILENT))),
+    keyed("start, the first refuses", start, all_of(THREE, mood(READ_BACK, Mood.REFUSES))),
+    keyed(
+        "start, the first silent, the second down",
+        start,
+        all_of(THREE, mood(READ_BACK, Mood.SILENT), mood(BY_PHONE, Mood.DOWN)),
+    ),
+    keyed(
+        "start, all but the paid one refuse",
+        start,
+        all_of(THREE, mood(READ_BACK, Mood.REFUSES), mood(BY_PHONE, Mood.REFUSES)),
+    ),
+    keyed("start, the first well again", start, all_of(THREE, seen_failing(READ_BACK))),
 ]
+
+
+def after(at: At, action: str) -> str:
+    return f"after {at.provider}.{action}"
+
+
 TAKE_OVERS = [
-    Scenario("take over telefon_ip", start, died(start, "after telefon_ip.start"), has_key=True),
-    Scenario(
-        "take over the only one",
-        start_at("telefon_ip"),
-        died(start_at("telefon_ip"), "after telefon_ip.start"),
-        has_key=True,
+    keyed("take over, others are left", start, all_of(THREE, died(start, after(READ_BACK, "start")))),
+    *(keyed(f"take over {at}", start_at(at), died(start_at(at), after(at, "start"))) for at in KINDS),
+    *(
+        keyed(
+            f"take over a repeat of {at}",
+            repeat,
+            all_of(started(at), later(at.route.repeat_after + 1), died(repeat, after(at, "repeat"))),
+        )
+        for at in REPEATING
     ),
-    Scenario("take over ucaller", start_at("ucaller"), died(start_at("ucaller"), "after ucaller.start"), has_key=True),
-    Scenario(
-        "take over a repeat",
-        repeat,
-        all_of(flash_and_a_minute, died(repeat, "after ucaller.repeat")),
-        has_key=True,
-    ),
-    Scenario(
-        "take over another way",
-        to_reverse,
-        all_of(started("ucaller"), later(30), died(to_reverse, "after telefon_ip.start")),
-        has_key=True,
+    keyed(
+        "take over a switch",
+        switch_to(READ_BACK.method),
+        all_of(THREE, started(OUR_CODE), later(30), died(switch_to(READ_BACK.method), after(READ_BACK, "start"))),
     ),
 ]
-REPEATS = [
-    Scenario("repeat", repeat, flash_and_a_minute, has_key=True),
-    Scenario("repeat, silent", repeat, all_of(flash_and_a_minute, mood("ucaller", silent)), has_key=True),
-    Scenario("repeat, refused", repeat, all_of(flash_and_a_minute, mood("ucaller", refuses)), has_key=True),
-    Scenario("another way, to ucaller", to_flash, all_of(started("telefon_ip"), later(30)), has_key=True),
-    Scenario("another way, to telefon_ip", to_reverse, all_of(started("ucaller"), later(30)), has_key=True),
-    Scenario(
-        "another way, silent",
-        to_reverse,
-        all_of(started("ucaller"), later(30), mood("telefon_ip", silent)),
-        has_key=True,
-    ),
-]
+
+
+def repeats(at: At) -> list[Scenario]:
+    waited = all_of(started(at), later(at.route.repeat_after + 1))
+    return [
+        keyed(f"repeat at {at}", repeat, waited),
+        keyed(f"repeat at {at}, silent", repeat, all_of(waited, mood(at, Mood.SILENT))),
+        keyed(f"repeat at {at}, refused", repeat, all_of(waited, mood(at, Mood.REFUSES))),
+    ]
+
+
+def switches(method: Method) -> list[Scenario]:
+    """From a route of another method to the first of this one."""
+    to = next(at for at in KINDS if at.method is method)
+    waited = all_of(started(next(at for at in KINDS if at.method is not method)), later(30))
+    return [
+        keyed(f"switch to {method}", switch_to(method), waited),
+        keyed(f"switch to {method}, silent", switch_to(method), all_of(waited, mood(to, Mood.SILENT))),
+        keyed(f"switch to {method}, refused", switch_to(method), all_of(waited, mood(to, Mood.REFUSES))),
+    ]
+
+
+STEPS = [*(each for at in REPEATING for each in repeats(at)), *(each for m in METHODS for each in switches(m))]
 ENDS = [
-    Scenario("check, right", check_right, started("ucaller")),
-    Scenario("check, wrong", check_wrong, started("ucaller")),
-    Scenario("check, wrong for the fifth time", check_wrong, all_of(started("ucaller"), guessed_wrong)),
-    Scenario("webhook of telefon_ip", deliver, answered),
-    Scenario("webhook of smsc", deliver, all_of(started("smsc"), World.dial)),
-    Scenario("status, answered", status, all_of(answered, later(5))),
-    Scenario("cancel", cancel, started("smsc")),
-    Scenario("settle, last question", settle, all_of(answered, near_end)),
-    Scenario("settle, window over", settle, all_of(started("telefon_ip"), at_end)),
-    Scenario("publish", publish, all_of(started("telefon_ip"), at_end, settled)),
+    *(Scenario(f"check at {at}, right", check_right, started(at)) for at in CODES),
+    *(Scenario(f"check at {at}, wrong", check_wrong, started(at)) for at in CODES),
+    *(Scenario(f"check at {at}, the last wrong", check_wrong, all_of(started(at), guessed_wrong)) for at in CODES),
+    *(Scenario(f"webhook of {at}", deliver, all_of(started(at), World.dial)) for at in REPORTED),
+    *(Scenario(f"read at {at}, answered", read, all_of(started(at), World.dial, later(5))) for at in ASKED),
+    *(Scenario(f"follow up {at}, last", follow_up, all_of(started(at), World.dial, near_end)) for at in ASKED),
+    *(Scenario(f"cancel {at}", cancel, started(at)) for at in KINDS),
+    *(Scenario(f"follow up {at}, window over", follow_up, all_of(started(at), at_end)) for at in KINDS),
+    Scenario("publish", publish, all_of(started(READ_BACK), at_end, followed_up)),
 ]
 
 
-def in_test(number: str) -> Prepare:
+# Of a test key
+
+
+def with_number(number: str) -> Prepare:
     return lambda world: world.test_with(number)
 
 
 def tested(number: str) -> Prepare:
-    def prepare(world: World) -> None:
-        world.test_with(number)
-        world.start()
-
-    return prepare
+    return all_of(with_number(number), lambda world: world.start() and None)
 
 
-TEST_FLASH, TEST_EXPIRES, TEST_REVERSE, TEST_REFUSED = TEST_NUMBERS
+def number_for(method: Method) -> str:
+    """The one that answers this method alone."""
+    return next(number for number, scenario in TEST_NUMBERS.items() if scenario.method is method)
+
+
+def tests_of(method: Method) -> list[Scenario]:
+    number, to = number_for(method), switch_to(method)
+    half_way = died(to, "after transact_write_items")
+    own = [
+        keyed(f"switch to {method}", to, tested(number)),
+        keyed(f"take over a switch to {method}", to, all_of(tested(number), half_way)),
+        Scenario(f"cancel a {method}", cancel, tested(number)),
+        Scenario(f"follow up a {method}, window over", follow_up, all_of(tested(number), at_end)),
+        Scenario(f"publish a {method}", publish, all_of(tested(number), at_end, followed_up)),
+    ]
+    if not has_code(method):
+        return [
+            *own,
+            Scenario(f"read a {method}, answered", read, all_of(tested(number), later(2))),
+            Scenario(f"follow up a {method}, last", follow_up, all_of(tested(number), near_end)),
+        ]
+    return [
+        *own,
+        keyed(f"repeat a {method}", repeat, tested(number)),
+        keyed(
+            f"take over a repeat of a {method}",
+            repeat,
+            all_of(tested(number), died(repeat, "after transact_write_items")),
+        ),
+        Scenario(f"check a {method}, right", check_right, tested(number)),
+        Scenario(f"check a {method}, wrong", check_wrong, tested(number)),
+        Scenario(f"check a {method}, the last wrong", check_wrong, all_of(tested(number), guessed_wrong)),
+    ]
+
+
 TESTS = [
-    *(Scenario(f"test, start {number}", start, in_test(number), has_key=True) for number in TEST_NUMBERS),
-    Scenario("test, another way, flash call", to_flash, tested(TEST_FLASH), has_key=True),
-    Scenario("test, another way, reverse call", to_reverse, tested(TEST_REVERSE), has_key=True),
-    Scenario(
-        "test, take over another way, flash call",
-        to_flash,
-        all_of(tested(TEST_FLASH), died(to_flash, "after transact_write_items")),
-        has_key=True,
-    ),
-    Scenario(
-        "test, take over another way, reverse call",
-        to_reverse,
-        all_of(tested(TEST_REVERSE), died(to_reverse, "after transact_write_items")),
-        has_key=True,
-    ),
-    Scenario("test, repeat", repeat, tested(TEST_FLASH), has_key=True),
-    Scenario(
-        "test, take over a repeat",
-        repeat,
-        all_of(tested(TEST_FLASH), died(repeat, "after transact_write_items")),
-        has_key=True,
-    ),
-    Scenario("test, check, right", check_right, tested(TEST_FLASH)),
-    Scenario("test, check, wrong", check_wrong, tested(TEST_FLASH)),
-    Scenario("test, check, wrong for the fifth time", check_wrong, all_of(tested(TEST_FLASH), guessed_wrong)),
-    Scenario("test, status, answered", status, all_of(tested(TEST_REVERSE), later(2))),
-    Scenario("test, cancel", cancel, tested(TEST_REVERSE)),
-    Scenario("test, settle, last question", settle, all_of(tested(TEST_REVERSE), near_end)),
-    Scenario("test, settle, window over", settle, all_of(tested(TEST_FLASH), at_end)),
-    Scenario("test, publish", publish, all_of(tested(TEST_FLASH), at_end, settled)),
+    *(keyed(f"start {number}", start, with_number(number)) for number in TEST_NUMBERS),
+    *(keyed(f"start at {at}", start_at(at), with_number(number_for(at.method))) for at in KINDS),
+    *(each for method in METHODS for each in tests_of(method)),
 ]
-SCENARIOS = [*STARTS, *TAKE_OVERS, *REPEATS, *ENDS, *TESTS]
+TESTS = [Scenario(f"test, {each.name}", each.act, each.prepare, each.has_key, in_test_mode=True) for each in TESTS]
+SCENARIOS = [*STARTS, *TAKE_OVERS, *STEPS, *ENDS, *TESTS]

@@ -8,10 +8,12 @@ from functools import cache, partial
 
 import pytest
 
-from callverify import errors
-from tests.service.crashes.points import Crash, crash
-from tests.service.crashes.scenarios import SCENARIOS, TAKE_OVER, Scenario, settle, to_flash, to_reverse
-from tests.service.crashes.world import THOROUGH, Answer, World, new_world
+from callverify.domain import errors
+from tests.service.crashes.deep import DEEP
+from tests.service.crashes.scenarios import SCENARIOS, TAKE_OVER, Scenario, follow_up
+from tests.service.crashes.world import Answer, World
+from tests.support.points import Crash, crash
+from tests.support.routes import METHODS
 
 
 @cache
@@ -20,10 +22,10 @@ def points_of(scenario: Scenario) -> list[tuple[int, str]]:
 
     Only the first of those before something: nothing happens between having waited and waiting for the next.
     """
-    with new_world() as world:
-        scenario.prepare(world)
-        scenario.act(world, {})
-        return [(n, name) for n, name in enumerate(world.passed) if n == 0 or name.startswith("after ")]
+    world = World()
+    scenario.prepare(world)
+    scenario.act(world, {})
+    return [(n, name) for n, name in enumerate(world.passed) if n == 0 or name.startswith("after ")]
 
 
 @contextmanager
@@ -40,12 +42,12 @@ def user_goes_on(world: World) -> None:
     for number in range(len(world.webhooks)):
         world.deliver(number)
     for verification in world.records():
-        world.check(verification.id, world.right_code())
-        world.status(verification.id)
+        world.check(verification.id, world.right_code(verification.id))
+        world.read(verification.id)
 
 
 def nobody_comes_back(world: World, again: Callable[[], Answer]) -> None:  # noqa: ARG001
-    world.finish(publish=True)
+    world.judge.finish(publish=True)
 
 
 def retried(world: World, again: Callable[[], Answer]) -> None:
@@ -55,14 +57,14 @@ def retried(world: World, again: Callable[[], Answer]) -> None:
     assert not isinstance(answer, errors.IdempotencyInProgress), "a retry after 15 s takes over"
     again()
     user_goes_on(world)
-    world.finish()
+    world.judge.finish()
 
 
 def retried_when_the_user_is_done(world: World, again: Callable[[], Answer]) -> None:
     user_goes_on(world)
     world.advance(TAKE_OVER)
     again()
-    world.finish()
+    world.judge.finish()
 
 
 @pytest.mark.parametrize("afterwards", [nobody_comes_back, retried, retried_when_the_user_is_done])
@@ -71,7 +73,8 @@ def test_dies(scenario: Scenario, afterwards: Callable[[World, Callable[[], Answ
     points = points_of(scenario)
     assert len(points) > 1
     for number, name in points:
-        with new_world() as world, at_point(number, name):
+        with at_point(number, name):
+            world = World()
             scenario.prepare(world)
             assert isinstance(scenario.act(world, {number: crash}), Crash)
             afterwards(world, partial(scenario.act, world, {}))
@@ -93,27 +96,29 @@ def cancel(world: World, again: Callable[[], Answer]) -> None:  # noqa: ARG001
         world.cancel(verification.id)
 
 
-def another_way(world: World, again: Callable[[], Answer]) -> None:  # noqa: ARG001
+def switch(world: World, again: Callable[[], Answer]) -> None:  # noqa: ARG001
     world.advance(9)
     for verification in world.records():
-        (to_reverse if verification.attempt.method == "flash_call" else to_flash)(world, {})
+        others = [method for method in METHODS if method is not verification.attempt.method]
+        world.switch(verification.id, others[0])
 
 
 def the_end(world: World, again: Callable[[], Answer]) -> None:  # noqa: ARG001
     if world.records():
         world.reach(world.latest.expires_at)
-        settle(world, {})
+        follow_up(world, {})
 
 
-OTHERS = [the_same, the_end, *([the_user, cancel, another_way] if THOROUGH else [])]
+OTHERS = [the_same, the_end, *([the_user, cancel, switch] if DEEP else [])]
 
 
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_meets(scenario: Scenario, other: Callable[[World, Callable[[], Answer]], None]) -> None:
     for number, name in points_of(scenario):
-        with new_world() as world, at_point(number, name):
+        with at_point(number, name):
+            world = World()
             scenario.prepare(world)
             answer = scenario.act(world, {number: partial(other, world, partial(scenario.act, world, {}))})
             assert not isinstance(answer, Crash)
-            world.finish()
+            world.judge.finish()

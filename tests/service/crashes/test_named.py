@@ -4,121 +4,94 @@ from __future__ import annotations
 
 import pytest
 
-from callverify import errors
-from callverify.models import Attempt, Cause, Challenge, Method, ProviderName, Result, Status, Step, StepKind
-from callverify.resource import resource
-from callverify.service import Reply
-from callverify.store import Breaker, NotLive
-from tests.service.crashes.points import Crash, Plan, crash
-from tests.service.crashes.vendors import FakeSmsc, Mood, Vendor
-from tests.service.crashes.world import PHONE, Answer, World
+from callverify.domain import errors
+from callverify.domain import verification as transitions
+from callverify.domain.view import resource
+from callverify.domain.words import CallOutcome, Challenge, Outcome, Reason, Status
+from callverify.providers.sandbox import TEST_NUMBERS
+from callverify.service.check import Checked
+from callverify.service.service import Stepped
+from callverify.service.start import Started
+from callverify.store import Stale
+from callverify.store.counters import FAILURES_IN_A_ROW
+from tests.service.crashes.world import Answer, World
+from tests.support.points import Crash, crash
+from tests.support.routes import BY_PHONE, KINDS, OUR_CODE, READ_BACK, At
+from tests.support.vendors import Mood
+
+FIRST, SECOND, PAID = READ_BACK, BY_PHONE, OUR_CODE  # the operator's order in these tests
 
 
-def reply(answer: Answer) -> Reply:
-    assert isinstance(answer, Reply), answer
+@pytest.fixture
+def world() -> World:
+    return World(FIRST, SECOND, PAID)
+
+
+def begun(answer: Answer) -> Started:
+    assert isinstance(answer, Started), answer
     return answer
 
 
-def outcomes(world: World) -> list[tuple[str, Result]]:
+def stepped(answer: Answer) -> Stepped:
+    assert isinstance(answer, Stepped), answer
+    return answer
+
+
+def is_right(answer: Answer) -> bool:
+    assert isinstance(answer, Checked), answer
+    return answer.valid
+
+
+def outcomes(world: World) -> list[tuple[str, Outcome]]:
     return [(attempt.provider, attempt.outcome) for attempt in world.latest.attempts]
 
 
-# A call for an earlier session, at a vendor that knows calls by phone alone
+def paid(world: World) -> list[str]:
+    return [unique for vendor in world.vendors for unique in vendor.paid]
 
 
-class FourthVendor(FakeSmsc):
-    """Whoever declares it is held, whatever the name."""
-
-    name = ProviderName.TELEFON_IP
+def before(at: At, action: str = "start") -> str:
+    return f"before {at.provider}.{action}"
 
 
-def fourth(world: World) -> FourthVendor:
-    vendor = FourthVendor(world, world.points)
-    world.vendors = [vendor, world.ucaller]
-    world.restart()
-    return vendor
-
-
-def calls(world: World, vendor: FakeSmsc) -> None:
-    world.webhooks += [(vendor.name, webhook) for webhook in vendor.dial(PHONE)]
-    world.deliver()
-
-
-@pytest.mark.parametrize("ended", ["canceled", "expired", "begun by a process that died"])
-def test_a_late_call_does_not_verify_the_next_session(world: World, ended: str) -> None:
-    vendor = fourth(world)
-    at: Plan = {f"after {vendor.name}.start": crash} if ended.startswith("begun") else {}
-    world.start(provider=vendor.name, at=at)
-    first = world.latest
-    world.advance(28 if ended == "canceled" else vendor.window)
-    if ended == "canceled":
-        world.cancel(first.id)
-    refused = world.start(provider=vendor.name)
-    assert isinstance(refused, errors.NoProviderAvailable)
-    assert refused.retry_after == first.expires_at + 600 - int(world.now)
-    second = reply(world.start(provider="ucaller")).verification
-    vendor.waiting[PHONE] = world.now + 600
-    calls(world, vendor)
-    assert world.record(second.id).status is Status.PENDING
-
-
-def test_a_redial_does_not_verify_the_next_session(world: World) -> None:
-    vendor = fourth(world)
-    world.start(provider=vendor.name)
-    world.advance(30)
-    calls(world, vendor)
-    assert world.latest.status is Status.VERIFIED
-    assert isinstance(world.start(provider=vendor.name), errors.NoProviderAvailable)
-    world.advance(120)
-    assert isinstance(world.start(provider=vendor.name), Reply)
-
-
-def test_a_vendor_that_declares_nothing_is_not_held_whatever_its_name(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(FakeSmsc, "knows_calls_by_phone_alone", False)
-    world.cancel(reply(world.start(provider="smsc")).verification.id)
-    world.advance(28)
-    assert isinstance(world.start(provider="smsc"), Reply)
+def after(at: At, action: str = "start") -> str:
+    return f"after {at.provider}.{action}"
 
 
 # Test mode
 
 
-@pytest.mark.parametrize("number", ["+79000000101", "+79000000103"])
-def test_another_way_of_a_test_key_that_died_asks_no_vendor(world: World, number: str) -> None:
+@pytest.mark.parametrize("number", [number for number, scenario in TEST_NUMBERS.items() if scenario.method])
+def test_a_switch_of_a_test_key_that_died_asks_no_vendor(world: World, number: str) -> None:
     world.test_with(number)
-    method = reply(world.start()).verification.method
-    assert isinstance(
-        world.another_way(world.latest.id, method, "key", at={"after transact_write_items": crash}), Crash
-    )
+    method = begun(world.start()).verification.method
+    assert isinstance(world.switch(world.latest.id, method, "key", at={"after transact_write_items": crash}), Crash)
     world.advance(16)
-    again = reply(world.another_way(world.latest.id, method, "key"))
-    assert (again.replayed, again.verification.step.done, again.verification.attempt.number) == (True, True, 2)
+    again = stepped(world.switch(world.latest.id, method, "key"))
+    assert (again.replayed, again.verification.step.done, len(again.verification.steps)) == (True, True, 2)
     assert again.verification.challenge is not None
     assert not any(vendor.asked for vendor in world.vendors)
-    assert not world.observed.metrics
 
 
 # The vendor has answered, and nobody wrote it down
 
 
 def test_an_attempt_whose_process_died_counts_as_a_failure_of_its_provider(world: World) -> None:
-    for number in range(Breaker(ProviderName.TELEFON_IP).failures):
+    for number in range(FAILURES_IN_A_ROW):
         key = f"key {number}"
-        world.start(key, provider="telefon_ip", at={"after telefon_ip.start": crash})
+        world.start(key, provider=FIRST.provider, at={after(FIRST): crash})
         world.advance(16)
-        assert isinstance(world.start(key, provider="telefon_ip"), errors.ProviderUnavailable)
-        assert isinstance(world.start(key, provider="telefon_ip"), errors.ProviderUnavailable)
+        assert isinstance(world.start(key, provider=FIRST.provider), errors.ProviderUnavailable)
+        assert isinstance(world.start(key, provider=FIRST.provider), errors.ProviderUnavailable)
         world.advance(20)
-    assert world.observed.metrics["BreakerOpened"] == 1
-    assert [attempt.provider for attempt in reply(world.start()).verification.attempts] == ["smsc"]
+    assert [metric for metric, _ in world.observer.counts].count("BreakerOpened") == 1
+    assert [attempt.provider for attempt in begun(world.start()).verification.attempts] == [SECOND.provider]
 
 
-@pytest.mark.parametrize("provider", ["telefon_ip", "smsc"])
-def test_a_lost_reverse_call_is_not_ordered_again(world: World, provider: str) -> None:
-    world.only(provider)
-    assert isinstance(world.start("key", at={f"after {provider}.start": crash}), Crash)
+@pytest.mark.parametrize("at", [at for at in KINDS if at.route.code is None], ids=str)
+def test_a_lost_reverse_call_is_not_ordered_again(at: At) -> None:
+    world = World(at)
+    assert isinstance(world.start("key", at={after(at): crash}), Crash)
     lost = world.latest
 
     early = world.start("key")
@@ -129,94 +102,93 @@ def test_a_lost_reverse_call_is_not_ordered_again(world: World, provider: str) -
 
     assert isinstance(answer, errors.ProviderUnavailable)
     assert answer.verification_id == lost.id
-    assert world.paid() == {f"{lost.id}-1": 1}
-    assert outcomes(world) == [(provider, Result.UNKNOWN)]
-    assert world.latest.attempt.reason is Cause.INTERRUPTED
+    assert paid(world) == [f"{lost.id}-1"]
+    assert outcomes(world) == [(at.provider, Outcome.UNKNOWN)]
+    assert world.latest.attempt.reason is Reason.INTERRUPTED
     assert isinstance(world.start("key"), errors.ProviderUnavailable)
-    world.finish(publish=True)
+    world.judge.finish(publish=True)
 
 
 def test_a_lost_reverse_call_is_followed_by_the_next_reverse_provider(world: World) -> None:
-    world.start("key", at={"after telefon_ip.start": crash})
+    world.start("key", at={after(FIRST): crash})
     lost = world.latest
     world.advance(15)
-    resumed = reply(world.start("key"))
+    resumed = begun(world.start("key"))
     assert resumed.verification.id == lost.id
-    assert outcomes(world) == [("telefon_ip", Result.UNKNOWN), ("smsc", Result.STARTED)]
+    assert outcomes(world) == [(FIRST.provider, Outcome.UNKNOWN), (SECOND.provider, Outcome.STARTED)]
     assert len(world.latest.steps) == 1
-    assert world.paid() == {f"{lost.id}-1": 1, f"{lost.id}-2": 1}
-    assert reply(world.start("key")).client_token == resumed.client_token
-    world.finish(publish=True)
+    assert paid(world) == [f"{lost.id}-1", f"{lost.id}-2"]
+    assert begun(world.start("key")).client_token == resumed.client_token
+    world.judge.finish(publish=True)
 
 
 def test_a_lost_flash_call_can_still_be_answered(world: World) -> None:
     """The phone is ringing: nothing is sent again, and the code that it shows is right."""
-    world.start("key", provider="ucaller", at={"after ucaller.start": crash})
+    world.start("key", provider=PAID.provider, at={after(PAID): crash})
     lost = world.latest
     world.advance(15)
-    resumed = reply(world.start("key", provider="ucaller"))
+    resumed = begun(world.start("key", provider=PAID.provider))
     assert (resumed.verification.id, resumed.verification.attempt.number) == (lost.id, 1)
-    assert outcomes(world) == [("ucaller", Result.UNKNOWN)]
-    assert world.ucaller.asked == 1
-    assert reply(world.check(lost.id, world.right_code())).valid
+    assert outcomes(world) == [(PAID.provider, Outcome.UNKNOWN)]
+    assert world.vendor(PAID.provider).asked == 1
+    assert is_right(world.check(lost.id, world.right_code()))
     assert world.latest.status is Status.VERIFIED
-    world.finish(publish=True)
+    world.judge.finish(publish=True)
 
 
-@pytest.mark.parametrize("provider", ["telefon_ip", "smsc", "ucaller"])
-def test_without_a_key_nothing_is_ordered_until_the_window_is_over(world: World, provider: str) -> None:
-    world.start(provider=provider, at={f"after {provider}.start": crash})
+@pytest.mark.parametrize("at", KINDS, ids=str)
+def test_without_a_key_nothing_is_ordered_until_the_window_is_over(at: At) -> None:
+    world = World(at, PAID)
+    world.start(provider=at.provider, at={after(at): crash})
     lost = world.latest
     for moment in (0, 1, 15, 60, lost.expires_at - lost.created_at - 1):
         world.reach(lost.created_at + moment)
         assert isinstance(world.start(), errors.VerificationInProgress)
-    assert sum(world.paid().values()) == 1
+    assert len(paid(world)) == 1
     world.reach(lost.expires_at)
-    assert reply(world.start(provider="ucaller")).verification.id != lost.id
+    assert begun(world.start(provider=PAID.provider)).verification.id != lost.id
 
 
 # Written down, and no vendor was asked
 
 
-@pytest.mark.parametrize("provider", ["telefon_ip", "smsc", "ucaller"])
-def test_a_call_that_was_never_ordered_counts_as_perhaps_ordered(world: World, provider: str) -> None:
-    vendor: Vendor = getattr(world, provider)
-    world.only(provider)
-    world.start("key", at={f"before {provider}.start": crash})
-    assert vendor.asked == 0
+@pytest.mark.parametrize("at", KINDS, ids=str)
+def test_a_call_that_was_never_ordered_counts_as_perhaps_ordered(at: At) -> None:
+    world = World(at)
+    world.start("key", at={before(at): crash})
     world.advance(15)
     world.start("key")
-    assert vendor.asked == 0
-    assert outcomes(world) == [(provider, Result.UNKNOWN)]
-    world.finish(publish=True)
+    assert world.vendor(at.provider).asked == 0
+    assert outcomes(world) == [(at.provider, Outcome.UNKNOWN)]
+    world.judge.finish(publish=True)
 
 
-@pytest.mark.parametrize("ends", ["the window", "a cancel", "another way"])
+@pytest.mark.parametrize("ends", ["the window", "a cancel", "a switch"])
 def test_what_nobody_takes_over_is_shown_as_unknown(world: World, ends: str) -> None:
-    world.start("key", at={"before telefon_ip.start": crash})
+    world.start("key", at={before(FIRST): crash})
     world.advance(29)
     if ends == "a cancel":
         world.cancel(world.latest.id)
-    elif ends == "another way":
-        reply(world.another_way(world.latest.id, Method.FLASH_CALL))
+    elif ends == "a switch":
+        stepped(world.switch(world.latest.id, PAID.method))
     else:
         world.reach(world.latest.expires_at)
     first = resource(world.latest, world.now)["attempts"][0]
     assert (first["outcome"], first["reason"]) == ("unknown", "interrupted")
-    world.finish(publish=True)
+    world.judge.finish(publish=True)
 
 
 def test_the_one_who_takes_over_dies_as_well(world: World) -> None:
-    world.start("key", at={"after telefon_ip.start": crash})
+    world.start("key", at={after(FIRST): crash})
     world.advance(15)
-    world.start("key", at={"after smsc.start": crash})
+    world.start("key", at={after(SECOND): crash})
     assert isinstance(world.start("key"), errors.IdempotencyInProgress)
     world.advance(15)
     answer = world.start("key")
     assert isinstance(answer, errors.ProviderUnavailable)  # no flash call after what may have been paid for twice
-    assert outcomes(world) == [("telefon_ip", Result.UNKNOWN), ("smsc", Result.UNKNOWN)]
-    assert world.ucaller.asked == 0
-    world.finish(publish=True)
+    assert outcomes(world) == [(FIRST.provider, Outcome.UNKNOWN), (SECOND.provider, Outcome.UNKNOWN)]
+    assert world.vendor(PAID.provider).asked == 0
+    world.judge.finish(publish=True)
 
 
 # Overtaken
@@ -227,16 +199,16 @@ def test_a_vendors_answer_after_the_cancel_changes_nothing(world: World) -> None
         world.advance(3)
         world.cancel(world.latest.id)
 
-    answer = reply(world.start("key", provider="telefon_ip", at={"after telefon_ip.start": canceled}))
+    answer = begun(world.start("key", provider=FIRST.provider, at={after(FIRST): canceled}))
     assert answer.verification.status is Status.CANCELED
     assert answer.verification.challenge is None
     assert world.latest == answer.verification
     world.dial()
     world.deliver()
     assert world.latest == answer.verification
-    again = reply(world.start("key", provider="telefon_ip"))
+    again = begun(world.start("key", provider=FIRST.provider))
     assert (again.verification, again.client_token) == (answer.verification, answer.client_token)
-    world.finish(publish=True)
+    world.judge.finish(publish=True)
 
 
 @pytest.mark.parametrize("mood", Mood)
@@ -245,92 +217,82 @@ def test_a_vendors_answer_after_the_take_over_changes_nothing(world: World, mood
 
     def taken_over() -> None:
         world.advance(15)
-        world.telefon_ip.mood = Mood.WELL
-        reply(world.start("key"))
+        world.vendor(FIRST.provider).mood = Mood.WELL
+        begun(world.start("key"))
 
-    world.telefon_ip.mood = mood
-    world.start("key", at={"before telefon_ip.start": taken_over})
-    assert outcomes(world)[:2] == [("telefon_ip", Result.UNKNOWN), ("smsc", Result.STARTED)]
+    world.vendor(FIRST.provider).mood = mood
+    world.start("key", at={before(FIRST): taken_over})
+    assert outcomes(world)[:2] == [(FIRST.provider, Outcome.UNKNOWN), (SECOND.provider, Outcome.STARTED)]
     assert len(world.latest.attempts) == 2
-    assert world.smsc.asked == 1
-    world.finish(publish=True)
+    assert world.vendor(SECOND.provider).asked == 1
+    world.judge.finish(publish=True)
 
 
 def test_an_end_that_was_read_is_not_replaced_by_a_late_failure(world: World) -> None:
     """A window shorter than the vendor's patience: expired is what everybody read meanwhile."""
-    world.telefon_ip.window = 5
+    world.vendor(FIRST.provider).windows[FIRST.method] = 5
 
     def expired() -> None:
-        world.telefon_ip.mood = Mood.REFUSES
+        world.vendor(FIRST.provider).mood = Mood.REFUSES
         world.advance(6)
 
-    world.only("telefon_ip")
-    answer = world.start("key", at={"before telefon_ip.start": expired})
+    world.only(FIRST)
+    answer = world.start("key", at={before(FIRST): expired})
     assert not isinstance(answer, Crash)
     assert world.latest.status_at(world.now)[0] is Status.EXPIRED
-    world.telefon_ip.window = 120
-    world.finish(publish=True)
+    world.vendor(FIRST.provider).windows[FIRST.method] = 120
+    world.judge.finish(publish=True)
 
 
-def test_a_way_chosen_before_the_answer_was_read_does_not_undo_it(world: World) -> None:
-    """Another way and the answer to the start at the same moment: the one that comes second has to look again."""
-    world.start("key", provider="telefon_ip", at={"after telefon_ip.start": crash})
-    read_before = world.latest
-    started = world.store.record_started(
-        read_before,
-        result=Result.STARTED,
-        cause=None,
-        challenge=Challenge.call_number("+74950000001"),
-        call_id="1",
-        repeats_remaining=0,
-        now=int(world.now),
+def test_a_switch_chosen_before_the_answer_was_read_does_not_undo_it(world: World) -> None:
+    """A switch and the answer to the start at the same moment: the one that comes second has to look again."""
+    world.start("key", provider=FIRST.provider, at={after(FIRST): crash})
+    read_before, now = world.latest, int(world.now)
+    answer = CallOutcome(Outcome.STARTED, call_id="1")
+    told = transitions.answer(
+        read_before, answer, Challenge.call_number("+74950000001"), repeats=0, repeat_after=0, now=now
     )
-    now = int(world.now)
-    with pytest.raises(NotLive):
-        world.store.begin_attempt(
-            read_before,
-            Attempt(2, 2, Method.FLASH_CALL, ProviderName.UCALLER, Result.STARTING, now),
-            window=300,
-            now=now,
-            step=Step(2, StepKind.ANOTHER_WAY, claimed_at=now),
-        )
+    started = world.store.apply(told, now)
+    switch = transitions.switch(read_before, PAID.method, PAID.provider, window=300, poll_every=3, now=now)
+    with pytest.raises(Stale):
+        world.store.apply(switch, now)
     assert world.latest == started
 
 
 # The vendor's own repeat
 
 
-@pytest.mark.parametrize("point", ["before ucaller.repeat", "after ucaller.repeat"])
+@pytest.mark.parametrize("point", [before(PAID, "repeat"), after(PAID, "repeat")])
 def test_a_repeat_that_died_is_not_made_again(world: World, point: str) -> None:
-    world.start(provider="ucaller")
+    world.start(provider=PAID.provider)
     world.advance(61)
     id = world.latest.id  # noqa: A001
     world.repeat(id, "repeat", at={point: crash})
-    made = len(world.ucaller.repeated)
+    made = len(world.vendor(PAID.provider).repeated)
     assert isinstance(world.repeat(id, "repeat"), errors.IdempotencyInProgress)
     world.advance(15)
-    answer = reply(world.repeat(id, "repeat"))
+    answer = stepped(world.repeat(id, "repeat"))
     assert answer.replayed
     assert (answer.verification.id, answer.verification.repeats_remaining) == (id, 1)
-    assert len(world.ucaller.repeated) == made
+    assert len(world.vendor(PAID.provider).repeated) == made
     # The second free repeat is another step, with its own wait.
     world.advance(20)
-    reply(world.repeat(id, "second repeat"))
-    assert len(world.ucaller.repeated) == made + 1
+    stepped(world.repeat(id, "second repeat"))
+    assert len(world.vendor(PAID.provider).repeated) == made + 1
     assert isinstance(world.repeat(id), errors.RepeatExhausted)
-    assert reply(world.check(id, world.right_code())).valid
-    world.finish(publish=True)
+    assert is_right(world.check(id, world.right_code()))
+    world.judge.finish(publish=True)
 
 
 def test_a_repeat_that_died_without_a_key_uses_its_allowance_up(world: World) -> None:
-    world.start(provider="ucaller")
+    world.start(provider=PAID.provider)
     world.advance(61)
     id = world.latest.id  # noqa: A001
-    world.repeat(id, at={"after ucaller.repeat": crash})
+    world.repeat(id, at={after(PAID, "repeat"): crash})
     assert isinstance(world.repeat(id), errors.RateLimited)
     world.advance(28)
-    assert reply(world.repeat(id)).verification.repeats_remaining == 0
-    assert len(world.ucaller.repeated) == 2
+    assert stepped(world.repeat(id)).verification.repeats_remaining == 0
+    assert len(world.vendor(PAID.provider).repeated) == 2
     world.advance(28)
     assert isinstance(world.repeat(id), errors.RepeatExhausted)
 
@@ -338,10 +300,44 @@ def test_a_repeat_that_died_without_a_key_uses_its_allowance_up(world: World) ->
 # A silent vendor
 
 
-def test_ucaller_is_sent_the_same_again_while_it_takes_it_for_the_same(world: World) -> None:
-    world.ucaller.mood = Mood.SILENT
-    reply(world.start(provider="ucaller"))
-    assert world.ucaller.asked == 2
-    assert len(world.ucaller.paid) == 1
-    assert outcomes(world) == [("ucaller", Result.UNKNOWN)]
-    assert reply(world.check(world.latest.id, world.right_code())).valid
+def test_a_vendor_that_takes_the_same_order_again_is_sent_it_again(world: World) -> None:
+    vendor = world.vendor(PAID.provider)
+    vendor.mood = Mood.SILENT
+    begun(world.start(provider=PAID.provider))
+    assert (vendor.asked, len(vendor.paid)) == (2, 1)
+    assert outcomes(world) == [(PAID.provider, Outcome.UNKNOWN)]
+    assert is_right(world.check(world.latest.id, world.right_code()))
+
+
+def test_a_paid_call_follows_no_call_that_may_have_been_made_however_long_ago(world: World) -> None:
+    """The first may be ringing, though the second, which was asked after it, is not."""
+    world.vendor(FIRST.provider).mood = Mood.SILENT
+    world.vendor(SECOND.provider).mood = Mood.DOWN
+    assert isinstance(world.start(), errors.ProviderUnavailable)
+    assert outcomes(world) == [(FIRST.provider, Outcome.UNKNOWN), (SECOND.provider, Outcome.UNAVAILABLE)]
+    assert world.vendor(PAID.provider).asked == 0
+
+
+# Reports
+
+
+def test_a_report_that_comes_twice_is_heard_once(world: World) -> None:
+    world.start(provider=FIRST.provider)
+    world.vendor(FIRST.provider).echoes_while_pending = True
+    world.dial()
+    first = world.deliver()
+    assert world.latest.status is Status.VERIFIED  # an echo counts after the report
+    assert world.deliver() == first
+    assert world.latest.status is Status.VERIFIED
+
+
+def test_a_report_that_comes_twice_before_it_is_confirmed_changes_nothing(world: World) -> None:
+    world.start(provider=FIRST.provider)
+    world.dial()
+    for awaited in world.vendor(FIRST.provider).awaited.values():
+        awaited.dialed = False
+    for seconds in (0, 0, 2, 9):
+        world.advance(seconds)
+        world.deliver()
+        assert (world.latest.status, world.latest.webhook_call_id) == (Status.PENDING, world.latest.call_id)
+    assert [metric for metric, _ in world.observer.counts].count("DuplicateWebhooks") == 3

@@ -9,18 +9,23 @@ import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from callverify import errors
-from callverify.events import transition
-from callverify.items import verification_of, verification_of_image
-from callverify.models import Status
-from callverify.resource import resource
-from callverify.service import Reply
-from callverify.settlement import Settlement
-from tests.service.crashes.world import TABLE, World
+from callverify.domain import errors
+from callverify.domain.view import resource
+from callverify.domain.words import Status
+from callverify.edge.queues import FollowUps
+from callverify.events.publish import transition
+from callverify.events.telemetry import Telemetry
+from callverify.service.check import Checked
+from callverify.service.start import Started
+from callverify.store.items import verification_of, verification_of_image
+from tests.service.crashes.judge import Judge
+from tests.service.crashes.world import World
+from tests.support.service import TABLE
 
 ITEMS: dict[str, Any] = json.loads((Path(__file__).parent / "version_1.json").read_text())
 RECORDS = {name: item for name, item in ITEMS.items() if item["pk"]["S"].startswith("verification#")}
@@ -28,12 +33,15 @@ STARTED = 1_800_000_000
 NEEDED = {"id", "pk", "ttl"}
 
 
+class Unjudged(Judge):
+    def __call__(self) -> None: ...
+
+
 def put(world: World, *items: dict[str, Any]) -> None:
     """Have items in the table that this version did not write, and that the world can't judge."""
-    world.judge = lambda: None  # type: ignore[method-assign]
+    world.judge = Unjudged(world)
     for item in items:
-        world.dynamodb._client.put_item(TableName=TABLE, Item=item)
-    world._note_changes()
+        world.rows.put_item(TableName=TABLE, Item=item)
 
 
 def with_unknown_words(image: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -67,9 +75,14 @@ def readers(image: dict[str, Any]) -> None:
     for now in (verification.created_at, verification.expires_at):
         json.dumps(resource(verification, now))
     transition(None, verification)
-    Settlement(
-        service=lambda: pytest.fail("not asked"), send=lambda *_: None, clock=lambda: 0, note=lambda *_, **__: None
-    ).schedule(None, verification)
+    FollowUps(
+        service=lambda: pytest.fail("not asked"),
+        last_question=lambda _: 5,
+        send=lambda *_: None,
+        clock=lambda: 0,
+        telemetry=cast("Telemetry", SimpleNamespace(note=lambda *_, **__: None)),
+        put_aside=pytest.fail,
+    ).schedule({"Records": [{"dynamodb": {"NewImage": image}}]})
 
 
 @pytest.mark.parametrize("image", RECORDS.values(), ids=RECORDS)
@@ -78,7 +91,7 @@ def test_a_record_of_version_1_is_read(image: dict[str, Any]) -> None:
     verification = verification_of_image(image)
     assert verification is not None
     assert verification.status == image["status"]["S"]
-    assert verification.wrong_guesses == verification.guesses == int(image["guesses"]["N"])
+    assert verification.wrong == verification.guesses == int(image["guesses"]["N"])
 
 
 @pytest.mark.parametrize("image", RECORDS.values(), ids=RECORDS)
@@ -92,7 +105,9 @@ def test_a_record_is_read_whatever_member_is_missing(image: dict[str, Any]) -> N
                 changed = copy.deepcopy(image)
                 del changed[name]["L"][number]["M"][part]
                 readers(changed)
-    assert verification_of({"id": "vrf_test_0"}).mode == "test"
+    nameless = verification_of({"id": "vrf_test_0"})
+    assert nameless is not None
+    assert nameless.mode == "test"
 
 
 @pytest.mark.parametrize("image", RECORDS.values(), ids=RECORDS)
@@ -114,10 +129,10 @@ def test_a_flash_call_goes_on_without_a_member(world: World, missing: str) -> No
     image = {name: value for name, value in RECORDS["flash call"].items() if name != missing}
     put(world, image, ITEMS["phone"])
     id = image["id"]["S"]  # noqa: A001
-    for answer in (world.status(id), world.start(provider="ucaller"), world.check(id, "0000")):
+    for answer in (world.read(id), world.start(provider="ucaller"), world.check(id, "0000")):
         assert not isinstance(answer, errors.InternalError), answer
     world.advance(300)
-    world.settle(id, 1)
+    world.follow_up(id, 1)
 
 
 @pytest.mark.parametrize("name", ["provider", "method", "status", "mode"])
@@ -125,15 +140,15 @@ def test_a_record_of_a_later_version_is_told_and_keeps_nobody_out(world: World, 
     image = RECORDS["flash call"] | {name: {"S": "word_of_later"}}
     put(world, image, ITEMS["phone"])
     id = image["id"]["S"]  # noqa: A001
-    told = world.status(id)
+    told = world.read(id)
     if name == "mode":  # neither a live key's nor a test key's
         assert isinstance(told, errors.NotFound)
     else:
         assert not isinstance(told, errors.CallverifyError), told
     again = world.start(provider="telefon_ip")
-    assert isinstance(again, Reply if name == "status" else errors.VerificationInProgress), again
+    assert isinstance(again, Started if name == "status" else errors.VerificationInProgress), again
     world.advance(300)
-    assert isinstance(world.start(provider="telefon_ip"), Reply | errors.VerificationInProgress)
+    assert isinstance(world.start(provider="telefon_ip"), Started | errors.VerificationInProgress)
 
 
 def test_a_flash_call_of_version_1_is_finished_by_this_one(world: World) -> None:
@@ -141,8 +156,8 @@ def test_a_flash_call_of_version_1_is_finished_by_this_one(world: World) -> None
     id = ITEMS["flash call"]["id"]["S"]  # noqa: A001
     for left in (2, 1, 0):
         answer = world.check(id, "0000")
-        assert isinstance(answer, Reply)
+        assert isinstance(answer, Checked)
         assert answer.valid is False
         assert answer.verification.guess_limit - answer.verification.guesses == left
-    assert world.record(id).reason == "attempts_exhausted"
-    assert not any(item["pk"]["S"].startswith("phone#") for item in world.images()), "its phone is free again"
+    assert world.record(id).reason == "checks_exhausted"
+    assert not any(pk.startswith("phone#") for pk in world.rows.tables[TABLE]), "its phone is free again"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from callverify.models import Method
-from tests.service.crashes.points import Plan, crash
-from tests.service.crashes.vendors import Mood
-from tests.service.crashes.world import OTHER_PHONE, PHONE, THOROUGH, World, new_world
+from callverify.domain.words import Method
+from tests.service.crashes.deep import HISTORIES
+from tests.service.crashes.world import OTHER_PHONE, PHONE, World
+from tests.support.points import Plan, crash
+from tests.support.routes import METHODS, ROUTES
+from tests.support.vendors import Mood
 
-EXAMPLES = 300 if THOROUGH else 100
 SECONDS = [1, 3, 9, 14, 15, 16, 21, 28, 61, 119, 120, 121, 300]
 
 type Happening = tuple[int, str, int]
@@ -22,12 +22,15 @@ type Happening = tuple[int, str, int]
 # What happens to an invocation, by the point: it dies, or something else goes on while it waits.
 happenings = st.none() | st.tuples(
     st.integers(0, 12),
-    st.sampled_from(["dies", "dies", "dies", "time", "webhook", "retry", "cancel", "check", "way", "settle", "status"]),
+    st.sampled_from(
+        ["dies", "dies", "dies", "time", "webhook", "retry", "cancel", "check", "switch", "follow up", "read"]
+    ),
     st.sampled_from(SECONDS[:7]),
 )
 phones = st.sampled_from([PHONE, PHONE, PHONE, OTHER_PHONE])
 keys = st.sampled_from([None, "one", "two"])
-providers = st.sampled_from([None, "telefon_ip", "smsc", "ucaller"])
+names = [*dict.fromkeys(at.provider for at in ROUTES)]
+providers = st.sampled_from([None, *names])
 picks = st.integers(0, 5)
 
 
@@ -36,15 +39,11 @@ class Schedules(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.exit = ExitStack()
-        self.world: World = self.exit.enter_context(new_world())
+        self.world = World()
         self.requests: dict[str, Callable[[Plan], object]] = {}
 
     def teardown(self) -> None:
-        try:
-            self.world.finish(publish=True)
-        finally:
-            self.exit.close()
+        self.world.judge.finish(publish=True)
 
     def happens(self, happening: Happening | None) -> Plan:
         if happening is None:
@@ -67,13 +66,13 @@ class Schedules(RuleBasedStateMachine):
         elif what == "cancel":
             world.cancel(id)
         elif what == "check":
-            world.check(id, world.right_code(world.phone_of(world.latest)))
-        elif what == "way":
-            world.another_way(id, Method.REVERSE_CALL)
-        elif what == "settle":
-            world.settle(id, world.latest.attempt.number)
-        elif what == "status":
-            world.status(id)
+            world.check(id, world.right_code())
+        elif what == "switch":
+            world.switch(id, METHODS[0])
+        elif what == "follow up":
+            world.follow_up(id)
+        elif what == "read":
+            world.read(id)
 
     def pick(self, number: int) -> str:
         records = self.world.records()
@@ -100,10 +99,10 @@ class Schedules(RuleBasedStateMachine):
         self.send(key, lambda at: self.world.repeat(id, key, at=at), happening)
 
     @precondition(has_records)
-    @rule(key=st.sampled_from([None, "five", "six"]), pick=picks, method=st.sampled_from(Method), happening=happenings)
-    def another_way(self, key: str | None, pick: int, method: Method, happening: Happening | None) -> None:
+    @rule(key=st.sampled_from([None, "five", "six"]), pick=picks, method=st.sampled_from(METHODS), happening=happenings)
+    def switch(self, key: str | None, pick: int, method: Method, happening: Happening | None) -> None:
         id = self.pick(pick)  # noqa: A001
-        self.send(key, lambda at: self.world.another_way(id, method, key, at=at), happening)
+        self.send(key, lambda at: self.world.switch(id, method, key, at=at), happening)
 
     def send(self, key: str | None, request: Callable[[Plan], object], happening: Happening | None) -> None:
         if key is not None:
@@ -120,13 +119,12 @@ class Schedules(RuleBasedStateMachine):
     @rule(pick=picks, right=st.booleans(), happening=happenings)
     def check(self, pick: int, right: bool, happening: Happening | None) -> None:
         id = self.pick(pick)  # noqa: A001
-        phone = self.world.phone_of(self.world.record(id))
-        self.world.check(id, self.world.right_code(phone) if right else "0000", at=self.happens(happening))
+        self.world.check(id, self.world.right_code(id) if right else "0000", at=self.happens(happening))
 
     @precondition(has_records)
     @rule(pick=picks, happening=happenings)
-    def status(self, pick: int, happening: Happening | None) -> None:
-        self.world.status(self.pick(pick), at=self.happens(happening))
+    def read(self, pick: int, happening: Happening | None) -> None:
+        self.world.read(self.pick(pick), at=self.happens(happening))
 
     @precondition(has_records)
     @rule(pick=picks, happening=happenings)
@@ -147,10 +145,10 @@ class Schedules(RuleBasedStateMachine):
 
     @precondition(has_records)
     @rule(pick=picks, attempt=st.integers(1, 3), happening=happenings)
-    def settle(self, pick: int, attempt: int, happening: Happening | None) -> None:
-        self.world.settle(self.pick(pick), attempt, at=self.happens(happening))
+    def follow_up(self, pick: int, attempt: int, happening: Happening | None) -> None:
+        self.world.follow_up(self.pick(pick), attempt, at=self.happens(happening))
 
-    @precondition(lambda self: bool(self.world.unpublished))
+    @precondition(lambda self: bool(self.world.history.unpublished))
     @rule(point=st.none() | st.integers(0, 6))
     def publish(self, point: int | None) -> None:
         self.world.publish(at={} if point is None else {point: crash})
@@ -159,17 +157,17 @@ class Schedules(RuleBasedStateMachine):
     def time(self, seconds: int) -> None:
         self.world.advance(seconds)
 
-    @rule(vendor=st.sampled_from(["telefon_ip", "smsc", "ucaller"]), mood=st.sampled_from(Mood))
+    @rule(vendor=st.sampled_from(names), mood=st.sampled_from(Mood))
     def mood(self, vendor: str, mood: Mood) -> None:
-        getattr(self.world, vendor).mood = mood
+        self.world.vendor(vendor).mood = mood
 
-    @rule(echoes=st.booleans())
-    def echo(self, echoes: bool) -> None:
-        self.world.telefon_ip.echoes_while_pending = echoes
+    @rule(vendor=st.sampled_from(names), echoes=st.booleans())
+    def echo(self, vendor: str, echoes: bool) -> None:
+        self.world.vendor(vendor).echoes_while_pending = echoes
 
 
 Schedules.TestCase.settings = settings(
-    max_examples=EXAMPLES,
+    max_examples=HISTORIES,
     stateful_step_count=12,
     deadline=None,
     suppress_health_check=list(HealthCheck),

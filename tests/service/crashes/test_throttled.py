@@ -7,11 +7,12 @@ from functools import cache, partial
 
 import pytest
 
-from callverify import errors
-from tests.service.crashes.points import READS, THROTTLED, UNANSWERED, WRITES
+from callverify.domain import errors
 from tests.service.crashes.scenarios import SCENARIOS, Scenario
 from tests.service.crashes.test_every_point import at_point, retried
-from tests.service.crashes.world import World, new_world
+from tests.service.crashes.world import World
+from tests.support.points import READS, THROTTLED, UNANSWERED, WRITES
+from tests.support.service import TABLE
 
 LOST = {f"after {name}" for name in WRITES}
 REFUSED = {f"before {name}" for name in READS + WRITES}
@@ -30,14 +31,31 @@ def lose_answer_and_throttle(world: World) -> None:
     raise UNANSWERED
 
 
+def calls_paid(world: World) -> int:
+    return sum(len(vendor.paid) for vendor in world.vendors)
+
+
+def written(world: World) -> list[tuple[str, ...]]:
+    """What was written, without what differs from one history to the next: each record, and what is counted."""
+    told = [
+        ("verification", each.status, str(each.guesses), *(attempt.outcome for attempt in each.attempts))
+        for each in world.records()
+    ]
+    for pk, item in world.rows.tables[TABLE].items():
+        kind = pk.split("#")[0]
+        if kind != "verification":
+            told.append((kind, repr(item.get("n")), repr(item.get("starts"))))
+    return sorted(told)
+
+
 @cache
 def unharmed(scenario: Scenario) -> tuple[list[tuple[int, str]], type, list[tuple[str, ...]]]:
     """Of an invocation that nothing happens to: its requests to DynamoDB, its answer, and what is then counted."""
-    with new_world() as world:
-        scenario.prepare(world)
-        answer = scenario.act(world, {})
-        points = [(number, name) for number, name in enumerate(world.passed) if name in LOST | REFUSED]
-        return points, type(answer), world.counts()
+    world = World()
+    scenario.prepare(world)
+    answer = scenario.act(world, {})
+    points = [(number, name) for number, name in enumerate(world.passed) if name in LOST | REFUSED]
+    return points, type(answer), written(world)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -45,12 +63,13 @@ def test_a_transaction_is_sent_again_and_carried_out_once(scenario: Scenario) ->
     points, answers, counts = unharmed(scenario)
     transactions = [(number, name) for number, name in points if name.endswith("transact_write_items")]
     for number, name in transactions:
-        with new_world() as world, at_point(number, name):
+        with at_point(number, name):
+            world = World()
             scenario.prepare(world)
             answer = scenario.act(world, {number: partial(fail, UNANSWERED if name in LOST else THROTTLED)})
             assert isinstance(answer, answers), answer
-            assert world.counts() == counts
-            world.finish()
+            assert written(world) == counts
+            world.judge.finish()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -59,16 +78,17 @@ def test_who_meets_a_throttle_that_stays_may_come_again(scenario: Scenario) -> N
     assert points
     busy = 0
     for number, name in points:
-        with new_world() as world, at_point(number, name):
+        with at_point(number, name):
+            world = World()
             scenario.prepare(world)
-            paid = world.paid().total()
+            paid_before = calls_paid(world)
             happens: Callable[[World], None] = lose_answer_and_throttle if name in LOST else throttle_from_now_on
             answer = scenario.act(world, {number: partial(happens, world)})
             world.dynamodb.throttles = False
             if isinstance(answer, errors.Busy):
                 busy += 1
                 assert answer.retry_after
-                if world.paid().total() > paid:
+                if calls_paid(world) > paid_before:
                     assert answer.verification_id == world.latest.id, "a paid call without its verification"
             retried(world, partial(scenario.act, world, {}))
     assert busy, f"of {len(points)} points none was busy"

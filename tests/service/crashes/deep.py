@@ -1,0 +1,7 @@
+"""How far the random and the crossed histories go. `make test-deep` sets CALLVERIFY_DEEP=1: all of them."""
+
+import os
+
+DEEP = os.environ.get("CALLVERIFY_DEEP") == "1"
+# CALLVERIFY_HISTORIES is for `tests/deep/mutants.py`, which finds out how many are needed.
+HISTORIES = int(os.environ.get("CALLVERIFY_HISTORIES", "300"))
