@@ -116,6 +116,7 @@ def verification_of(item: Item) -> Verification | None:
 
 
 def _verification(item: Item) -> Verification:
+    item = {name: value for name, value in item.items() if value is not None}
     at, method, provider = item.get("created_at", 0), item.get("method", ""), item.get("provider", "")
     first = {"number": 1, "step": 1, "method": method, "provider": provider, "outcome": Outcome.UNKNOWN, "at": at}
     attempts = item.get("attempts") or [first]
@@ -132,7 +133,7 @@ def _verification(item: Item) -> Verification:
         "expires_at": 0,
         # Version 1 compared each guess before it answered, and counted only that it was spent.
         "wrong": item.get("guesses", 0),
-        **{name: value for name, value in item.items() if value is not None},
+        **item,
         "attempts": tuple(_read(Attempt, {**first, **attempt}) for attempt in attempts),
         "steps": tuple(
             _read(Step, {"number": 1, "kind": StepKind.START, "claimed_at": 0, "done": True, **step}) for step in steps
