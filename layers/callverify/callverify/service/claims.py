@@ -101,6 +101,13 @@ class Failed:
         """For certain."""
         return self.outcome.outcome in (Outcome.REJECTED, Outcome.UNAVAILABLE)
 
+    @property
+    def step_may_have_called(self) -> bool:
+        """By this attempt or by an earlier one of its step."""
+        step = self.record.attempt.step
+        earlier = [attempt.outcome for attempt in self.record.attempts[:-1] if attempt.step == step]
+        return Outcome.UNKNOWN in (self.outcome.outcome, *earlier)
+
 
 class LiveClaims(Claims):
     def __init__(self, policy: Policy, keys: Keys) -> None:

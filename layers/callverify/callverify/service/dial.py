@@ -71,7 +71,7 @@ class Dial:
         queue = Queue(lines)
         for line, may_rest in queue:
             # After a call that may have been made, only what costs nothing is tried.
-            if failed and failed.outcome.outcome is Outcome.UNKNOWN and line.route.paid:
+            if failed and failed.step_may_have_called and line.route.paid:
                 continue
             change, claims = self._next(line, failed) if failed else opening(line)  # type: ignore[misc]
             try:
