@@ -5,7 +5,8 @@ PYTHON ?= python3.13
 BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
-# What `make dev` can be told, e.g. `make dev PARAMETERS="TelefonIpWindowSeconds=20 LogLevel=DEBUG"`.
+# What `make dev` can be told, e.g. `make dev PARAMETERS="RetentionHours=48 LogLevel=DEBUG"`; of providers, too, by way of
+# the environment: UCALLER_BASE_URL=…, and so for every one, and PROVIDERS='{"telefon_ip": {"window_seconds": 20}}'.
 AWS_PORT ?= 4566
 SIMULATOR_PORT ?= 4600
 RECEIVER_PORT ?= 4650
@@ -13,14 +14,10 @@ DEV_DIR ?= .dev
 # 0.0.0.0 lets containers of this machine in, and everybody who can reach it.
 BIND_HOST ?= 127.0.0.1
 PARAMETERS ?=
-# Empty: the simulator.
-UCALLER_BASE_URL ?=
-TELEFON_IP_BASE_URL ?=
-SMSC_BASE_URL ?=
 
 .PHONY: help
 help:
-	@echo 'make dev        the whole service on this machine, in the foreground; Ctrl-C stops it'
+	@echo 'make dev        the whole service on this machine, in the foreground; Ctrl-C stops it (<PROVIDER>_BASE_URL=… asks a real vendor)'
 	@echo 'make test       all tests, the journeys through the deployed local stack included'
 	@echo 'make test-unit  the tests that need no stack'
 	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (needs Java 17 and npm)'
@@ -49,10 +46,9 @@ help:
 
 .PHONY: dev
 dev: .venv/.installed .venv-aws/.installed
-	@exec $(BIN)/python -m local.dev --aws-port '$(AWS_PORT)' --simulator-port '$(SIMULATOR_PORT)' \
+	@PYTHONPATH=layers/callverify exec $(BIN)/python -m local.dev --aws-port '$(AWS_PORT)' --simulator-port '$(SIMULATOR_PORT)' \
 	  --receiver-port '$(RECEIVER_PORT)' --dev-dir '$(DEV_DIR)' --bind-host '$(BIND_HOST)' \
-	  --ucaller-base-url '$(UCALLER_BASE_URL)' --telefon-ip-base-url '$(TELEFON_IP_BASE_URL)' \
-	  --smsc-base-url '$(SMSC_BASE_URL)' --parameters '$(PARAMETERS)'
+	  --parameters '$(PARAMETERS)'
 
 .PHONY: test
 test: .venv/.installed .venv-aws/.installed

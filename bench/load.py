@@ -28,7 +28,7 @@ from bench import marked
 from bench.audit import Seen, audit, redelivered
 from bench.scripts import SCRIPTS, UNNAMED, Journey, Measured, World, plan
 from local.background import background_stack
-from local.stack import read_env
+from local.env import read_env
 from tests.support.client import Api, Secrets, Vendors
 
 DOCUMENT = Path(__file__).with_name("LOAD.md")

@@ -141,6 +141,15 @@ class EmbeddedAws:
         (stack,) = self.cloud_formation.describe_stacks(StackName=STACK_NAME)["Stacks"]
         return next(output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == name)
 
+    def variables(self) -> dict[str, str]:
+        """The variables of the deployed functions that are the same wherever they are set."""
+        found: dict[str, set[str]] = {}
+        for page in self._lambda.get_paginator("list_functions").paginate():
+            for function in page["Functions"]:
+                for name, value in function.get("Environment", {}).get("Variables", {}).items():
+                    found.setdefault(name, set()).add(value)
+        return {name: values.pop() for name, values in sorted(found.items()) if len(values) == 1}
+
     def warm(self, functions: Sequence[str]) -> None:
         """Have each function, by its logical id, take an empty batch: it is loaded by the time that it is needed."""
 

@@ -1,26 +1,35 @@
 """A local stack for the length of a test run."""
 
+import json
+import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from local.build import ROOT
+from local.build import ROOT, with_layer
+from local.env import read_env
 from local.processes import HOST, LocalStackError, free_port
-from local.stack import read_env
 
 
 @contextmanager
 def background_stack(
-    directory: Path, parameters: Mapping[str, str] | None = None, *, bind_host: str = HOST, tree: Path = ROOT
+    directory: Path,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    providers: Mapping[str, Any] | None = None,
+    bind_host: str = HOST,
+    tree: Path = ROOT,
 ) -> Iterator[dict[str, str]]:
     """Run what `make dev` runs, on free ports, and yield its env file's content.
 
     A process of its own: it stops when its standard input closes, so it outlives the caller in no case, not even when
-    that is killed. `directory` keeps its logs; `parameters` are the template's, by name; `bind_host` is as in
-    Options; `tree` is whose service it is. Raises LocalStackError with what it said where it does not come up.
+    that is killed. `directory` keeps its logs; `parameters` are the template's, by name; `providers` is merged
+    into the providers' credentials; `bind_host` is as in Options; `tree` is whose service it is. Raises
+    LocalStackError with what it said where it does not come up.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "dev.log"
@@ -31,7 +40,13 @@ def background_stack(
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            command, cwd=tree, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=tree,
+            env={**os.environ, **with_layer(tree), "PROVIDERS": json.dumps(providers or {})},
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         ) as process,
     ):
         env_file = directory / "env"

@@ -22,6 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SAM = Path(sys.executable).parent / "sam"
 
 
+def with_layer(tree: Path = ROOT) -> dict[str, str]:
+    """Where Python finds the layer's package: for commands of a tree's own."""
+    return {"PYTHONPATH": str(tree / "layers" / "callverify")}
+
+
 def sam_environment() -> dict[str, str]:
     """The environment for the SAM CLI, which looks for `python3.13` in the PATH: this one's."""
     path = f"{SAM.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from local.processes import LocalStackError
+from local.providers import told
 from local.stack import Options, Stack, local_stack
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -54,15 +55,13 @@ def stop_with_stdin() -> None:
 
 
 def parse_options() -> Options:
+    """From the command line, and of providers from the environment. Raises LocalStackError."""
     parser = argparse.ArgumentParser(prog="python -m local.dev", description=__doc__)
     parser.add_argument("--dev-dir", type=Path, default=Path(".dev"), help="holds the env file and the logs")
     parser.add_argument("--aws-port", type=int, default=4566)
     parser.add_argument("--simulator-port", type=int, default=4600)
     parser.add_argument("--receiver-port", type=int, default=4650)
     parser.add_argument("--bind-host", default="127.0.0.1", help="0.0.0.0 to let containers of this machine in")
-    parser.add_argument("--ucaller-base-url", default="", help="default: the simulator")
-    parser.add_argument("--telefon-ip-base-url", default="", help="default: the simulator")
-    parser.add_argument("--smsc-base-url", default="", help="default: the simulator")
     parser.add_argument("--parameters", default="", help='template parameters: "LogLevel=DEBUG RetentionHours=1"')
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the program that started this one")
     chosen = parser.parse_args()
@@ -76,17 +75,12 @@ def parse_options() -> Options:
         if not equals:
             parser.error(f"--parameters: {pair!r} is not Name=value")
         parameters[name] = value
-    base_urls = {
-        "UcallerBaseUrl": chosen.ucaller_base_url,
-        "TelefonIpBaseUrl": chosen.telefon_ip_base_url,
-        "SmscBaseUrl": chosen.smsc_base_url,
-    }
     return Options(
         directory=chosen.dev_dir,
         aws_port=chosen.aws_port,
         simulator_port=chosen.simulator_port,
         receiver_port=chosen.receiver_port,
-        base_urls={name: url for name, url in base_urls.items() if url},
+        providers=told(os.environ),
         parameters=parameters,
         bind_host=chosen.bind_host,
     )
@@ -114,8 +108,8 @@ def main() -> int:
 
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, request_stop)
-    options = parse_options()
     try:
+        options = parse_options()
         with local_stack(options, say) as stack:
             say("Ready.")
             announce(options, stack)

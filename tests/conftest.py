@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.background import background_stack
-from local.stack import read_env
+from local.env import read_env
 
 # Exported by a shell that has read .dev/env, it would lead the tests that bring an AWS of their own to that stack.
 os.environ.pop("AWS_ENDPOINT_URL", None)

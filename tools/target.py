@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from local.stack import read_env
+from local.env import read_env
 
 DEFAULT_STACK = "callverify"
 

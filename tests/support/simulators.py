@@ -115,9 +115,11 @@ class Simulators:
 
     # Any vendor, as the service asks it
 
-    def lines(self, provider: str, http: VendorHttp | None = None) -> list[Line]:
+    def lines(
+        self, provider: str, http: VendorHttp | None = None, credentials: Mapping[str, Any] | None = None
+    ) -> list[Line]:
         """The provider's routes, by the service's own client. http: what its requests go through, to `self.http`."""
-        given = CREDENTIALS[provider] | {"base_url": f"http://localhost/{provider}"}
+        given = {**(credentials or CREDENTIALS[provider]), "base_url": f"http://localhost/{provider}"}
         return registry.lines(provider, given, http or self.http)
 
     def fill_cabinets(self, base_url: str = RECEIVER, credentials: Mapping[str, Any] = CREDENTIALS) -> None:

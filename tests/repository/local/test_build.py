@@ -18,7 +18,7 @@ import pytest
 from local.build import build, host_architecture
 from local.trim import OPERATIONS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FUNCTIONS = {
     path.parent.name: "".join(word.capitalize() for word in path.parent.name.split("_")) + "Function"
     for path in sorted((ROOT / "functions").glob("*/app.py"))
@@ -78,7 +78,7 @@ sys.path[:0] = {[str(artifacts / FUNCTIONS[name]), str(artifacts / "CallverifyLa
 import app
 late = {{"asyncio", "boto3", "importlib.metadata"}} & set(sys.modules)
 assert not late, late
-from callverify import phone
+from callverify.domain import phone
 phone.load_numbers_of("KZ")
 assert phone.parse_phone("89000000101", default_country="RU", allowed_countries=["RU"]).e164 == "+79000000101"
 import requests, standardwebhooks, urllib3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.build import ROOT
-from local.stack import write_env
+from local.env import write_env
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:\n```json\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import read_env, write_env
+from local.env import read_env, write_env
 
 ENV = {
     "BASE_URL": "http://127.0.0.1:4566/_aws/execute-api/ca11ab1e/v1",

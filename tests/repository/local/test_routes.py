@@ -6,6 +6,7 @@ import pytest
 
 from local import stack
 from local.processes import HOST, LocalStackError, free_port
+from local.template import Route
 
 
 def test_a_route_that_does_not_answer_leads_to_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,4 +15,6 @@ def test_a_route_that_does_not_answer_leads_to_the_log(monkeypatch: pytest.Monke
     with pytest.raises(
         LocalStackError, match=r"does not work: no answer\nWhat the functions log is in /x/functions.log"
     ):
-        stack._wait_for_routes(f"http://{HOST}:{free_port()}", "key", Path("/x/functions.log"))
+        stack._wait_for_routes(
+            [Route("GET", "/page", is_open=True)], f"http://{HOST}:{free_port()}", "key", Path("/x/functions.log")
+        )

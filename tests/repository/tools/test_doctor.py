@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from callverify.providers import PROVIDERS
-from local.stack import write_env
+from local.env import write_env
 from tools import doctor
 from tools.vendor_accounts import ACCOUNTS
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from werkzeug.serving import make_server
 
 from local.background import background_stack
-from local.stack import read_env
+from local.env import read_env
 from simulators.__main__ import QuietHandler
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import requests
 
 from local.build import ROOT
 from local.processes import free_port
-from local.stack import write_env
+from local.env import write_env
 
 SECONDS = 30
 

@@ -1,0 +1,3 @@
+from tests.support.simulators import simulators
+
+__all__ = ["simulators"]
