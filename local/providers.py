@@ -17,7 +17,7 @@ from simulators import accounts
 def told(environment: Mapping[str, str]) -> Mapping[str, Any]:
     """What `<NAME>_BASE_URL` and PROVIDERS ask for, by provider. Raises LocalStackError."""
     try:
-        changes: dict[str, Any] = json.loads(environment.get("PROVIDERS") or "{}")
+        changes: Any = json.loads(environment.get("PROVIDERS") or "{}")
     except ValueError as error:
         raise LocalStackError(f"PROVIDERS is no JSON: {error}") from error
     if not isinstance(changes, dict) or not all(isinstance(change, dict | None) for change in changes.values()):
@@ -26,8 +26,9 @@ def told(environment: Mapping[str, str]) -> Mapping[str, Any]:
         raise LocalStackError(
             f"PROVIDERS: there is no provider {', '.join(sorted(unknown))}; known are {', '.join(NAMES)}"
         )
-    urls = {name: environment.get(f"{name.upper()}_BASE_URL") for name in NAMES}
-    return _patched({name: {"base_url": url} for name, url in urls.items() if url}, changes)
+    urls = {name: {"base_url": url} for name in NAMES if (url := environment.get(f"{name.upper()}_BASE_URL"))}
+    asked = {name: None if change is None else urls.get(name, {}) | change for name, change in changes.items()}
+    return {**urls, **asked}
 
 
 def credentials(simulators: str, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,9 +28,10 @@ def test_every_provider_has_an_account_at_its_simulator() -> None:
     assert {name: given["base_url"] for name, given in made.items()} == {name: f"{SIMULATORS}/{name}" for name in NAMES}
 
 
+@pytest.mark.parametrize("changes", ["", "{}", f'{{"{FIRST}": {{}}}}'])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_provider_can_be_pointed_elsewhere(name: str) -> None:
-    made = credentials(**{f"{name.upper()}_BASE_URL": "https://vendor.example"})
+def test_a_provider_can_be_pointed_elsewhere(name: str, changes: str) -> None:
+    made = credentials(**{f"{name.upper()}_BASE_URL": "https://vendor.example", "PROVIDERS": changes})
     assert made[name]["base_url"] == "https://vendor.example"
     assert all(given["base_url"] == f"{SIMULATORS}/{other}" for other, given in made.items() if other != name)
 
