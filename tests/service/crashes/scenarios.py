@@ -16,21 +16,20 @@ from tests.support.vendors import Mood
 TAKE_OVER = 16  # seconds: one more than a retry has to wait before it takes over
 
 type Act = Callable[[World, Plan], Answer]
-type Prepare = Callable[[World], None]
+type Prepare = Callable[[World], object]
 
 
 @dataclass(frozen=True)
 class Scenario:
     """`act` is the invocation that things happen to; done again, it is the client's, Lambda's or the vendor's retry.
 
-    has_key: it bears an Idempotency-Key, so that a retry after 15 s has the final answer. in_test_mode: of a test key.
+    has_key: it bears an Idempotency-Key, so that a retry after 15 s has the final answer.
     """
 
     name: str
     act: Act
     prepare: Prepare = lambda _: None
     has_key: bool = False
-    in_test_mode: bool = False
 
 
 # What comes before
@@ -244,7 +243,7 @@ def with_number(number: str) -> Prepare:
 
 
 def tested(number: str) -> Prepare:
-    return all_of(with_number(number), lambda world: world.start() and None)
+    return all_of(with_number(number), World.start)
 
 
 def number_for(method: Method) -> str:
@@ -287,5 +286,5 @@ TESTS = [
     *(keyed(f"start at {at}", start_at(at), with_number(number_for(at.method))) for at in KINDS),
     *(each for method in METHODS for each in tests_of(method)),
 ]
-TESTS = [Scenario(f"test, {each.name}", each.act, each.prepare, each.has_key, in_test_mode=True) for each in TESTS]
+TESTS = [Scenario(f"test, {each.name}", each.act, each.prepare, each.has_key) for each in TESTS]
 SCENARIOS = [*STARTS, *TAKE_OVERS, *STEPS, *ENDS, *TESTS]
