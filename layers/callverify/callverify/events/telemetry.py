@@ -6,7 +6,8 @@ import logging
 import traceback
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 from callverify.domain.errors import ConfigurationFault
 from callverify.domain.verification import Verification
@@ -23,6 +24,13 @@ for _library in ("aws_lambda_powertools", "boto3", "botocore", "requests", "urll
 
 # What a metric's line has beside its dimensions, so that it is found with the log lines of the same verification.
 PROPERTIES = ("service", "request_id", "verification_id")
+# What CloudWatch is to add these up by; any other metric, by all of its dimensions. An alarm is of one set of dimensions,
+# and none names a provider: it watches the second.
+SETS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "BreakerOpened": (("provider",), ()),
+    "Conversion": (("provider",), ("method",)),
+    "VendorErrors": (("provider", "cause"), ("cause",)),
+}
 
 
 class Telemetry:
@@ -42,15 +50,19 @@ class Telemetry:
 
     def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None:
         """Give one value of `metric`, for CloudWatch to add up, average or sort."""
-        with single_metric(name=metric, unit=MetricUnit(unit), value=value) as emf:
-            # No dimension of functions: an alarm can't add them up.
-            emf.service = ""
-            for name, text in dimensions.items():
-                emf.add_dimension(name=name, value=text)
-            keys = logger.get_current_keys()
-            for name in PROPERTIES:
-                if keys.get(name):
-                    emf.add_metadata(key=name, value=keys[name])
+        first, *more = SETS.get(metric, (tuple(dimensions),))
+        emf = AmazonCloudWatchEMFProvider()
+        # No dimension of functions: an alarm can't add them up.
+        emf.service = ""
+        emf.add_metric(name=metric, unit=MetricUnit(unit), value=value)
+        for name in first:
+            emf.add_dimension(name=name, value=dimensions[name])
+        emf.dimension_sets += [{name: dimensions[name] for name in names} for names in more]
+        keys = logger.get_current_keys()
+        for name in PROPERTIES:
+            if keys.get(name):
+                emf.add_metadata(key=name, value=keys[name])
+        emf.flush_metrics()
 
     def provider_answered(self, verification: Verification, action: str, outcome: CallOutcome) -> None:
         """Log what a provider answered; a fault of configuration as an error that says what to look at."""

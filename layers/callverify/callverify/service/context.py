@@ -92,7 +92,7 @@ class Context:
         observer.count(metric, provider=provider, method=method)
         if verification.status is not Status.CANCELED:
             verified = verification.status is Status.VERIFIED
-            observer.measure("Conversion", verified, "Count", provider=provider)
+            observer.measure("Conversion", verified, "Count", provider=provider, method=method)
         if verification.verified_at is not None:
             took = verification.verified_at - verification.attempt.at
             observer.measure("SecondsToVerify", took, "Seconds", provider=provider, method=method)
