@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from simulators.__main__ import QuietHandler
 from simulators.app import create_app
 
-PYTHON = Path(__file__).resolve().parents[2] / ".venv-vendors/bin/python"
+PYTHON = Path(__file__).resolve().parents[3] / ".venv-vendors/bin/python"
 
 # A method of a client: its name and arguments to the type and the content of its answer.
 Call = Callable[..., tuple[str, dict[str, Any]]]

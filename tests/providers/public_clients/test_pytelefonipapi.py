@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from simulators.accounts import TELEFON_IP_TOKEN
 from tests.providers.public_clients.conftest import Call, client
+from vendors.telefon_ip.simulator import TOKEN
 
 PHONE = "+7 (900) 000-00-11"
 
@@ -14,7 +14,7 @@ PHONE = "+7 (900) 000-00-11"
 @pytest.fixture(params=["telefon_ip", "telefon-ip"])
 def telefon_ip(simulators: str, request: pytest.FixtureRequest) -> Iterator[Call]:
     base_url = f"{simulators}/{request.param}/api/v1"
-    with client("pytelefonipapi", "TelefonIpAPI", token=TELEFON_IP_TOKEN, base_url=base_url) as call:
+    with client("pytelefonipapi", "TelefonIpAPI", token=TOKEN, base_url=base_url) as call:
         yield call
 
 

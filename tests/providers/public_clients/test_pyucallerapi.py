@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from simulators.accounts import UCALLER_KEY, UCALLER_SERVICE_ID
 from tests.providers.public_clients.conftest import Call, client
+from vendors.ucaller.simulator import KEY, SERVICE_ID
 
 PHONE = "+7 (900) 000-00-11"
 
@@ -14,7 +14,7 @@ PHONE = "+7 (900) 000-00-11"
 @pytest.fixture
 def ucaller(simulators: str) -> Iterator[Call]:
     # The slash is the client's own: so end the addresses that it knows.
-    account = {"service_id": UCALLER_SERVICE_ID, "key": UCALLER_KEY}
+    account = {"service_id": SERVICE_ID, "key": KEY}
     with client("pyucallerapi", "UCallerAPI", base_url=f"{simulators}/ucaller/", **account) as call:
         yield call
 
@@ -50,7 +50,7 @@ def test_a_reverse_call(simulators: str, ucaller: Call) -> None:
 
 def test_the_account(ucaller: Call) -> None:
     kind, service = ucaller("get_service")
-    assert (kind, service["service_status"]) == ("GetServiceModel", UCALLER_SERVICE_ID)
+    assert (kind, service["service_status"]) == ("GetServiceModel", SERVICE_ID)
     assert ucaller("get_balance")[1]["rub_balance"] == 1000
     assert ucaller("get_account")[0] == "GetAccountModel"
     kind, known = ucaller("check_phone", phone=PHONE)
@@ -62,6 +62,6 @@ def test_what_goes_wrong_is_an_error_that_the_client_reads(simulators: str, ucal
     assert ucaller("get_info", uid=1)[1]["code"] == 10
     kind, refused = ucaller("inbound_call_waiting", phone=PHONE, callback_url="no address")
     assert (kind, refused["code"]) == ("ErrorResponseModel", 2)
-    account = {"service_id": 1, "key": UCALLER_KEY, "base_url": f"{simulators}/ucaller/"}
+    account = {"service_id": 1, "key": KEY, "base_url": f"{simulators}/ucaller/"}
     with client("pyucallerapi", "UCallerAPI", **account) as stranger:
         assert stranger("init_call", phone=PHONE, code="0427")[1]["code"] == 401
