@@ -1,15 +1,19 @@
 """The providers of a local stack: accounts that both sides accept, and what can be changed about them."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from callverify.providers.base import Per
+from callverify.domain.words import Method
+from callverify.providers.base import Manifest, Per, Proof, Route, Webhook, Window
+from callverify.providers.credentials import Text
 from callverify.providers.names import NAMES
 from callverify.providers.registry import manifest
 from local import providers
 from local.processes import LocalStackError
+from simulators import accounts
+from simulators.vendor import Vendor
 from tests.support.simulators import Simulators
 
 SIMULATORS = "http://127.0.0.1:4600"
@@ -93,6 +97,27 @@ def test_names_that_the_contract_gives() -> None:
     env = providers.environment(made, BASE_URL)
     assert env["SMSC_CALLBACK_SECRET"] == made["smsc"]["callback_secret"]
     assert env.keys() >= {"SMSC_WEBHOOK_URL", "SMSC_CALLBACK_SECRET"}
+
+
+def test_a_later_vendor_of_that_kind_is_named_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Simulator(Vendor):
+        credentials: ClassVar = {"api_id": "of-the-vendor"}
+        signs_with = "api_id"
+
+    made_up = Manifest(
+        "later_one",
+        "Later",
+        "https://later.example",
+        (Text("api_id"), Text("webhook_token", least=16)),
+        (Route(Method.REVERSE_CALL, Window(300, 300), paid=False, webhook=Webhook(Per.ACCOUNT, Proof.HINT)),),
+    )
+    monkeypatch.setattr(accounts, "manifest", lambda _: made_up)
+    monkeypatch.setattr(accounts, "simulator", lambda _: Simulator)
+    given = accounts.credentials("later_one")
+    assert providers.environment({"later_one": given}, BASE_URL) == {
+        "LATER_ONE_WEBHOOK_URL": f"{BASE_URL}/webhooks/later_one/{given['webhook_token']}",
+        "LATER_ONE_API_ID": "of-the-vendor",
+    }
 
 
 def test_an_account_is_one_that_the_simulator_accepts(simulators: Simulators) -> None:

@@ -15,9 +15,9 @@ MAX_DELIVERIES = 4
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    parameters = {"TelefonIpWindowSeconds": str(WINDOW_SECONDS), "EventMaxDeliveries": str(MAX_DELIVERIES)}
+    providers = {"telefon_ip": {"window_seconds": WINDOW_SECONDS}}
     directory: Path = tmp_path_factory.mktemp("unattended")
-    with background_stack(directory, parameters) as env:
+    with background_stack(directory, {"EventMaxDeliveries": str(MAX_DELIVERIES)}, providers=providers) as env:
         yield env | {"DEV_DIR": str(directory)}
 
 
