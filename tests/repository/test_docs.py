@@ -7,9 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from callverify.test_numbers import TEST_NUMBERS
-from tests.repository.test_template import PARAMETERS, RESOURCES, counted_metrics
+
+from tests.repository.test_template import counted_metrics
+from tests.support.template import PARAMETERS, RESOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

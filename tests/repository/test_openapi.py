@@ -13,13 +13,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
-
-from callverify import errors, inputs, models
 from callverify.access import CLIENT_TOKEN_ROUTES, ROUTES
-from callverify.events import transition
 from callverify.models import (
     Attempt,
     Cause,
@@ -37,9 +31,15 @@ from callverify.models import (
     Verification,
 )
 from callverify.resource import resource
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from callverify import errors, inputs, models
+from callverify.events import transition
 from callverify.service import MAX_EVENTS, METHODS
 from callverify.store import Cooldown, GuessLimit
-from tests.repository.test_template import API, FUNCTIONS
+from tests.support.template import API, FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs/openapi.yaml"

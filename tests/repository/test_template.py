@@ -3,43 +3,39 @@
 import ast
 import json
 import re
-from pathlib import Path
 from string import ascii_uppercase
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-import yaml
 from phonenumbers.phonenumberutil import SUPPORTED_REGIONS
 
 from callverify import aws
-from callverify.access import CLIENT_TOKEN_ROUTES, SLOW_SECONDS
-from callverify.delivery import DELIVERY_SECONDS, backoff
-from callverify.models import ProviderName
-from callverify.service import READ_BACK_SECONDS, TAKE_OVER_AFTER_SECONDS, VENDOR_SECONDS
-from tests.unit.test_origins import NO_ORIGINS, ORIGINS
+from callverify.domain.limits import VENDOR_SECONDS
+from callverify.domain.words import Method, Unit
+from callverify.edge.access import CLIENT_TOKEN_ROUTES, SLOW_SECONDS
+from callverify.events.deliver import DELIVERY_SECONDS, backoff
+from callverify.events.telemetry import SETS
+from callverify.providers.names import NAMES
+from callverify.service.read import READ_BACK_SECONDS
+from callverify.service.steps import TAKE_OVER_AFTER_SECONDS
+from tests.support.origins import NO_ORIGINS, ORIGINS
+from tests.support.template import (
+    API,
+    FUNCTIONS,
+    GLOBALS,
+    PARAMETERS,
+    RESOURCES,
+    ROOT,
+    TABLE,
+    TEMPLATE,
+    TEXT,
+    as_list,
+    environment,
+    routes,
+    statements,
+    variables,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class TemplateLoader(yaml.SafeLoader):
-    """Reads `!Ref X` as {"Ref": "X"}, and the other tags alike."""
-
-
-def _construct(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return {tag: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {tag: loader.construct_sequence(node, deep=True)}
-    raise TypeError(node)
-
-
-TemplateLoader.add_multi_constructor("!", _construct)
-TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), TemplateLoader)
-PARAMETERS = TEMPLATE["Parameters"]
-RESOURCES = TEMPLATE["Resources"]
-FUNCTIONS = {name: r["Properties"] for name, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"}
-API = RESOURCES["Api"]["Properties"]
-TABLE = RESOURCES["Table"]["Properties"]
 # Functions that serve their own files alone.
 STATIC = {"ServePageFunction", "ServeDocsFunction"}
 
@@ -48,10 +44,6 @@ DEFAULTS = {
     "AllowedCountries": "RU",
     "DefaultCountry": "RU",
     "RetentionHours": 24,
-    "TelefonIpWindowSeconds": 120,
-    "UcallerWindowSeconds": 300,
-    "SmscWindowSeconds": 300,
-    "TelefonIpStart": "post",
     "PhoneCooldownSeconds": 20,
     "PhoneTenMinuteLimit": 5,
     "IpTenMinuteLimit": 20,
@@ -70,9 +62,6 @@ DEFAULTS = {
     "SecretCacheSeconds": 240,
     "Architecture": "arm64",
     "PublicBaseUrl": "",
-    "UcallerBaseUrl": "https://api.ucaller.ru",
-    "TelefonIpBaseUrl": "https://api.telefon-ip.ru",
-    "SmscBaseUrl": "https://smsc.ru",
     "AllowedOrigins": "",
     "ReturnOrigins": "",
 }
@@ -87,9 +76,6 @@ MAXIMA = {
     "StackPaidHourLimit": 1000000,
     "KeyFreeHourLimit": 1000000,
     "KeyRefusedHourLimit": 1000000,
-    "TelefonIpWindowSeconds": 120,
-    "UcallerWindowSeconds": 300,
-    "SmscWindowSeconds": 900,
     "SecretCacheSeconds": 240,
     "VerificationGuessLimit": 5,
     "PhoneGuessLimit": 9,
@@ -97,24 +83,15 @@ MAXIMA = {
 
 
 def counted_metrics() -> set[str]:
-    """The first argument of every call that counts: `….count("Started")`, `_count_webhook("LateWebhooks")`."""
+    """What any call counts: `….count("Started", …)`, `_count(lane, line, "LateWebhooks")`."""
     found = set()
     for path in (ROOT / "layers/callverify/callverify").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                first = node.args[0]
-                counts = node.func.attr in ("count", "measure", "_count_webhook", "_count_end")
-                if counts and isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found.add(first.value)
-    return {name for name in found if re.fullmatch(r"[A-Z]\w+", name)}
-
-
-def statements(function: dict[str, Any]) -> list[dict[str, Any]]:
-    return [statement for policy in function["Policies"] for statement in policy["Statement"]]
-
-
-def as_list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in ("count", "measure", "_count", "count_end"):
+                    found |= {each.value for each in node.args if isinstance(each, ast.Constant)}
+    return {name for name in found if isinstance(name, str) and re.fullmatch(r"[A-Z]\w+", name)} - set(get_args(Unit))
 
 
 def test_parameters_have_the_promised_defaults() -> None:
@@ -126,22 +103,20 @@ def test_parameters_stop_at_the_vendors_and_our_own_maxima() -> None:
 
 
 def test_every_parameter_is_described_and_used() -> None:
-    text = (ROOT / "template.yaml").read_text()
     for name, parameter in PARAMETERS.items():
         assert parameter.get("Description"), name
-        assert re.search(rf"!Ref {name}\b|\$\{{{name}\}}", text), name
+        assert re.search(rf"!Ref {name}\b|\$\{{{name}\}}", TEXT), name
 
 
-@pytest.mark.parametrize("name", ["UcallerBaseUrl", "TelefonIpBaseUrl", "SmscBaseUrl", "PublicBaseUrl"])
 @pytest.mark.parametrize(
     ("url", "allowed"),
     [
         ("https://api.example.com", True),
         ("https://api.example.com:8443/v1/stage", True),
-        ("http://127.0.0.1:4600/ucaller", True),
+        ("http://127.0.0.1:4600/v1", True),
         ("http://localhost:4600", True),
-        ("http://172.17.0.1:4600/smsc", True),
-        ("http://host.docker.internal:4600/smsc", True),
+        ("http://172.17.0.1:4600/v1", True),
+        ("http://host.docker.internal:4600/v1", True),
         ("http://api.example.com", False),
         ("http://127.0.0.1.example.com", False),
         ("https://api..example.com", False),
@@ -155,8 +130,8 @@ def test_every_parameter_is_described_and_used() -> None:
         ("ftp://api.example.com", False),
     ],
 )
-def test_base_urls_are_https_but_on_this_machine(name: str, url: str, allowed: bool) -> None:
-    assert bool(re.fullmatch(PARAMETERS[name]["AllowedPattern"], url)) is allowed
+def test_the_base_url_is_https_but_on_this_machine(url: str, allowed: bool) -> None:
+    assert bool(re.fullmatch(PARAMETERS["PublicBaseUrl"]["AllowedPattern"], url)) is allowed
 
 
 @pytest.mark.parametrize(
@@ -183,24 +158,14 @@ def test_events_go_over_https_but_on_this_machine(url: str, allowed: bool) -> No
     assert bool(re.fullmatch(PARAMETERS["EventWebhookUrl"]["AllowedPattern"], url)) is allowed
 
 
-def test_a_provider_that_there_is_not_is_not_deployed() -> None:
+def test_the_order_of_providers_is_a_list_of_names() -> None:
+    """Which names there are is for `make deploy` to say: see tools/test_deploy.py."""
     pattern = PARAMETERS["ProviderOrder"]["AllowedPattern"]
-    assert re.fullmatch(pattern, ",".join(ProviderName))
-    assert [
-        order for order in [*ProviderName, PARAMETERS["ProviderOrder"]["Default"]] if not re.fullmatch(pattern, order)
-    ] == []
-    wrong = [
-        "",
-        "ucaler",
-        "telefon-ip",
-        "UCALLER",
-        "smsc,",
-        "smsc,,ucaller",
-        "smsc, ucaller",
-        "smsc,twilo",
-        "smscucaller",
-    ]
+    orders = [*NAMES, ",".join(NAMES), PARAMETERS["ProviderOrder"]["Default"]]
+    assert [order for order in orders if not re.fullmatch(pattern, order)] == []
+    wrong = ["", "A_VENDOR", "a-vendor", "a_vendor,", "a_vendor,,another", "a_vendor, another", "1st_vendor", "_vendor"]
     assert [order for order in wrong if re.fullmatch(pattern, order)] == []
+
 
 
 @pytest.mark.parametrize("name", ["AllowedCountries", "DefaultCountry"])
@@ -312,7 +277,7 @@ def test_functions_do_to_the_table_what_they_use_alone() -> None:
         "StartVerificationFunction": everyone | {"ConditionCheckItem"},
         "CheckStatusFunction": everyone | {"ConditionCheckItem", "BatchGetItem"},
         "ReceiveWebhookFunction": everyone,
-        "SettleVerificationFunction": everyone,
+        "FollowUpFunction": everyone,
         "PublishEventFunction": {"GetItem", "PutItem", "UpdateItem"},
     }
 
@@ -321,7 +286,7 @@ def test_what_reads_the_stream_can_put_a_record_aside() -> None:
     """What is aside comes again a few times, then lies with the dead letters, under an alarm."""
     for name, variable in (
         ("PublishEventFunction", "REPUBLISH_QUEUE_URL"),
-        ("ScheduleSettlementFunction", "STREAM_DEAD_LETTER_QUEUE_URL"),
+        ("ScheduleFollowUpFunction", "STREAM_DEAD_LETTER_QUEUE_URL"),
     ):
         queue = FUNCTIONS[name]["Environment"]["Variables"][variable]["Ref"]
         sends = [each for each in statements(FUNCTIONS[name]) if "sqs:SendMessage" in as_list(each["Action"])]
@@ -341,11 +306,11 @@ WORK: dict[str, tuple[float, int]] = {
     "StartVerificationFunction": (VENDOR_SECONDS, 1),
     "CheckStatusFunction": (READ_BACK_SECONDS, 1),
     "ReceiveWebhookFunction": (READ_BACK_SECONDS, 1),
-    "SettleVerificationFunction": (READ_BACK_SECONDS, 1),
+    "FollowUpFunction": (READ_BACK_SECONDS, 1),
     # The secret before, and the queue after.
     "DeliverEventFunction": (DELIVERY_SECONDS, 2),
     "PublishEventFunction": (0.1, 2),
-    "ScheduleSettlementFunction": (0.1, 2),
+    "ScheduleFollowUpFunction": (0.1, 2),
 }
 
 
@@ -357,19 +322,19 @@ def test_a_function_outlives_a_silent_aws(name: str) -> None:
     longest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) + 1
     assert longest == aws.LONGEST_SECONDS
     assert longest > SLOW_SECONDS
-    timeout = FUNCTIONS[name].get("Timeout", TEMPLATE["Globals"]["Function"]["Timeout"])
+    timeout = FUNCTIONS[name].get("Timeout", GLOBALS["Timeout"])
     assert work + requests * longest < timeout
 
 
 def test_the_look_up_of_a_name_leaves_time_for_vendors() -> None:
     """It is the one wait that no deadline of ours reaches."""
-    options = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["RES_OPTIONS"]
+    options = GLOBALS["Environment"]["Variables"]["RES_OPTIONS"]
     seconds, attempts = re.fullmatch(r"timeout:(\d) attempts:(\d)", options).groups()  # type: ignore[union-attr]
-    assert int(seconds) * int(attempts) <= VENDOR_SECONDS / len(ProviderName)
+    assert int(seconds) * int(attempts) <= VENDOR_SECONDS / len(NAMES)
 
 
 def test_a_process_has_ended_when_another_takes_over() -> None:
-    assert TEMPLATE["Globals"]["Function"]["Timeout"] <= TAKE_OVER_AFTER_SECONDS
+    assert GLOBALS["Timeout"] <= TAKE_OVER_AFTER_SECONDS
     assert "Timeout" not in FUNCTIONS["StartVerificationFunction"]
 
 
@@ -378,7 +343,7 @@ def test_a_message_is_hidden_for_as_long_as_a_function_works_on_it() -> None:
         if resource["Type"] == "AWS::Lambda::EventSourceMapping" and "Queue" in str(resource["Properties"]):
             queue = resource["Properties"]["EventSourceArn"]["GetAtt"].partition(".")[0]
             function = FUNCTIONS.get(resource["Properties"]["FunctionName"]["Ref"].partition(".")[0], {})
-            timeout = function.get("Timeout", TEMPLATE["Globals"]["Function"]["Timeout"])
+            timeout = function.get("Timeout", GLOBALS["Timeout"])
             if queue in RESOURCES and RESOURCES[queue]["Type"] == "AWS::SQS::Queue":
                 assert RESOURCES[queue]["Properties"]["VisibilityTimeout"] >= 3 * timeout, name
 
@@ -388,18 +353,52 @@ def test_nobody_else_reads_the_api_keys(name: str) -> None:
     assert "ApiKeysSecret" not in json.dumps(FUNCTIONS[name])
 
 
-def test_the_template_sets_what_wiring_reads() -> None:
-    wiring = (ROOT / "layers/callverify/callverify/wiring.py").read_text()
-    read = set(re.findall(r'(?:environ(?:\.get\(|\[)|_number\(|_secret\(|words\()"([A-Z0-9_]+)"', wiring))
-    variables = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
-    for function in FUNCTIONS.values():
-        variables |= set(function["Environment"]["Variables"])
-    assert len(read) > 10
-    assert read <= variables
+# What the code reads, by the module that reads it, and the functions that run it. Of a variable that is missing, some
+# have a default that nobody would notice.
+READ = re.compile(
+    r'(?:environ\.get\(|environ\[|needed\(|text\(|number\(|words\(|switched_on\(|secret\(|_send\()"([A-Z0-9_]+)"'
+)
+SERVICE = {"StartVerificationFunction", "CheckStatusFunction", "ReceiveWebhookFunction", "FollowUpFunction"}
+POLICY = set(READ.findall((ROOT / "layers/callverify/callverify/runtime/settings.py").read_text()))
+
+
+def test_the_template_sets_what_the_code_reads() -> None:
+    folders = [ROOT / "layers/callverify/callverify", ROOT / "functions"]
+    read = {name for folder in folders for path in folder.rglob("*.py") for name in READ.findall(path.read_text())}
+    given = {name for function in FUNCTIONS for name in variables(function)}
+    assert len(read) > 25
+    assert {name for name in read if not name.startswith("AWS_")} <= given
+
+
+@pytest.mark.parametrize("name", sorted(SERVICE))
+def test_what_works_on_verifications_knows_the_policy(name: str) -> None:
+    assert POLICY - {"EVENT_RETRY_BASE_SECONDS"} <= variables(name).keys()
+    assert variables(name).keys() >= {"PEPPER_SECRET", "PROVIDER_CREDENTIALS_SECRET", "TABLE_NAME", "ALLOWED_ORIGINS"}
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - SERVICE))
+def test_nothing_else_knows_where_vendors_credentials_are(name: str) -> None:
+    assert "PROVIDER_CREDENTIALS_SECRET" not in variables(name)
+    assert "ProviderCredentialsSecret" not in json.dumps(FUNCTIONS[name])
+
+
+def test_every_limit_reaches_the_service() -> None:
+    """The variables that hold parameters are all told apart by their values."""
+    limits = {name for name in PARAMETERS if name.endswith(("Limit", "CooldownSeconds"))}
+    values = {name: str(900_000 + number) for number, name in enumerate(sorted(limits))}
+    given = environment("start_verification", **values)
+    assert {value for value in given.values() if value in values.values()} == set(values.values())
+
+
+def test_a_domain_of_ones_own_is_the_base_url_unless_another_is_given() -> None:
+    assert environment("serve_docs")["PUBLIC_BASE_URL"] == ""
+    assert environment("serve_docs", DomainName="verify.example")["PUBLIC_BASE_URL"] == "https://verify.example/v1"
+    both = environment("serve_docs", DomainName="verify.example", PublicBaseUrl="https://other.example")
+    assert both["PUBLIC_BASE_URL"] == "https://other.example"
 
 
 def test_tracing_is_on_for_functions_and_off_for_the_stage() -> None:
-    assert TEMPLATE["Globals"]["Function"]["Tracing"] == "Active"
+    assert GLOBALS["Tracing"] == "Active"
     assert API["TracingEnabled"] is False
 
 
@@ -413,17 +412,23 @@ def test_only_webhooks_the_page_the_documents_and_preflights_are_open() -> None:
     assert API["Auth"]["DefaultAuthorizer"] == "Bearer"
     assert API["Auth"]["Authorizers"]["Bearer"]["Identity"] == {"Header": "Authorization", "ReauthorizeEvery": 60}
     for function in FUNCTIONS.values():
-        for event in function.get("Events", {}).values():
-            route = event["Properties"]
+        for route in routes(function):
             is_open = route.get("Auth", {}).get("Authorizer") == "NONE"
             open_path = route["Path"].startswith(("/webhooks/", "/page")) or route["Path"] in ("/openapi.json", "/docs")
             assert is_open is (open_path or route["Method"] == "options"), route
 
 
 def test_browsers_may_ask_before_exactly_what_a_client_token_opens() -> None:
-    routes = [event["Properties"] for function in FUNCTIONS.values() for event in function.get("Events", {}).values()]
-    preflights = {route["Path"] for route in routes if route.get("Method") == "options"}
+    every = [route for function in FUNCTIONS.values() for route in routes(function)]
+    preflights = {route["Path"] for route in every if route["Method"] == "options"}
     assert preflights == {route.partition("/")[1] + route.partition("/")[2] for route in CLIENT_TOKEN_ROUTES}
+
+
+def test_every_provider_reports_to_one_route() -> None:
+    every = [(name, route) for name, function in FUNCTIONS.items() for route in routes(function)]
+    found = {(name, route["Method"], route["Path"]) for name, route in every if route["Path"].startswith("/webhooks")}
+    path = "/webhooks/{provider}/{rest+}"
+    assert found == {("ReceiveWebhookFunction", "get", path), ("ReceiveWebhookFunction", "post", path)}
 
 
 def test_starts_are_throttled_apart() -> None:
@@ -506,23 +511,71 @@ ALARMS = {name: r["Properties"] for name, r in RESOURCES.items() if r["Type"] ==
 
 
 def test_alarms_watch_what_is_counted() -> None:
-    watched = {alarm["MetricName"] for alarm in ALARMS.values() if alarm["Namespace"] == {"Sub": NAMESPACE}}
-    assert "ConfigurationFaults" in watched
-    assert watched <= counted_metrics()
+    watched = [alarm for alarm in ALARMS.values() if alarm["Namespace"] == {"Sub": NAMESPACE}]
+    assert {alarm["MetricName"] for alarm in watched} <= counted_metrics()
+    for alarm in watched:
+        by = tuple(dimension["Name"] for dimension in alarm.get("Dimensions", ()))
+        assert by in SETS.get(alarm["MetricName"], (by,)), alarm["AlarmDescription"]
+        assert "provider" not in by
 
 
-@pytest.mark.parametrize("kind", ["Down", "NoMoney", "Conversion"])
-def test_each_provider_has_its_alarms(kind: str) -> None:
-    watched = [alarm for name, alarm in ALARMS.items() if name.endswith(f"{kind}Alarm")]
-    providers = [d["Value"] for alarm in watched for d in alarm["Dimensions"] if d["Name"] == "provider"]
-    assert sorted(providers) == sorted(ProviderName)
+def test_every_provider_is_watched_by_alarms_that_name_none() -> None:
+    """A metric has a set of dimensions without `provider` for an alarm alone."""
+    watched = {
+        (alarm["MetricName"], tuple(each["Name"] for each in alarm.get("Dimensions", ()))) for alarm in ALARMS.values()
+    }
+    assert {(metric, names) for metric, sets in SETS.items() for names in sets if "provider" not in names} <= watched
+    assert SETS.keys() <= counted_metrics()
+    for name in ("ProviderDownAlarm", "ProviderNoMoneyAlarm"):
+        assert "Which one: dashboard" in ALARMS[name]["AlarmDescription"]
+
+
+def test_the_conversion_of_every_method_has_its_alarm() -> None:
+    watched = {
+        alarm["Dimensions"][0]["Value"]: alarm for alarm in ALARMS.values() if alarm["MetricName"] == "Conversion"
+    }
+    assert watched.keys() == set(Method)
+    for alarm in watched.values():
+        assert alarm["ExtendedStatistic"] == {"Sub": "p${UnverifiedAlarmPercent}"}
+        assert alarm["EvaluateLowSampleCountPercentile"] == "ignore"
+
+
+def test_every_alarm_tells_the_operator() -> None:
+    for name, alarm in ALARMS.items():
+        assert alarm["AlarmActions"] == {
+            "If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]
+        }, name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+
+
+def test_what_an_alarm_points_to_is_on_the_dashboard() -> None:
+    titles = {widget["properties"].get("title") for widget in dashboard()}
+    named = {
+        title for alarm in ALARMS.values() for title in re.findall(r'dashboard, "([^"]+)"', alarm["AlarmDescription"])
+    }
+    assert named
+    assert {title for title in named if not any(str(each).startswith(title) for each in titles)} == set()
+
+
+def dashboard() -> list[dict[str, Any]]:
+    widgets: list[dict[str, Any]] = json.loads(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"])["widgets"]
+    return widgets
+
+
+def test_searches_of_the_dashboard_name_dimensions_that_are_counted() -> None:
+    """A search for other dimensions than a metric has finds nothing, and says nothing."""
+    every = [json.dumps(widget["properties"].get("metrics", "")) for widget in dashboard()]
+    searches = re.findall(r"\\\",([a-z,]+)\} MetricName=\\\"(\w+)", " ".join(every))
+    searched = [(metric, tuple(names.split(","))) for names, metric in searches]
+    assert SETS.keys() <= {metric for metric, _ in searched}
+    assert [each for each in searched if each[0] in SETS and each[1] not in SETS[each[0]]] == []
 
 
 def test_the_dashboard_shows_every_metric_alarm_and_function() -> None:
     body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
     shown: set[str] = set()
     alarms: set[str] = set()
-    for widget in json.loads(body)["widgets"]:
+    for widget in dashboard():
         alarms |= {arn.removeprefix("${").removesuffix(".Arn}") for arn in widget["properties"].get("alarms", ())}
         for metric in widget["properties"].get("metrics", ()):
             if metric[0] == NAMESPACE:

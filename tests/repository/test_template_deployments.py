@@ -13,10 +13,8 @@ from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # typ
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
-from tests.repository.test_template import API, FUNCTIONS, PARAMETERS, RESOURCES, ROOT, TEMPLATE
+from tests.support.template import API, FUNCTIONS, PARAMETERS, RESOURCES, ROOT, TEMPLATE, TEXT, variables
 
-TEXT = (ROOT / "template.yaml").read_text()
-ENVIRONMENT = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
 # Read by API Gateway, DynamoDB, CloudWatch or SQS, or by CloudFormation alone: no function is given them.
 NOT_FOR_FUNCTIONS = {
     "CertificateArn",
@@ -88,7 +86,7 @@ def test_sam_local_finds_the_authorizer() -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_change_makes_a_new_version(name: str, plain: dict[str, Any]) -> None:
     assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True
-    assert ENVIRONMENT["CONFIGURATION"] == {"Ref": "Configuration"}
+    assert variables(name)["CONFIGURATION"] == {"Ref": "Configuration"}
     versions = of_type(plain, "AWS::Lambda::Version")
     (version,) = [each for each in versions.values() if each["Properties"]["FunctionName"] == {"Ref": name}]
     assert version["Properties"]["Description"] == {"Fn::Sub": "Configuration ${Configuration}"}
@@ -156,11 +154,29 @@ def test_production_is_deployed_gradually_and_kept() -> None:
         assert config[name]["deploy"]["parameters"]["tags"] == "service=callverify"
 
 
+def test_what_stands_once_in_the_template_is_whole_where_it_is_used(plain: dict[str, Any]) -> None:
+    """SAM changes what it reads in place: what several resources share must come out alike for each."""
+    assert "<<" not in str(plain)
+    responses = plain["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
+    assert responses.keys() == API["GatewayResponses"].keys()
+    for name, response in responses.items():
+        wanted = {
+            f"gatewayresponse.header.{header}"
+            for header in API["GatewayResponses"][name]["ResponseParameters"]["Headers"]
+        }
+        assert response["responseParameters"].keys() == wanted, name
+    for name in FUNCTIONS:
+        given = plain[name]["Properties"]["Environment"]["Variables"]
+        assert given.keys() == variables(name).keys()
+        assert given["POWERTOOLS_SERVICE_NAME"] == FUNCTIONS[name]["CodeUri"].split("/")[1].replace("_", "-")
+
+
 def test_bodies_are_judged_by_the_service(plain: dict[str, Any]) -> None:
     """The gateway asks for an object, where the service would refuse anything else; and nothing of a webhook."""
     body = plain["Api"]["Properties"]["Body"]
     assert body["components"]["schemas"] == {"jsonobject": {"type": "object"}}
     asked = {path for path, item in body["paths"].items() if "requestBody" in item.get("post", {})}
-    assert asked == {"/verifications", "/verifications/{id}/check", "/verifications/{id}/repeat"}
+    # A repeat needs no body.
+    assert asked == {"/verifications", "/verifications/{id}/check", "/verifications/{id}/switch"}
     for path in asked:
         assert list(body["paths"][path]["post"]["requestBody"]["content"]) == ["application/json"]

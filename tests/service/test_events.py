@@ -27,7 +27,7 @@ from tests.support.gateway import (
     custom_domain,
     load_event,
 )
-from tests.repository.test_template import FUNCTIONS
+from tests.support.template import FUNCTIONS
 
 JOURNEYS = {
     "start_telefon_ip": (201, None),

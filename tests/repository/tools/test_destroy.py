@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tests.repository.test_template import RESOURCES
+from tests.support.template import RESOURCES
 from tools.destroy import destroy, plan
 
 TEMPLATE = {

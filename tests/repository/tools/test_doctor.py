@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 import requests
+from tools.vendor_accounts import ACCOUNTS
 
 from callverify.providers import PROVIDERS
 from local.env import write_env
 from tools import doctor
-from tools.vendor_accounts import ACCOUNTS
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = re.compile(r"(ok|warn|FAULT|skip) {2,}(.+?) {2,}(.+)")

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.repository.test_template import TEMPLATE
+from tests.support.template import TEMPLATE
 from tools.redrive import QUEUES, main
 
 EVENT = json.dumps({"id": "evt_1", "type": "verification.verified"})

@@ -24,8 +24,8 @@ for _library in ("aws_lambda_powertools", "boto3", "botocore", "requests", "urll
 
 # What a metric's line has beside its dimensions, so that it is found with the log lines of the same verification.
 PROPERTIES = ("service", "request_id", "verification_id")
-# What CloudWatch is to add these up by; any other metric, by all of its dimensions. An alarm is of one set of dimensions,
-# and none names a provider: it watches the second.
+# What CloudWatch adds these up by; any other metric, by all of its dimensions. An alarm watches one set of dimensions,
+# and none may name a provider: it watches the second.
 SETS: dict[str, tuple[tuple[str, ...], ...]] = {
     "BreakerOpened": (("provider",), ()),
     "Conversion": (("provider",), ("method",)),
