@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,16 +14,16 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from callverify import inputs
-from callverify.errors import CallverifyError
-from callverify.keys import Keys
-from callverify.models import CallVerdict, InboundWebhook, ProviderName
-from callverify.phone import e164_from_vendor, parse_phone
+from callverify.domain.errors import CallverifyError
+from callverify.domain.keys import Keys
+from callverify.domain.phone import e164_from_vendor, parse_phone
+from callverify.domain.view import resource
+from callverify.domain.words import Method
 from callverify.providers.http import json_object, masked, whole_number
-from callverify.resource import resource
-from callverify.service import METHODS
-from tests.providers.vendors import VENDORS, configure
-from tests.support.records import NOW, flash
+from callverify.providers.names import NAMES
+from callverify.providers.registry import manifests
+from callverify.service import requests
+from tests.support.states import NOW, STARTED
 
 settings.register_profile("callverify", deadline=None, derandomize=True, max_examples=150)
 settings.load_profile("callverify")
@@ -34,23 +35,26 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
     max_leaves=8,
 )
-NAMES = ["phone", "method", "provider", "allowed_methods", "reference", "metadata", "end_user_ip", "locale",
+FIELDS = ["phone", "method", "provider", "allowed_methods", "reference", "metadata", "end_user_ip", "locale",
          "return_url", "code"]  # fmt: skip
 LIKELY = st.sampled_from(
-    ["+79000000011", "flash_call", "reverse_call", "ucaller", "smsc", "ru", "198.51.100.7", "https://shop.example/a",
+    ["+79000000011", *Method, *NAMES, "ru", "198.51.100.7", "https://shop.example/a",
      "0427", ["flash_call"], {"a": "b"}]
 )  # fmt: skip
 BODIES = st.one_of(
     st.none(),
     ANY_TEXT,
     ANY_JSON.map(json.dumps),
-    st.dictionaries(st.sampled_from(NAMES), LIKELY | ANY_JSON, max_size=6).map(json.dumps),
+    st.dictionaries(st.sampled_from(FIELDS), LIKELY | ANY_JSON, max_size=6).map(json.dumps),
 )
+METHODS = {manifest.name: [route.method for route in manifest.routes] for manifest in manifests()}
 PARSERS: dict[str, Callable[[str | None], Any]] = {
-    "start": lambda body: inputs.parse_start(body, methods=METHODS, return_origins=("https://shop.example",)),
-    "code": inputs.parse_code,
-    "repeat": inputs.parse_repeat,
-    "nothing": inputs.parse_nothing,
+    "start": lambda body: requests.parse_start(body, methods=METHODS, return_origins=("https://shop.example",)),
+    "code": lambda body: requests.parse_code(body, 4),
+    "code of unknown length": lambda body: requests.parse_code(body, None),
+    "switch": requests.parse_switch,
+    "nothing": requests.parse_nothing,
+    "whether it is a switch": requests.is_switch,
 }
 
 
@@ -76,7 +80,7 @@ def test_any_body_is_parsed_or_refused_in_words_that_can_be_sent(name: str, body
     if refusal:
         assert 400 <= int(refusal.status) < 500
         json.dumps(refusal.problem("r"), ensure_ascii=False).encode()
-    elif isinstance(parsed, inputs.StartRequest):
+    elif isinstance(parsed, requests.StartRequest):
         stored = [parsed.reference or "", parsed.return_url or "", *parsed.metadata, *parsed.metadata.values()]
         for text in stored:
             text.encode()
@@ -85,18 +89,24 @@ def test_any_body_is_parsed_or_refused_in_words_that_can_be_sent(name: str, body
 @given(body=BODIES)
 @example(body="\ud800")
 def test_any_body_can_be_told_from_another(body: str | None) -> None:
-    assert Keys("p" * 64).hash_body(inputs.canonical(body))
+    assert Keys("p" * 64).hash_body(requests.canonical(body))
 
 
 @given(body=st.dictionaries(ANY_TEXT, ANY_JSON, max_size=5))
 def test_the_order_of_names_does_not_matter(body: dict[str, Any]) -> None:
     turned = dict(reversed(body.items()))
-    assert inputs.canonical(json.dumps(body)) == inputs.canonical(json.dumps(turned, indent=2))
+    assert requests.canonical(json.dumps(body)) == requests.canonical(json.dumps(turned, indent=2))
+
+
+@given(value=st.none() | ANY_TEXT)
+def test_any_cursor_is_a_number_or_refused(value: str | None) -> None:
+    cursor, refusal = refusal_of(requests.parse_cursor, value)
+    assert refusal.code in ("invalid_request", "cursor_unknown") if refusal else cursor == int(value or 0)
 
 
 @given(value=st.none() | ANY_TEXT)
 def test_any_idempotency_key_is_taken_or_refused(value: str | None) -> None:
-    key, refusal = refusal_of(inputs.parse_idempotency_key, value)
+    key, refusal = refusal_of(requests.parse_idempotency_key, value)
     assert refusal.code == "invalid_request" if refusal else key == value
 
 
@@ -127,7 +137,7 @@ def test_a_mask_shows_the_country_code_and_four_digits_at_most(region: str, last
     code = f"+{sample.country_code}"
     assert phone.mask == code + "*" * (len(text) - len(code) - 4) + text[-4:]
     assert len(phone.mask) == len(text)
-    shown = json.dumps(resource(flash(phone_mask=phone.mask), NOW))
+    shown = json.dumps(resource(replace(STARTED, phone_mask=phone.mask), NOW))
     assert phone.digits[-7:] not in shown
 
 
@@ -155,26 +165,3 @@ def test_a_vendors_words_are_logged_without_numbers_and_secrets(before: str, aft
     # "*" stands for what was there; a secret that surrounding text completes by chance is not the secret's own place.
     if secret not in before + after:
         assert secret.lower() not in words.lower()
-
-
-PARAMETERS = st.dictionaries(
-    st.sampled_from(["success", "phone", "id", "waitcall", "ts", "md5", "x"]) | ANY_TEXT,
-    st.lists(st.sampled_from(["True", "1", "79000000011", "22760", ""]) | ANY_TEXT, max_size=3).map(tuple),
-    max_size=6,
-)
-
-
-@given(parameters=PARAMETERS, token=ANY_TEXT)
-def test_any_webhook_is_refused_or_ignored_unless_it_proves_itself(
-    parameters: dict[str, tuple[str, ...]], token: str
-) -> None:
-    for name in VENDORS:
-        own_token = VENDORS[name].webhook_token
-        for given_token in (token, own_token or token):
-            webhook = InboundWebhook(parameters, given_token, "vrf_1")
-            report, refusal = refusal_of(configure(name).open_webhook, webhook)
-            if refusal:
-                assert int(refusal.status) in (400, 403, 404)
-            else:
-                assert given_token == own_token
-                assert report is None or (name is ProviderName.TELEFON_IP and report.verdict is CallVerdict.UNSTATED)
