@@ -39,10 +39,14 @@ class ReleaseLock:
 
 @value
 class TakeHold:
-    """A call at `provider` may be meant for this verification until `until`: none of another is awaited there."""
+    """A call at `provider` may be meant for this verification until `until`: none of another is awaited there.
+
+    number: the hold is of this number alone, which the phone was shown (E.164).
+    """
 
     provider: str
     until: int
+    number: str | None = None
 
 
 @value
@@ -51,6 +55,7 @@ class ShortenHold:
 
     provider: str
     until: int
+    number: str | None = None
 
 
 @value
@@ -58,6 +63,15 @@ class ReleaseHold:
     """No call of this verification is awaited at `provider`."""
 
     provider: str
+
+
+@value
+class KnowCall:
+    """The vendor's id of a call, which no verification has had before; kept until `until`."""
+
+    provider: str
+    call_id: str
+    until: int
 
 
 @value
@@ -69,10 +83,11 @@ class CoolDown:
 
 @value
 class SpendGuess:
-    """One of the phone's `limit` guesses in 24 h. `id` tells it from others."""
+    """One of the phone's `limit` guesses in 24 h. `id` tells it from others. counter: which of the phone's counts."""
 
     id: str
     limit: int
+    counter: str = "guesses"
 
 
 @value
@@ -80,6 +95,7 @@ class ReturnGuess:
     """The guess `id` was right: it is not counted."""
 
     id: str
+    counter: str = "guesses"
 
 
 @value
@@ -126,6 +142,7 @@ Claim = (
     | TakeHold
     | ShortenHold
     | ReleaseHold
+    | KnowCall
     | CoolDown
     | SpendGuess
     | ReturnGuess

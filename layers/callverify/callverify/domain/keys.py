@@ -76,6 +76,14 @@ class Keys:
                     return f"{word % codes + 1:0{digits}d}"
         raise AssertionError("unreachable: each round fails with a chance below 1e-40")
 
+    def hash_code(self, verification_id: str, attempt: int, code: str) -> str:
+        """The hash of a code that a vendor picked, good for one attempt alone."""
+        return self._digest("vendor-code", verification_id, str(attempt), code).hex()
+
+    def hash_tail(self, provider: str, method: str, code: str) -> bytes:
+        """4 bytes that tell whether a vendor has picked the same code before; of no phone and no time."""
+        return self._digest("code-pool", provider, method, code)[:4]
+
     def webhook_token(self, verification_id: str) -> str:
         return _text(self._digest("webhook-token", verification_id))
 

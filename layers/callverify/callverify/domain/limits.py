@@ -63,10 +63,11 @@ class Cooldown:
 
 @value
 class GuessLimit:
-    """No call with a code while the phone's wrong guesses are spent."""
+    """No call with a code while the phone's wrong guesses are spent. counter: which of its counts."""
 
     phone_hash: str
     count: int
+    counter: str = "guesses"
     name: str = "phone_guesses"
     paid_only: bool = True
 

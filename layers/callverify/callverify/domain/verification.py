@@ -74,7 +74,7 @@ class Step:
 class Verification:
     """The record, as stored. `status` is what was written: see `status_at` for what it is.
 
-    answered_at: when the provider of the current attempt answered. repeat_at: when a repeat may be asked for.
+    code_hash: of the code of the current attempt, where the vendor picked it. answered_at: when the provider of the current attempt answered. repeat_at: when a repeat may be asked for.
     poll_after: when the provider may be asked again. guesses: codes that were spent on; wrong: those of them that were
     compared and wrong. ttl: until when it is kept, as found in the table; None before it was read from there.
     """
@@ -96,6 +96,7 @@ class Verification:
     evidence: Evidence | None = None
     challenge: Challenge | None = None
     call_id: str | None = None
+    code_hash: str | None = None
     answered_at: int | None = None
     guesses: int = 0
     wrong: int = 0
@@ -175,8 +176,10 @@ class Change:
 # Starting
 
 
-def begin(draft: Verification, method: Method, provider: str, *, window: int, poll_every: int) -> Change:
-    """The first attempt of a verification that is not stored yet."""
+def begin(
+    draft: Verification, method: Method, provider: str, *, window: int, checks: int, poll_every: int
+) -> Change:
+    """The first attempt of a verification that is not stored yet. checks: codes that may be wrong before it fails."""
     at = draft.created_at
     return Change(
         None,
@@ -187,6 +190,7 @@ def begin(draft: Verification, method: Method, provider: str, *, window: int, po
             attempts=(Attempt(1, 1, method, provider, Outcome.STARTING, at),),
             steps=(Step(1, StepKind.START, claimed_at=at),),
             expires_at=at + window,
+            guess_limit=checks,
             poll_after=at + poll_every,
         ),
     )
@@ -199,19 +203,23 @@ def go_on(
     provider: str,
     *,
     window: int,
+    checks: int,
     poll_every: int,
     now: int,
 ) -> Change:
     """The next attempt of the same step, after one whose outcome was `failed`."""
     ended = _judged(before, failed)
-    return Change(before, _attempt(ended, method, provider, before.step.number, window, poll_every, now), _SAME_STEP)
+    after = _attempt(ended, method, provider, before.step.number, window, poll_every, now)
+    return Change(before, replace(after, guess_limit=checks), _SAME_STEP)
 
 
-def switch(before: Verification, method: Method, provider: str, *, window: int, poll_every: int, now: int) -> Change:
+def switch(
+    before: Verification, method: Method, provider: str, *, window: int, checks: int, poll_every: int, now: int
+) -> Change:
     """A new step with an attempt by another method, or again by the same one."""
     step = Step(len(before.steps) + 1, StepKind.SWITCH, claimed_at=now)
     after = _attempt(before, method, provider, step.number, window, poll_every, now)
-    return Change(before, replace(after, steps=(*before.steps, step)), _SAME_STEP)
+    return Change(before, replace(after, steps=(*before.steps, step), guess_limit=checks), _SAME_STEP)
 
 
 def _attempt(
@@ -226,6 +234,7 @@ def _attempt(
         expires_at=now + window,
         challenge=None,
         call_id=None,
+        code_hash=None,
         answered_at=None,
         webhook_call_id=None,
         repeats_remaining=0,
@@ -235,11 +244,18 @@ def _attempt(
 
 
 def answer(
-    before: Verification, outcome: CallOutcome, challenge: Challenge, *, repeats: int, repeat_after: int, now: int
+    before: Verification,
+    outcome: CallOutcome,
+    challenge: Challenge,
+    *,
+    repeats: int,
+    repeat_after: int,
+    now: int,
+    code_hash: str | None = None,
 ) -> Change:
     """The provider agreed, or may have: `outcome` is STARTED or UNKNOWN. Ends the step.
 
-    repeats: how often the vendor repeats this call for nothing. repeat_after: seconds from its answer.
+    code_hash: of a code that the vendor picked. repeats: how often the vendor repeats this call for nothing. repeat_after: seconds from its answer.
     """
     # Without the vendor's id there is nothing that a repeat could name.
     repeats = repeats if outcome.call_id else 0
@@ -248,6 +264,7 @@ def answer(
         steps=_step_done(before),
         challenge=challenge,
         call_id=outcome.call_id,
+        code_hash=code_hash,
         answered_at=now,
         repeats_remaining=repeats,
         # One second more, because the vendor counts in fractions from a moment that we know by the second.
@@ -330,6 +347,7 @@ def verify(before: Verification, evidence: Evidence, *, now: int, gives_back: bo
         evidence=evidence,
         verified_at=now,
         ended_at=now,
+        code_hash=None,
         guesses=before.guesses - gives_back,
     )
     return Change(before, after)
@@ -351,7 +369,7 @@ def expire(before: Verification, now: int) -> Change:
 
 
 def _ended(record: Verification, status: Status, reason: EndReason, now: int) -> Verification:
-    return replace(record, status=status, reason=reason, ended_at=now)
+    return replace(record, status=status, reason=reason, ended_at=now, code_hash=None)
 
 
 def _judged(record: Verification, outcome: CallOutcome) -> Verification:

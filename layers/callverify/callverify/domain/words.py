@@ -16,6 +16,7 @@ Unit = Literal["Count", "Seconds", "Milliseconds"]
 
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 TEN_MINUTES = 10 * MINUTE
+RING_SECONDS = 20  # for which a voice call rings
 
 
 class Mode(StrEnum):
@@ -26,6 +27,7 @@ class Mode(StrEnum):
 class Method(StrEnum):
     FLASH_CALL = "flash_call"
     REVERSE_CALL = "reverse_call"
+    VOICE_CALL = "voice_call"  # used only where a request names it
 
 
 def has_code(method: str) -> bool:
@@ -53,6 +55,7 @@ class Evidence(StrEnum):
     CODE_MATCHED = "code_matched"
     PROVIDER_READ_BACK = "provider_read_back"
     PROVIDER_SIGNATURE = "provider_signature"
+    VENDOR_CODE_MATCHED = "vendor_code_matched"  # the code was the vendor's choice
 
 
 class Outcome(StrEnum):
@@ -78,6 +81,7 @@ class Reason(StrEnum):
     NUMBER_REFUSED = "number_refused"
     VENDOR_LIMIT = "vendor_limit"
     VENDOR_FAULT = "vendor_fault"
+    HELD = "held"  # the number or the call id may belong to an earlier request of this phone
     INTERRUPTED = "interrupted"  # our own process ended before the answer was stored
     NOT_SUPPORTED = "not_supported"  # the four below answer a vendor's own repeat
     REPEATS_SPENT = "repeats_spent"
@@ -187,6 +191,8 @@ class CallOrder:
     unique: str  # idempotency key at the vendor: the same for every sending of one attempt
     code: str | None = field(default=None, repr=False)
     webhook_url: str | None = field(default=None, repr=False)
+    locale: str | None = None
+    end_user_ip: str | None = field(default=None, repr=False)
 
 
 @value
@@ -194,7 +200,8 @@ class CallOutcome:
     """What a provider answered to a start or a repeat.
 
     call_id: the vendor's id of the call, where it has one. vendor_words: the vendor's own text with digits masked,
-    for the operator's log. code_differs: the vendor reports another code than the one that was asked for.
+    for the operator's log. code_differs: the vendor reports another code than the one that was asked for. code: what
+    the vendor picked, where that is its choice.
     """
 
     outcome: Outcome
@@ -203,6 +210,7 @@ class CallOutcome:
     call_id: str | None = None
     vendor_words: str | None = None
     code_differs: bool = False
+    code: str | None = field(default=None, repr=False)
 
     @property
     def is_configuration_fault(self) -> bool:
@@ -214,10 +222,15 @@ INTERRUPTED = CallOutcome(Outcome.UNKNOWN, Reason.INTERRUPTED)
 
 @value
 class InboundWebhook:
-    """A provider's request to us, not yet trusted. `parameters` are those of query and body together."""
+    """A provider's request to us, not yet trusted. `parameters` are those of query and body together.
+
+    url: the address that it came to, as we gave it out. signature: its header of that name, by the manifest.
+    """
 
     parameters: Mapping[str, tuple[str, ...]]
     verification_id: str | None = None
+    url: str = ""
+    signature: str = ""
 
 
 @value
@@ -225,7 +238,8 @@ class CallReport:
     """What a provider says of a call that a user made. `caller` as it was written: see `readings` in `phone`.
 
     evidence is None for a hint, which proves nothing by itself. A verdict of UNSTATED counts only after this
-    verification's own webhook came, because a vendor might echo the claimed phone while it still waits.
+    verification's own webhook came, because a vendor might echo the claimed phone while it still waits. wants_code: the
+    called person has pressed a key, and is to be told the code.
     """
 
     verdict: Verdict
@@ -234,6 +248,7 @@ class CallReport:
     verification_id: str | None = None
     evidence: Evidence | None = None
     occurred_at: int | None = None
+    wants_code: bool = False
 
 
 @value

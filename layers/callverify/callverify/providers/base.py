@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from callverify.domain.words import CallOrder, CallOutcome, CallReport, Deadline
 from callverify.providers.credentials import Field
 
 OUR_LONGEST_WINDOW = 900  # where the vendor has none of its own
+THEIR_CODE_CHECKS = 3
 
 
 class Identifies(StrEnum):
@@ -42,26 +44,43 @@ class Window:
 
 
 @value
-class OurCode:
-    """The code is ours to pick: so many digits."""
+class Code:
+    """What the user types: so many digits, whose choice they are, and how often a verification may be checked.
 
-    digits: int = 4
+    checks: None where the operator's own limit is all there is.
+    """
+
+    digits: int
+    ours: bool
+    checks: int | None = None
+
+
+def our_code(digits: int = 4) -> Code:
+    return Code(digits, ours=True)
+
+
+def their_code(digits: int = 4) -> Code:
+    """The tail of one of the vendor's numbers, which anybody can collect: 3 checks."""
+    return Code(digits, ours=False, checks=THEIR_CODE_CHECKS)
 
 
 @value
 class Webhook:
-    """The provider reports calls. answer: the body that it wants to hear."""
+    """The provider reports calls. answer: the body that it wants to hear. signature: the header that signs a report."""
 
     per: Per
     proof: Proof
     answer: str = "OK"
+    content_type: str = "text/plain"
+    signature: str = ""
 
 
 @value
 class Route:
     """One method of a provider.
 
-    paid: a call costs money. code: None where the user dials. read_back: `check` works. last_question: seconds before
+    paid: a call costs money. code: None where the user dials. countries: of the numbers that it reaches, as regions
+    (None: all); where `asks_countries`, those that the credentials list. read_back: `check` works. last_question: seconds before
     the window's end at which it is asked although nobody reads. repeats, repeat_after: how often the vendor repeats a
     call for nothing, and from how many seconds after its answer. resends_safely: one order may be sent twice and is
     carried out once.
@@ -70,7 +89,9 @@ class Route:
     method: Method
     window: Window
     paid: bool
-    code: OurCode | None = None
+    code: Code | None = None
+    countries: tuple[str, ...] | None = None
+    asks_countries: bool = False
     identifies: Identifies = Identifies.BY_CALL_ID
     webhook: Webhook | None = None
     read_back: bool = False
@@ -120,24 +141,35 @@ class Client(Protocol):
         """Ask the vendor whether the awaited call came. For routes with `read_back`."""
         ...
 
-    def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:
+    def open_webhook(self, webhook: InboundWebhook) -> Sequence[CallReport]:
         """Verify a report whose path token is right, then parse it. For manifests with a webhook.
 
-        None: an event of another kind, to be acknowledged and ignored. Raises Forbidden (bad signature or time) and
-        InvalidRequest (missing or repeated fields), always before anything of the report can be read.
+        Events of another kind are left out, to be acknowledged and ignored. Raises Forbidden (bad signature or time)
+        and InvalidRequest (missing or repeated fields), always before anything of the report can be read.
         """
+        ...
+
+    def say(self, code: str, locale: str | None) -> str:
+        """The answer that tells the called person the code. For reports that want it."""
         ...
 
 
 @value
 class Line:
-    """A route with credentials: what can be dialled. window: seconds from the start of an attempt to its end."""
+    """A route with credentials: what can be dialled. window: seconds from the start of an attempt to its end.
+
+    countries: those that it is used for; None for all that the operator allows.
+    """
 
     manifest: Manifest
     route: Route
     client: Client
     window: int
     webhook_token: str = ""
+    countries: frozenset[str] | None = None
+
+    def serves(self, region: str) -> bool:
+        return self.countries is None or region in self.countries
 
     @property
     def provider(self) -> str:

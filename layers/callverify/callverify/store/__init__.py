@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from callverify.domain.words import DAY
 from callverify.store.counters import Breakers
 from callverify.store.events import EventLog
-from callverify.store.table import LimitReached, Refused, Resting, Stale, Table, Taken
+from callverify.store.pools import Pools
+from callverify.store.table import LimitReached, Refused, Resting, Stale, Table, Taken, put_new
 from callverify.store.verifications import Verifications
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["LimitReached", "Refused", "Resting", "Stale", "Store", "Taken"]
 
 
-class Store(Verifications, Breakers, EventLog):
+class Store(Verifications, Breakers, EventLog, Pools):
     """Verifications and what belongs to them, providers that fail, and the list of events.
 
     retention: seconds that a record stays readable after its client token, and an event after it happened.
@@ -44,7 +45,7 @@ class Store(Verifications, Breakers, EventLog):
         """Whether this is the fingerprint of the table's pepper, which the first caller sets."""
         item = self._table.read("pepper")
         if item is None:
-            if self._table.put_new("pepper", {"fingerprint": fingerprint}):
+            if self._table.put(put_new("pepper", {"fingerprint": fingerprint})):
                 return True
             item = self._table.read("pepper") or {}
         return item.get("fingerprint") == fingerprint

@@ -208,13 +208,13 @@ def cool_down(phone_hash: str, seconds: int, now: int) -> Write:
 # Guesses of a phone: `n` of them, counted until `ends`, 24 h after the last wrong one
 
 
-def _guesses(phone_hash: str) -> str:
-    return f"guesses#{phone_hash}"
+def _guesses(phone_hash: str, counter: str) -> str:
+    return f"{counter}#{phone_hash}"
 
 
 def _check_guesses(limit: GuessLimit, now: int) -> Write:
     return table.check(
-        _guesses(limit.phone_hash),
+        _guesses(limit.phone_hash, limit.counter),
         "attribute_not_exists(pk) OR ends <= :now OR n < :count",
         {":now": now, ":count": limit.count},
         lambda item: LimitReached(limit, int(item["ends"]) - now),
@@ -223,7 +223,7 @@ def _check_guesses(limit: GuessLimit, now: int) -> Write:
 
 def spend_guess(limit: GuessLimit, guess_id: str, now: int, forms: Forms) -> Write:
     """Count one guess before it is compared. Loses to LimitReached."""
-    key, ends = _guesses(limit.phone_hash), now + DAY
+    key, ends = _guesses(limit.phone_hash, limit.counter), now + DAY
 
     def lost(item: Item) -> Lost:
         if item["ends"] > now:
@@ -247,9 +247,9 @@ def spend_guess(limit: GuessLimit, guess_id: str, now: int, forms: Forms) -> Wri
     )
 
 
-def return_guess(phone_hash: str, guess_id: str, forms: Forms) -> Write:
+def return_guess(phone_hash: str, guess_id: str, counter: str, forms: Forms) -> Write:
     """Give a right guess back: when it is the phone's latest its time goes too, else only itself."""
-    key = _guesses(phone_hash)
+    key = _guesses(phone_hash, counter)
     other = table.update(key, "SET n = n - :one", "n >= :one", {":one": 1}, lambda _: Outdated(key, NOTHING))
     return forms.get(key) or table.update(
         key,

@@ -136,10 +136,10 @@ class Table:
             raise write.lost(deserialized(item)) from None
         return deserialized(answer["Attributes"])
 
-    def put_new(self, pk: str, item: Item) -> bool:
-        """Put an item unless there is one: whether it was put."""
+    def put(self, write: Write) -> bool:
+        """Run a put by itself: whether its condition held."""
         try:
-            self._ask(self._client.put_item, TableName=self._name, **put_new(pk, item).request)
+            self._ask(self._client.put_item, TableName=self._name, **write.request)
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True

@@ -5,7 +5,10 @@ Items, by the prefix of `pk`. All but two carry `ttl`, which only sweeps: an ite
     verification#<id>            the record
     phone#<hash>                 which live verification a phone has: lock and pointer
     <provider>#<hash>            that a call of this phone may still be reported by a provider that knows phones alone
+    hold#<provider>#<hash>#<n>   that this phone was shown this number by a provider
+    call#<provider>#<id>         which verification a vendor's call is for
     guesses#<hash>               wrong guesses against this phone, until 24 h after the last
+    vendor_guesses#<hash>        those of them that were of codes that a vendor had picked
     limit#<name>#<subject>       a limit of starts
     idempotency#<hash>           which verification and step an Idempotency-Key started
     signed_call#<hash>#<ts>      a signed report that has been used
@@ -26,6 +29,7 @@ from callverify.domain.claims import (
     Counted,
     GiveBack,
     IdempotencyKey,
+    KnowCall,
     MoveLock,
     ReleaseHold,
     ReleaseLock,
@@ -60,6 +64,11 @@ class Verifications:
     def live_verification_id(self, phone_hash: str, now: int) -> str | None:
         """The verification that holds this phone's lock. The record decides whether it is live."""
         item = self._table.read(f"phone#{phone_hash}")
+        return str(item["verification_id"]) if item and item["expires_at"] > now else None
+
+    def verification_of_call(self, provider: str, call_id: str, now: int) -> str | None:
+        """The verification that a vendor's call is for."""
+        item = self._table.read(f"call#{provider}#{call_id}")
         return str(item["verification_id"]) if item and item["expires_at"] > now else None
 
     def idempotency_key(self, key_hash: str, now: int) -> IdempotencyKey | None:
@@ -142,12 +151,15 @@ class Verifications:
                     yield _lock(claim, record, now, forms)
                 case TakeHold() | ShortenHold() | ReleaseHold():
                     last.append(_hold(claim, record, now))
+                case KnowCall():
+                    last.append(_know_call(claim, record, now))
                 case CoolDown():
                     yield counters.cool_down(record.phone_hash, claim.seconds, now)
                 case SpendGuess():
-                    yield counters.spend_guess(GuessLimit(record.phone_hash, claim.limit), claim.id, now, forms)
+                    limit = GuessLimit(record.phone_hash, claim.limit, claim.counter)
+                    yield counters.spend_guess(limit, claim.id, now, forms)
                 case ReturnGuess():
-                    yield counters.return_guess(record.phone_hash, claim.id, forms)
+                    yield counters.return_guess(record.phone_hash, claim.id, claim.counter, forms)
                 case Unless():
                     yield counters.unless(claim.limit, now)
                 case Awake():
@@ -156,8 +168,8 @@ class Verifications:
                     yield _use_call(claim, record)
                 case IdempotencyKey():
                     yield self._take_key(claim, change, now)
-                case limit:
-                    counted.append(limit)
+                case other:
+                    counted.append(other)
         yield from counters.count(counted, now, forms)
         yield from last
 
@@ -185,6 +197,13 @@ def _hold(claim: TakeHold | ShortenHold | ReleaseHold, record: Verification, now
     pk = f"{claim.provider}#{record.phone_hash}"
     if isinstance(claim, ReleaseHold):
         return table.delete(pk, "attribute_not_exists(pk) OR verification_id = :id", {":id": record.id}, Stale)
+    if claim.number:
+        pk = f"hold#{pk}#{claim.number}"
+    return _name(pk, record, claim.until, now, record.id, lambda item: Taken(claim, item))
+
+
+def _know_call(claim: KnowCall, record: Verification, now: int) -> Write:
+    pk = f"call#{claim.provider}#{claim.call_id}"
     return _name(pk, record, claim.until, now, record.id, lambda item: Taken(claim, item))
 
 
