@@ -33,6 +33,7 @@ ConfigurationFault             never leaves the service: logged for the operator
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -43,7 +44,8 @@ class CallverifyError(Exception):
     detail: what is wrong and what would be right, without a user's phone number, code or credential.
     limit: the name of the limit that tripped. retry_after: seconds until a retry can succeed.
     verification_id: the verification that the answer speaks of, where the caller may know it.
-    `replayed` is set on an answer that an Idempotency-Key has had before.
+    `replayed` is set on an answer that an Idempotency-Key has had before. `skipped`: routes that were passed over, each
+    with provider, method and reason, for the answer to an API key.
     """
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -64,6 +66,7 @@ class CallverifyError(Exception):
         self.retry_after = retry_after
         self.verification_id = verification_id
         self.replayed = False
+        self.skipped: Sequence[Any] = ()
 
     def problem(self, request_id: str) -> dict[str, Any]:
         """The RFC 9457 body of this error."""

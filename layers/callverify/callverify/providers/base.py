@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -66,13 +66,18 @@ def their_code(digits: int = 4) -> Code:
 
 @value
 class Webhook:
-    """The provider reports calls. answer: the body that it wants to hear. signature: the header that signs a report."""
+    """The provider reports calls.
+
+    answer: the body that it wants to hear. signature: the header that signs a report. say: the body that tells the
+    called person a code, in a language (None: the number's own).
+    """
 
     per: Per
     proof: Proof
     answer: str = "OK"
     content_type: str = "text/plain"
     signature: str = ""
+    say: Callable[[str, str | None], str] | None = None
 
 
 @value
@@ -147,10 +152,6 @@ class Client(Protocol):
         Events of another kind are left out, to be acknowledged and ignored. Raises Forbidden (bad signature or time)
         and InvalidRequest (missing or repeated fields), always before anything of the report can be read.
         """
-        ...
-
-    def say(self, code: str, locale: str | None) -> str:
-        """The answer that tells the called person the code. For reports that want it."""
         ...
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -16,7 +17,7 @@ from callverify.providers.names import NAMES
 
 # Plain http is for vendors' stand-ins beside the stack: this machine, or the one that hosts a container.
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "172.17.0.1", "host.docker.internal"})
-SETTINGS = ("base_url", "window_seconds", "methods")
+SETTINGS = ("base_url", "window_seconds", "methods", "countries")
 
 
 @cache
@@ -30,6 +31,32 @@ def route(name: str, method: str) -> Route | None:
     """The route of a provider's manifest; None for a name or a method that this version doesn't have."""
     routes = manifest(name).routes if name in NAMES else ()
     return next((route for route in routes if route.method == method), None)
+
+
+def in_order(lines: Sequence[Line], order: Sequence[str]) -> list[Line]:
+    """Lines in the order in which a start that names no method asks them.
+
+    order: entries `provider`, or `provider:method` for one route of it. Free routes come first, then paid ones with our
+    code, then paid ones with the vendor's, each in this order; an entry with a method keeps its own place.
+    """
+    left, placed, own = list(lines), list[Line](), set[int]()
+    named = {entry for entry in order if ":" in entry}
+    for entry in order:
+        provider, _, method = entry.partition(":")
+        for line in [each for each in left if each.provider == provider]:
+            route = f"{line.provider}:{line.method}"
+            if (method and line.method == method) or (not method and route not in named):
+                if method:
+                    own.add(len(placed))
+                placed.append(line)
+                left.remove(line)
+    rest = iter(sorted((line for place, line in enumerate(placed) if place not in own), key=_rank))
+    return [line if place in own else next(rest) for place, line in enumerate(placed)]
+
+
+def _rank(line: Line) -> int:
+    code = line.route.code
+    return 0 if not line.route.paid else 1 if code is None or code.ours else 2
 
 
 def manifests() -> list[Manifest]:
@@ -55,11 +82,18 @@ def lines(name: str, given: Any, http: VendorHttp) -> list[Line]:
     client = import_module(f"callverify.providers.{name}.client").Client(
         values, _base_url(declared, given, setting), http
     )
-    methods = _methods(declared, given, setting)
+    methods, countries = _methods(declared, given, setting), _countries(given, setting)
     return [
-        Line(declared, route, client, _window(route, given, setting), values.get("webhook_token", ""))
+        Line(
+            declared,
+            route,
+            client,
+            _window(route, given, setting),
+            values.get("webhook_token", ""),
+            _reached(route, countries),
+        )
         for route in declared.routes
-        if route.method in methods
+        if route.method in methods and (countries or not route.asks_countries)
     ]
 
 
@@ -80,6 +114,23 @@ def _methods(declared: Manifest, given: Mapping[str, Any], setting: str) -> list
     if not isinstance(chosen, list) or not set(chosen) <= set(offered):
         raise ConfigurationFault(f"{setting}.methods", f"must be a list out of {', '.join(offered)}")
     return chosen
+
+
+def _countries(given: Mapping[str, Any], setting: str) -> frozenset[str] | None:
+    countries = given.get("countries")
+    if countries is None:
+        return None
+    known = isinstance(countries, list) and all(re.fullmatch(r"[A-Z]{2}", str(country)) for country in countries)
+    if not known or not countries:
+        raise ConfigurationFault(f"{setting}.countries", 'must be a list of countries such as ["RU", "KZ"]')
+    return frozenset(countries)
+
+
+def _reached(route: Route, countries: frozenset[str] | None) -> frozenset[str] | None:
+    """Where a route is used: where the vendor reaches, and no further than the operator says."""
+    if route.countries is None:
+        return countries
+    return frozenset(route.countries) & countries if countries else frozenset(route.countries)
 
 
 def _window(route: Route, given: Mapping[str, Any], setting: str) -> int:

@@ -44,15 +44,19 @@ TEST_NUMBERS = {
     "+79000000102": Scenario(expires_at_once=True),
     ANSWERED_PHONE: Scenario(Method.REVERSE_CALL),
     "+79000000104": Scenario(refused=True),
+    "+79000000105": Scenario(Method.VOICE_CALL),
 }
 
 
 class Sandbox:
-    """A vendor's stand-in. The code that it calls with is all zeros: see `code`."""
+    """A vendor's stand-in. The code that it calls with is all zeros, whoever picks it: see `code`."""
 
     def __init__(self, manifest: Manifest, clock: Clock) -> None:
         self._manifest = manifest
         self._clock = clock
+        self._their_digits = {
+            route.method: route.code.digits for route in manifest.routes if route.code and not route.code.ours
+        }
 
     def lines(self, phone: Phone | None) -> list[Line]:
         """What this provider offers for a test number; all of it where no number is asked for."""
@@ -74,6 +78,10 @@ class Sandbox:
         if TEST_NUMBERS[order.phone.e164].refused:
             return CallOutcome(Outcome.REJECTED, Reason.NUMBER_REFUSED)
         called_at = str(int(self._clock()))
+        digits = self._their_digits.get(order.method)
+        if digits:
+            challenge = Challenge.enter_digits(digits)
+            return CallOutcome(Outcome.STARTED, challenge=challenge, call_id=called_at, code=code(digits))
         if order.code is None:
             return CallOutcome(Outcome.STARTED, challenge=Challenge.call_number(NUMBER_TO_CALL), call_id=called_at)
         return CallOutcome(Outcome.STARTED, challenge=Challenge.enter_digits(len(order.code)), call_id=called_at)
@@ -86,8 +94,8 @@ class Sandbox:
         verdict = Verdict.CONFIRMED if answered else Verdict.PENDING
         return CallReport(verdict, ANSWERED_PHONE, call_id, evidence=Evidence.PROVIDER_READ_BACK)
 
-    def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:  # noqa: ARG002
-        return None
+    def open_webhook(self, webhook: InboundWebhook) -> Sequence[CallReport]:  # noqa: ARG002
+        return ()
 
 
 def code(digits: int) -> str:

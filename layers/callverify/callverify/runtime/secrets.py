@@ -82,10 +82,10 @@ class Lines:
             self._fault(ConfigurationFault(CREDENTIALS, "it must be a JSON object"))
             return []
         lines: list[Line] = []
-        for name in self._order:
+        for name in dict.fromkeys(entry.partition(":")[0] for entry in self._order):
             if name in given:
                 try:
                     lines += registry.lines(name, given[name], self._http)
                 except ConfigurationFault as fault:
                     self._fault(fault)
-        return lines
+        return registry.in_order(lines, self._order)

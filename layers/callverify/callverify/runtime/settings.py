@@ -47,7 +47,7 @@ def secret_seconds() -> int:
 
 
 def provider_order() -> list[str]:
-    """Names of providers, in the order in which they are asked."""
+    """Entries `provider` or `provider:method`: see `registry.in_order`."""
     return list(words("PROVIDER_ORDER")) or list(NAMES)
 
 
@@ -78,6 +78,7 @@ def policy(fault: Fault) -> Policy:
         key_paid_day=number("KEY_PAID_DAY_LIMIT", standard.key_paid_day),
         key_free_hour=number("KEY_FREE_HOUR_LIMIT", standard.key_free_hour),
         stack_paid_hour=number("STACK_PAID_HOUR_LIMIT", standard.stack_paid_hour),
+        country_paid_hour=number("COUNTRY_PAID_HOUR_LIMIT", standard.country_paid_hour),
         ip_refused_10m=number("IP_REFUSED_10M_LIMIT", standard.ip_refused_10m),
         key_refused_hour=number("KEY_REFUSED_HOUR_LIMIT", standard.key_refused_hour),
         verification_guesses=number("VERIFICATION_GUESS_LIMIT", standard.verification_guesses),

@@ -32,8 +32,11 @@ __all__ = ["telemetry"]
 def service() -> Service:
     """The verification service."""
     live = live_lane(lines(), policy=policy(), keys=keys(), store=store(), observer=telemetry(), clock=time.time)
-    manifests = [registry.manifest(name) for name in settings.provider_order()]
-    test = test_lane(manifests, policy=policy(), clock=time.time)
+    order = settings.provider_order()
+    manifests = [registry.manifest(name) for name in dict.fromkeys(entry.partition(":")[0] for entry in order)]
+    test = test_lane(
+        manifests, lambda lines: registry.in_order(lines, order), policy=policy(), keys=keys(), clock=time.time
+    )
     lanes = {Mode.LIVE: live, Mode.TEST: test}
     return Service(Context(store(), keys(), policy(), lanes, telemetry(), time.time))
 

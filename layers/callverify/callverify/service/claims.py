@@ -9,6 +9,7 @@ from callverify.domain.claims import (
     Claim,
     CoolDown,
     Counted,
+    KnowCall,
     MoveLock,
     ReleaseHold,
     ReleaseLock,
@@ -32,6 +33,14 @@ from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS, Polic
 class Claims:
     """Claims of each change, in the order in which they are judged. This one takes nothing: of the test lane."""
 
+    def __init__(self, policy: Policy, keys: Keys) -> None:
+        self._policy = policy
+        self._limits = Limits(policy, keys)
+
+    def checks(self, line: Line) -> int:
+        """How many codes of an attempt may be wrong before the verification fails."""
+        return self._limits.checks(line)
+
     def awake(self, line: Line) -> Sequence[Claim]:  # noqa: ARG002
         """That a line does not rest."""
         return ()
@@ -49,8 +58,12 @@ class Claims:
     def repeat(self, change: Change, line: Line, caller: Caller) -> Sequence[Claim]:  # noqa: ARG002
         return ()
 
-    def answered(self, change: Change) -> Sequence[Claim]:  # noqa: ARG002
-        """The provider agreed to a start or a repeat, or may have."""
+    def started(self, change: Change, line: Line) -> Sequence[Claim]:  # noqa: ARG002
+        """The provider agreed to a start, or may have."""
+        return ()
+
+    def repeated(self, change: Change) -> Sequence[Claim]:  # noqa: ARG002
+        """The provider agreed to a repeat, or may have."""
         return ()
 
     def repeat_refused(self, change: Change, line: Line, outcome: CallOutcome) -> Sequence[Claim]:  # noqa: ARG002
@@ -64,7 +77,7 @@ class Claims:
         """Canceled, expired, or out of checks."""
         return ()
 
-    def check(self, caller: Caller, guess_id: str) -> Sequence[Claim]:  # noqa: ARG002
+    def check(self, change: Change, caller: Caller, guess_id: str) -> Sequence[Claim]:  # noqa: ARG002
         """A guess is spent."""
         return ()
 
@@ -72,7 +85,7 @@ class Claims:
         """A guess was compared, and is wrong. It may have been the last."""
         return ()
 
-    def return_guess(self, guess_id: str) -> Sequence[Claim]:  # noqa: ARG002
+    def return_guess(self, change: Change, guess_id: str) -> Sequence[Claim]:  # noqa: ARG002
         """A guess was right, and another request has ended the verification."""
         return ()
 
@@ -101,18 +114,9 @@ class Failed:
         """For certain."""
         return self.outcome.outcome in (Outcome.REJECTED, Outcome.UNAVAILABLE)
 
-    @property
-    def step_may_have_called(self) -> bool:
-        """By this attempt or by an earlier one of its step."""
-        step = self.record.attempt.step
-        earlier = [attempt.outcome for attempt in self.record.attempts[:-1] if attempt.step == step]
-        return Outcome.UNKNOWN in (self.outcome.outcome, *earlier)
-
 
 class LiveClaims(Claims):
-    def __init__(self, policy: Policy, keys: Keys) -> None:
-        self._policy = policy
-        self._limits = Limits(policy, keys)
+    """Of the live lane."""
 
     def awake(self, line: Line) -> Sequence[Claim]:
         return [Awake(line.provider)]
@@ -131,31 +135,43 @@ class LiveClaims(Claims):
     def repeat(self, change: Change, line: Line, caller: Caller) -> Sequence[Claim]:
         return self._limits.asked_by(caller, change.after, line, None)
 
-    def answered(self, change: Change) -> Sequence[Claim]:  # noqa: ARG002
+    def started(self, change: Change, line: Line) -> Sequence[Claim]:
+        record = change.after
+        claims: list[Claim] = [CoolDown(self._policy.phone_cooldown)]
+        if line.route.identifies is Identifies.BY_PHONE or record.challenge is None or not record.challenge.number:
+            return claims
+        until = record.expires_at + HOLD_SECONDS
+        claims.append(TakeHold(line.provider, until, record.challenge.number))
+        if record.call_id:
+            claims.append(KnowCall(line.provider, record.call_id, until))
+        return claims
+
+    def repeated(self, change: Change) -> Sequence[Claim]:  # noqa: ARG002
         return [CoolDown(self._policy.phone_cooldown)]
 
     def repeat_refused(self, change: Change, line: Line, outcome: CallOutcome) -> Sequence[Claim]:
         failed = Failed(change.after, outcome, line)
         refused = self._limits.refused(change.after) if outcome.outcome is Outcome.REJECTED else ()
-        return [*self.answered(change), *refused, *self._given_back(failed, None, change.after.step.claimed_at)]
+        return [*self.repeated(change), *refused, *self._given_back(failed, None, change.after.step.claimed_at)]
 
     def failed(self, change: Change, phone: Phone, failed: Failed) -> Sequence[Claim]:
         refused = self._limits.refused(failed.record) if failed.outcome.outcome is Outcome.REJECTED else ()
-        return [*self.answered(change), ReleaseLock(), *refused, *self._after_no_call(failed, phone)]
+        return [*self.repeated(change), ReleaseLock(), *refused, *self._after_no_call(failed, phone)]
 
     def ended(self, change: Change) -> Sequence[Claim]:  # noqa: ARG002
         return [ReleaseLock()]
 
-    def check(self, caller: Caller, guess_id: str) -> Sequence[Claim]:
+    def check(self, change: Change, caller: Caller, guess_id: str) -> Sequence[Claim]:
         full = [Unless(limit) for limit in self._limits.browser(caller)]
-        return [*full, SpendGuess(guess_id, self._policy.phone_guesses)]
+        return [*full, *(SpendGuess(guess_id, count, name) for name, count in self._limits.guesses(change.after))]
 
     def wrong(self, change: Change, caller: Caller) -> Sequence[Claim]:
         counted: list[Claim] = [Counted(limit) for limit in self._limits.browser(caller)]
         return [*self.ended(change), *counted] if change.after.status is Status.FAILED else counted
 
-    def return_guess(self, guess_id: str) -> Sequence[Claim]:
-        return [ReturnGuess(guess_id)]
+    def return_guess(self, change: Change, guess_id: str) -> Sequence[Claim]:
+        record = change.before or change.after
+        return [ReturnGuess(guess_id, name) for name, _ in self._limits.guesses(record)]
 
     def verified(
         self, change: Change, line: Line | None, *, guess_id: str | None = None, occurred_at: int | None = None
@@ -164,11 +180,12 @@ class LiveClaims(Claims):
         claims: list[Claim] = [ReleaseLock()]
         if occurred_at is not None:
             claims.append(UseCall(occurred_at))
-        if line and line.route.identifies is Identifies.BY_PHONE:
-            claims.append(ShortenHold(line.provider, verified_at + VERIFIED_HOLD_SECONDS))
-        if guess_id:
-            claims.append(ReturnGuess(guess_id))
-        return claims
+        if line and line.route.code is None:
+            by_phone = line.route.identifies is Identifies.BY_PHONE
+            number = None if by_phone or change.after.challenge is None else change.after.challenge.number
+            if by_phone or number:
+                claims.append(ShortenHold(line.provider, verified_at + VERIFIED_HOLD_SECONDS, number))
+        return [*claims, *(self.return_guess(change, guess_id) if guess_id else ())]
 
     def _after_no_call(self, failed: Failed, phone: Phone) -> list[Claim]:
         return [*self._given_back(failed, phone, failed.record.attempt.at), *_released(failed)]

@@ -37,6 +37,11 @@ class Context:
     def lane(self, mode: Mode) -> Lane:
         return self.lanes[mode]
 
+    def webhook_url(self, provider: str, verification_id: str, base_url: str) -> str:
+        """The address at which a provider reports the call of one verification."""
+        token = self.keys.webhook_token(verification_id)
+        return f"{self.policy.public_base_url or base_url}/webhooks/{provider}/{verification_id}/{token}"
+
     # Who may see what
 
     def require(self, caller: Caller, scope: Scope) -> None:

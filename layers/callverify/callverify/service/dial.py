@@ -12,7 +12,8 @@ from callverify.domain import verification as transitions
 from callverify.domain.claims import Claim, TakeHold
 from callverify.domain.limits import VENDOR_SECONDS
 from callverify.domain.verification import Change, Verification
-from callverify.domain.words import CallOrder, CallOutcome, Challenge, Deadline, EndReason, Outcome, Phone
+from callverify.domain.value import value
+from callverify.domain.words import CallOrder, CallOutcome, Challenge, Deadline, EndReason, Outcome, Phone, Reason
 from callverify.providers.base import Line, Per
 from callverify.service.claims import Failed
 from callverify.service.context import Context
@@ -23,55 +24,81 @@ from callverify.store import LimitReached, Resting, Stale, Taken
 Opening = Callable[[Line], tuple[Change, Sequence[Claim]]]
 
 
+LEAST_SECONDS, FIRST_SECONDS = 2.0, 4.0  # of the 8 s: for each route, and at most for the first of several
+
+
+@value
+class Skipped:
+    """A route that was passed over without being asked, and why."""
+
+    provider: str
+    method: str
+    reason: str
+
+
 class Queue:
     """Lines in the order in which to ask them: those that rest come last, and are then asked all the same."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self.left = list(lines)
-        self._deferred: list[Line] = []
+        self.resting: list[Line] = []
 
     def defer(self, line: Line) -> None:
         self.left.append(line)
-        self._deferred.append(line)
+        self.resting.append(line)
 
     def __iter__(self) -> Iterator[tuple[Line, bool]]:
         """Each line, and whether it is passed over while it rests."""
         while self.left:
             line = self.left.pop(0)
-            yield line, bool(self.left) and line not in self._deferred
+            yield line, bool(self.left) and line not in self.resting
 
 
 class Dial:
-    """One step: it may take several attempts, and makes at most one call that costs money."""
+    """One step: it may take several attempts, and makes at most one call that costs money.
 
-    def __init__(self, ctx: Context, lane: Lane, phone: Phone, base_url: str) -> None:
+    skipped: the routes that were passed over, once it has run. end_user_ip: of the person, where the request names it.
+    """
+
+    def __init__(self, ctx: Context, lane: Lane, phone: Phone, base_url: str, end_user_ip: str | None = None) -> None:
+        self.skipped: list[Skipped] = []
         self._ctx = ctx
         self._lane = lane
         self._phone = phone
         self._base_url = base_url
+        self._end_user_ip = end_user_ip
         self._deadline = ctx.deadline(VENDOR_SECONDS)
         self._begun: str | None = None  # the verification whose first attempt is on record
+        self._asked = False
+        self._held_for = 0
 
     def run(self, lines: Sequence[Line], opening: Opening | None, failed: Failed | None = None) -> Verification:
         """The record after the first line that may have made the call. `failed`: the step goes on after this attempt.
 
-        Raises ProviderRejected or ProviderUnavailable when none is left, the verification having ended; what the first
-        attempt was refused with when none was begun; and Stale when the record moved on before that. Busy names the
-        verification for which a call may have been made.
+        Raises ProviderRejected, ProviderUnavailable or NoProviderAvailable when none is left, the verification having
+        ended; what the first attempt was refused with when none was begun; and Stale when the record moved on before
+        that. Busy names the verification for which a call may have been made. What is raised to the caller tells the
+        routes that were skipped.
         """
         self._begun = failed.record.id if failed else None
-        try:
-            return self._run(lines, opening, failed)
-        except errors.Busy as busy:
-            busy.verification_id = self._begun
-            raise
-
-    def _run(self, lines: Sequence[Line], opening: Opening | None, failed: Failed | None) -> Verification:
-        refusal: errors.CallverifyError | None = None
         queue = Queue(lines)
+        try:
+            return self._run(queue, opening, failed)
+        except errors.CallverifyError as error:
+            if isinstance(error, errors.Busy):
+                error.verification_id = self._begun
+            error.skipped = self.skipped
+            raise
+        finally:
+            for line in queue.left:
+                if line in queue.resting:
+                    self._skip(line, "resting")
+
+    def _run(self, queue: Queue, opening: Opening | None, failed: Failed | None) -> Verification:
+        refusal: errors.CallverifyError | None = None
         for line, may_rest in queue:
-            # After a call that may have been made, only what costs nothing is tried.
-            if failed and failed.step_may_have_called and line.route.paid:
+            if reason := self._passes_over(line, failed):
+                self._skip(line, reason)
                 continue
             change, claims = self._next(line, failed) if failed else opening(line)  # type: ignore[misc]
             try:
@@ -81,26 +108,54 @@ class Dial:
                 queue.defer(line)
             except LimitReached as reached:
                 refusal = refusal or rate_limited(reached)
+                self._skip(line, "limit")
                 if not reached.limit.paid_only:
                     break
             except Taken as taken:
                 if not isinstance(taken.claim, TakeHold):
                     raise
                 refusal = refusal or held(taken, self._ctx.now())
+                self._skip(line, "held")
             except Stale:
                 if failed is None:
                     raise
                 return self._ctx.fresh(failed.record)
             else:
-                self._begun = record.id
-                self._ctx.observer.about(record.id)
                 outcome = self._ask(line, record, others=len(queue.left))
-                if outcome.outcome is Outcome.STARTED or _may_be_ringing(line, outcome):
-                    return self.record_answer(line, record, outcome)
-                failed = Failed(record, outcome, line)
+                answered = self._answered(line, record, outcome)
+                if isinstance(answered, Verification):
+                    return answered
+                failed = answered
         if failed is None:
             raise refusal or errors.NoProviderAvailable("No configured provider can verify this phone now.")
         return self._give_up(failed)
+
+    def _skip(self, line: Line, reason: str) -> None:
+        self.skipped.append(Skipped(line.provider, line.method, reason))
+
+    def _passes_over(self, line: Line, failed: Failed | None) -> str | None:
+        """Why a line is not asked, before anything is written."""
+        if not line.serves(self._phone.region):
+            return "country"
+        if failed and line.route.paid and self._may_have_paid(failed):
+            return "may_have_been_paid"
+        if self._asked and self._deadline.remaining() < LEAST_SECONDS:
+            return "time"
+        if failed and line.route.code and failed.record.wrong >= self._lane.claims.checks(line):
+            return "limit"
+        if line.route.code and not line.route.code.ours and self._lane.pools.is_predictable(line):
+            self._lane.observer.count("PredictableCodes", provider=line.provider, method=line.method)
+            return "predictable"
+        return None
+
+    def _may_have_paid(self, failed: Failed) -> bool:
+        """Whether an attempt of this step may have cost money: after it, only what costs nothing is tried."""
+        record, step = failed.record, failed.record.attempt.step
+        unknown = [each for each in record.attempts[:-1] if each.step == step and each.outcome is Outcome.UNKNOWN]
+        if failed.outcome.outcome is Outcome.UNKNOWN:
+            unknown.append(record.attempt)
+        lines = [self._lane.line(each.provider, each.method) for each in unknown]
+        return any(line is None or line.route.paid for line in lines)
 
     def _next(self, line: Line, failed: Failed) -> tuple[Change, Sequence[Claim]]:
         change = transitions.go_on(
@@ -109,6 +164,7 @@ class Dial:
             line.method,
             line.provider,
             window=line.window,
+            checks=self._lane.claims.checks(line),
             poll_every=self._lane.poll_every,
             now=self._ctx.now(),
         )
@@ -117,13 +173,15 @@ class Dial:
     # Asking
 
     def _ask(self, line: Line, record: Verification, *, others: int) -> CallOutcome:
-        number = record.attempt.number
-        code = self._lane.code(record, line.route.code.digits) if line.route.code else None
-        order = CallOrder(self._phone, line.method, f"{record.id}-{number}", code, self._webhook_url(line, record.id))
-        tries = 2 if line.route.resends_safely else 1
-        outcome = self._start(line, order, self._share(others + tries))
+        self._begun = record.id
+        self._ctx.observer.about(record.id)
+        share = self._share(others)
+        self._asked = True
+        order = self._order(line, record)
+        first = share.within(share.remaining() / 2) if line.route.resends_safely else share
+        outcome = self._start(line, order, first)
         if outcome.outcome is Outcome.UNKNOWN and line.route.resends_safely:
-            again = self._start(line, order, self._share(others + 1))
+            again = self._start(line, order, share)
             # Anything but a success would speak of the second sending alone: the first may be ringing.
             if again.outcome is Outcome.STARTED:
                 outcome = again
@@ -133,9 +191,25 @@ class Dial:
             self._lane.observer.count("CodeDiffers", provider=line.provider, method=line.method)
         return outcome
 
-    def _share(self, claims: int) -> Deadline:
-        """What is left, divided by the sendings that may still come."""
-        return self._deadline.within(self._deadline.remaining() / claims)
+    def _order(self, line: Line, record: Verification) -> CallOrder:
+        code = line.route.code
+        return CallOrder(
+            self._phone,
+            line.method,
+            unique=f"{record.id}-{record.attempt.number}",
+            code=self._lane.code(record, code.digits) if code and code.ours else None,
+            webhook_url=self._webhook_url(line, record.id),
+            locale=record.locale,
+            end_user_ip=self._end_user_ip,
+        )
+
+    def _share(self, others: int) -> Deadline:
+        """What this route may use of the time that is left, the others' least share taken off."""
+        left = self._deadline.remaining()
+        if others == 0:
+            return self._deadline
+        most = left if self._asked else FIRST_SECONDS
+        return self._deadline.within(max(LEAST_SECONDS, min(most, left - others * LEAST_SECONDS)))
 
     def _start(self, line: Line, order: CallOrder, deadline: Deadline) -> CallOutcome:
         return timed(self._ctx, self._lane, line.provider, "start", lambda: line.client.start(order, deadline))
@@ -143,37 +217,58 @@ class Dial:
     def _webhook_url(self, line: Line, verification_id: str) -> str | None:
         if line.route.webhook is None or line.route.webhook.per is Per.ACCOUNT:
             return None
-        base = self._ctx.policy.public_base_url or self._base_url
-        token = self._ctx.keys.webhook_token(verification_id)
-        return f"{base}/webhooks/{line.provider}/{verification_id}/{token}"
+        return self._ctx.webhook_url(line.provider, verification_id, self._base_url)
 
     # Outcomes
 
+    def _answered(self, line: Line, record: Verification, outcome: CallOutcome) -> Verification | Failed:
+        """The record with what the provider agreed to, or may have; else what failed."""
+        ours = line.route.code is not None and line.route.code.ours
+        if outcome.outcome is Outcome.STARTED or (outcome.outcome is Outcome.UNKNOWN and ours):
+            try:
+                return self.record_answer(line, record, outcome)
+            except Taken as taken:
+                # The number that is to be dialled, or the call's id, may still mean an earlier request of this phone.
+                self._held_for = retry_after(taken, self._ctx.now())
+                return Failed(record, CallOutcome(Outcome.UNAVAILABLE, Reason.HELD), line)
+        if outcome.outcome is Outcome.UNKNOWN and line.route.paid:
+            self._lane.observer.count("PaidCalls", provider=line.provider)
+        return Failed(record, outcome, line)
+
     def record_answer(self, line: Line, record: Verification, outcome: CallOutcome) -> Verification:
-        """Store that the provider agreed, or may have. A record that has moved on stays as it is."""
-        observer = self._lane.observer
-        if outcome.outcome is Outcome.STARTED:
-            observer.count("Started", provider=line.provider, method=line.method)
-        if line.route.paid:
-            observer.count("PaidCalls", provider=line.provider)
-        digits = line.route.code.digits if line.route.code else 4
+        """Store that the provider agreed, or may have. A record that has moved on stays as it is.
+
+        Raises Taken where what the user is to dial may still mean an earlier request of this phone.
+        """
+        observer, code = self._lane.observer, line.route.code
         change = transitions.answer(
             record,
             outcome,
-            outcome.challenge or Challenge.enter_digits(digits),
+            outcome.challenge or Challenge.enter_digits(code.digits if code else 0),
+            code_hash=self._ctx.keys.hash_code(record.id, record.attempt.number, outcome.code) if outcome.code else None,
             repeats=line.route.repeats,
             repeat_after=line.route.repeat_after,
             now=self._ctx.now(),
         )
         try:
-            return self._ctx.store.apply(change, self._ctx.now(), self._lane.claims.answered(change))
+            answered = self._ctx.store.apply(change, self._ctx.now(), self._lane.claims.started(change, line))
         except Stale:
-            return self._ctx.fresh(record)
+            answered = self._ctx.fresh(record)
+        if outcome.outcome is Outcome.STARTED:
+            observer.count("Started", provider=line.provider, method=line.method)
+        if line.route.paid:
+            observer.count("PaidCalls", provider=line.provider)
+        if outcome.code and (size := self._lane.pools.learn(line, outcome.code)) is not None:
+            observer.measure("CodePool", size, "Count", provider=line.provider, method=line.method)
+        return answered
 
     def _give_up(self, failed: Failed) -> Verification:
         """End the verification, and raise why."""
         rejected = failed.outcome.outcome is Outcome.REJECTED
         error = provider_error("provider_rejected" if rejected else "provider_unavailable", failed.record.id)
+        if failed.outcome.reason is Reason.HELD:
+            error = provider_error("no_provider_available", failed.record.id)
+            error.retry_after = self._held_for
         reason = EndReason.PROVIDER_REJECTED if rejected else EndReason.PROVIDER_UNAVAILABLE
         now = self._ctx.now()
         change = transitions.fail(failed.record, failed.outcome, reason, step_error=error.code, now=now)
@@ -184,10 +279,6 @@ class Dial:
         observer = self._lane.observer
         observer.count("Failed", provider=failed.record.provider, method=failed.record.method)
         raise error
-
-
-def _may_be_ringing(line: Line, outcome: CallOutcome) -> bool:
-    return outcome.outcome is Outcome.UNKNOWN and line.route.code is not None
 
 
 def timed[T](ctx: Context, lane: Lane, provider: str, action: str, ask: Callable[[], T]) -> T:
@@ -207,16 +298,22 @@ def rate_limited(reached: LimitReached) -> errors.RateLimited:
     )
 
 
+HELD = "A call for an earlier verification of this phone may still arrive. Retry after `retry_after` seconds."
+
+
 def held(taken: Taken, now: int) -> errors.NoProviderAvailable:
-    return errors.NoProviderAvailable(
-        "A call for an earlier verification of this phone may still arrive. Retry after `retry_after` seconds.",
-        retry_after=max(1, int(taken.item["expires_at"]) - now),
-    )
+    return errors.NoProviderAvailable(HELD, retry_after=retry_after(taken, now))
+
+
+def retry_after(taken: Taken, now: int) -> int:
+    """Seconds until a hold ends."""
+    return max(1, int(taken.item["expires_at"]) - now)
 
 
 def provider_error(code: str, verification_id: str) -> errors.CallverifyError:
     """The error that a provider's failure is answered with, now and whenever the answer is replayed."""
     kind, detail = {
+        "no_provider_available": (errors.NoProviderAvailable, HELD),
         "provider_rejected": (errors.ProviderRejected, "The provider refuses this number. No call was made."),
         "repeat_not_supported": (errors.RepeatNotSupported, "The provider repeats no calls. Switch to another method."),
         "repeat_exhausted": (errors.RepeatExhausted, "The provider's free repeats of this call are used up."),

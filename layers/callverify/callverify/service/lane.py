@@ -18,6 +18,7 @@ from callverify.domain.words import CallOutcome, Clock, Method, Mode, Outcome, P
 from callverify.providers import sandbox
 from callverify.providers.base import Line, Manifest
 from callverify.service.claims import Claims, LiveClaims
+from callverify.service.pool import Pools, StoredPools
 from callverify.service.policy import POLL_EVERY_SECONDS, Policy
 from callverify.store import Store
 from callverify.store.counters import FAILURES_IN_A_ROW
@@ -82,6 +83,10 @@ class StoredBreaker:
             return
 
 
+# Lines in the order in which they are asked.
+Order = Callable[[Sequence[Line]], Sequence[Line]]
+
+
 @value
 class Lane:
     """One of the two.
@@ -89,7 +94,7 @@ class Lane:
     lines: the routes that can be dialled for a phone that the lane has judged, or for any (None), in the operator's
     order. judge: the phone that a caller names, if this lane verifies it by one of the methods; raises InvalidPhone and
     CountryNotAllowed. code: what a call of the record's attempt shows, in so many digits. claims: what starts, checks
-    and ends take beside the record. poll_every: seconds between two questions to a provider.
+    and ends take beside the record. pools: of the codes that vendors pick. poll_every: seconds between two questions to a provider.
     """
 
     mode: Mode
@@ -97,6 +102,7 @@ class Lane:
     judge: Callable[[str, Sequence[Method]], Phone]
     code: Callable[[Verification, int], str]
     claims: Claims
+    pools: Pools
     breaker: Breaker
     observer: Observer
     poll_every: int
@@ -128,13 +134,16 @@ def live_lane(
         judge,
         lambda record, digits: keys.code(record.id, record.attempt.number, digits),
         LiveClaims(policy, keys),
+        StoredPools(store, keys, clock),
         StoredBreaker(store, observer, clock),
         observer,
         POLL_EVERY_SECONDS,
     )
 
 
-def test_lane(manifests: Sequence[Manifest], *, policy: Policy, clock: Clock) -> Lane:
+def test_lane(
+    manifests: Sequence[Manifest], order: Order, *, policy: Policy, keys: Keys, clock: Clock
+) -> Lane:
     """The same providers in the same order, configured or not, each of them a sandbox."""
     sandboxes = [sandbox.Sandbox(manifest, clock) for manifest in manifests]
 
@@ -147,10 +156,11 @@ def test_lane(manifests: Sequence[Manifest], *, policy: Policy, clock: Clock) ->
 
     return Lane(
         Mode.TEST,
-        lambda phone: [line for each in sandboxes for line in each.lines(phone)],
+        lambda phone: order([line for each in sandboxes for line in each.lines(phone)]),
         judge,
         lambda _, digits: sandbox.code(digits),
-        Claims(),
+        Claims(policy, keys),
+        Pools(),
         NoBreaker(),
         Silence(),
         0,

@@ -8,8 +8,10 @@ from callverify.domain.keys import Keys
 from callverify.domain.limits import CalendarLimit, Cooldown, GuessLimit, RollingLimit, SealedLimit
 from callverify.domain.verification import Verification
 from callverify.domain.words import DAY, HOUR, TEN_MINUTES, Caller, Phone
-from callverify.providers.base import Line
+from callverify.providers.base import THEIR_CODE_CHECKS, Line
 from callverify.service.policy import Policy
+
+THEIR_GUESSES = "vendor_guesses"  # of codes that a vendor picked
 
 
 class Limits:
@@ -46,7 +48,23 @@ class Limits:
             *self._paid_limits(record, phone),
             Unless(self._key_refused_limit(record)),
             GuessLimit(record.phone_hash, policy.phone_guesses),
+            *self._their_guesses(record, line),
         ]
+
+    def _their_guesses(self, record: Verification, line: Line) -> list[Claim]:
+        checks = line.route.code.checks if line.route.code else None
+        return [GuessLimit(record.phone_hash, checks, THEIR_GUESSES)] if checks else []
+
+    def checks(self, line: Line) -> int:
+        """How many codes of an attempt may be wrong before the verification fails."""
+        most = self._policy.verification_guesses
+        own = line.route.code.checks if line.route.code else None
+        return min(most, own) if own else most
+
+    def guesses(self, record: Verification) -> list[tuple[str, int]]:
+        """What a guess is counted by: names and limits of the phone's counts."""
+        counted = [("guesses", self._policy.phone_guesses)]
+        return [*counted, (THEIR_GUESSES, THEIR_CODE_CHECKS)] if record.code_hash else counted
 
     def _paid_limits(self, record: Verification, phone: Phone | None) -> list[SealedLimit | CalendarLimit]:
         """What a paid call is counted by, and given back to where it was certainly not made."""
@@ -57,6 +75,10 @@ class Limits:
         ]
         if phone is None:
             return limits
+        if phone.region != policy.default_country:
+            limits.append(
+                CalendarLimit("country_paid_hour", phone.region, policy.country_paid_hour, HOUR, paid_only=True)
+            )
         block = keys.hash_block(phone.e164)
         return [SealedLimit("prefix_10m", block, policy.prefix_10m, TEN_MINUTES, keys.seal, keys.unseal), *limits]
 

@@ -29,6 +29,7 @@ class Policy:
     key_paid_day: int = 1000
     key_free_hour: int = 20_000
     stack_paid_hour: int = 2000
+    country_paid_hour: int = 100
     ip_refused_10m: int = 5
     key_refused_hour: int = 300
     verification_guesses: int = 5

@@ -68,7 +68,7 @@ def record_repeat(
         verification, error=error.code if error else None, repeats_remaining=remaining, call_id=outcome.call_id
     )
     line = lane.line(verification.provider, verification.method)
-    claims = lane.claims.repeat_refused(change, line, outcome) if error and line else lane.claims.answered(change)
+    claims = lane.claims.repeat_refused(change, line, outcome) if error and line else lane.claims.repeated(change)
     try:
         return ctx.store.apply(change, ctx.now(), claims)
     except Stale:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,12 +23,18 @@ MAX_IDEMPOTENCY_KEY = 255
 MAX_CURSOR = 200
 UNKNOWN_CURSOR = "`after` is not the `next` of a page of these events. Leave it out to read from the oldest event kept."
 LOCALES = ("ru", "en")
+START_FIELDS = frozenset(
+    "phone method provider allowed_methods reference metadata end_user_ip locale return_url".split()
+)
 _PLAIN = ", none of them a control character or a Unicode non-character"
 
 
 @value
 class StartRequest:
-    """A start as the caller asked for it; `phone` is still as written."""
+    """A start as the caller asked for it; `phone` is still as written.
+
+    end_user_ip: the network of the person's address, which `end_user_address` is.
+    """
 
     phone: str
     method: Method | None = None
@@ -37,6 +43,7 @@ class StartRequest:
     reference: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     end_user_ip: str | None = None
+    end_user_address: str | None = None
     locale: str | None = None
     return_url: str | None = None
 
@@ -53,13 +60,15 @@ def parse_start(
     body: str | None, *, methods: Mapping[str, Sequence[Method]], return_origins: Collection[str]
 ) -> StartRequest:
     """Raises InvalidRequest. `methods`: those of each provider's configured routes."""
-    fields = _object(body, StartRequest.__dataclass_fields__.keys())
+    fields = _object(body, START_FIELDS)
     method = _choice(fields, "method", Method)
     provider = _provider(fields)
     offered = methods.get(provider, ()) if provider else ()
+    if offered and not method and not fields.get("allowed_methods") and not on_their_own(offered):
+        raise InvalidRequest(f"`provider` {provider} needs `method`: it offers only {', '.join(offered)}.")
     if method and offered and method not in offered:
         raise InvalidRequest(f"`provider` {provider} offers {', '.join(offered)}, not `method` {method}.")
-    every = tuple(dict.fromkeys(each for one in methods.values() for each in one)) or tuple(Method)
+    every = on_their_own(dict.fromkeys(each for one in methods.values() for each in one)) or on_their_own(Method)
     return StartRequest(
         phone=_phone(fields),
         method=method,
@@ -68,9 +77,15 @@ def parse_start(
         reference=_text(fields, "reference", MAX_REFERENCE),
         metadata=_metadata(fields),
         end_user_ip=_address(fields),
+        end_user_address=fields.get("end_user_ip"),
         locale=_locale(fields),
         return_url=_return_url(fields, return_origins),
     )
+
+
+def on_their_own(methods: Iterable[Method]) -> tuple[Method, ...]:
+    """Those that are used without being named: a voice call is not."""
+    return tuple(method for method in methods if method is not Method.VOICE_CALL)
 
 
 def parse_code(body: str | None, digits: int | None) -> str:

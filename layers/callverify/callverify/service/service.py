@@ -13,7 +13,7 @@ from callverify.domain.words import Caller, Mode, Phone, Scope
 from callverify.providers.base import Line
 from callverify.service import check, events, follow_up, read, repeat, requests, switch, webhooks
 from callverify.service.context import Context
-from callverify.service.dial import rate_limited
+from callverify.service.dial import Skipped, rate_limited
 from callverify.service.start import Start, Started
 from callverify.service.steps import Steps
 from callverify.store import LimitReached, Stale, Taken
@@ -21,14 +21,15 @@ from callverify.store import LimitReached, Stale, Taken
 
 @value
 class Stepped:
-    """The answer to a repeat or a switch. `replayed`: an Idempotency-Key was seen before."""
+    """The answer to a repeat or a switch. `replayed`: an Idempotency-Key was seen before. `skipped`: as at a start."""
 
     verification: Verification
     replayed: bool = False
+    skipped: Sequence[Skipped] = ()
 
 
 # What a repeat or a switch does under the key, once nothing speaks against it.
-Act = Callable[[IdempotencyKey | None], Verification]
+Act = Callable[[IdempotencyKey | None], tuple[Verification, Sequence[Skipped]]]
 
 
 class Service:
@@ -61,8 +62,8 @@ class Service:
         verification = self._ctx.visible(caller, verification_id, Scope.WRITE)
         lane = self._ctx.lane(verification.mode)
 
-        def act(key: IdempotencyKey | None) -> Verification:
-            return repeat.repeat(self._ctx, lane, verification, caller, key)
+        def act(key: IdempotencyKey | None) -> tuple[Verification, Sequence[Skipped]]:
+            return repeat.repeat(self._ctx, lane, verification, caller, key), ()
 
         def wanted(_: Verification, _body: str | None) -> tuple[Phone, Sequence[Line]]:
             raise AssertionError("a repeat is not dialled")
@@ -82,7 +83,7 @@ class Service:
             phone = lane.judge(request.phone, verification.allowed_methods)
             return phone, switch.lines_for(lane, phone, request)
 
-        def act(key: IdempotencyKey | None) -> Verification:
+        def act(key: IdempotencyKey | None) -> tuple[Verification, Sequence[Skipped]]:
             request = requests.parse_switch(body)
             return switch.switch(self._ctx, lane, verification, request, caller, key, base_url)
 
@@ -107,7 +108,8 @@ class Service:
         ctx.require_pending(verification)
         switch.refuse_if_mismatched(verification)
         try:
-            return Stepped(act(key))
+            stepped, skipped = act(key)
+            return Stepped(stepped, skipped=skipped)
         except Taken as taken:
             if not isinstance(taken.claim, IdempotencyKey):
                 raise
@@ -134,9 +136,9 @@ class Service:
             ctx.count_end("Canceled", canceled)
             return canceled
 
-    def report(self, provider: str, rest: Sequence[str], read: webhooks.Read) -> str:
+    def report(self, request: webhooks.Request) -> webhooks.Answer:
         """Take a provider's report: what it is answered with. Raises NotFound, Forbidden, InvalidRequest."""
-        return webhooks.report(self._ctx, self._ctx.lane(Mode.LIVE), provider, rest, read)
+        return webhooks.report(self._ctx, self._ctx.lane(Mode.LIVE), request)
 
     def follow_up(self, verification_id: str, attempt: int) -> int | None:
         """Bring an attempt's window to its end; the seconds until this has to be called again: see `follow_up`."""

@@ -15,19 +15,23 @@ from callverify.domain.words import Caller, Method, Phone, Scope, Status
 from callverify.providers.base import Line
 from callverify.service import requests
 from callverify.service.context import Context, new_id
-from callverify.service.dial import Dial
+from callverify.service.dial import Dial, Skipped
 from callverify.service.steps import Steps
 from callverify.store import Taken
 
 
 @value
 class Started:
-    """client_token: good for this verification alone. page_url: for the person being verified."""
+    """client_token: good for this verification alone. page_url: for the person being verified.
+
+    skipped: routes that were passed over without being asked.
+    """
 
     verification: Verification
     client_token: str
     page_url: str
     replayed: bool = False
+    skipped: Sequence[Skipped] = ()
 
 
 class Start:
@@ -57,7 +61,7 @@ class Start:
             self._refuse_if_in_progress(draft)
             raise errors.NoProviderAvailable("No configured provider can do this verification.")
         try:
-            return self._answer(self._dial(draft, phone, lines, key))
+            return self._dial(draft, phone, lines, key, request.end_user_address)
         except Taken as taken:
             if not isinstance(taken.claim, IdempotencyKey):
                 raise
@@ -109,18 +113,27 @@ class Start:
         )
 
     def _dial(
-        self, draft: Verification, phone: Phone, lines: Sequence[Line], key: IdempotencyKey | None
-    ) -> Verification:
+        self,
+        draft: Verification,
+        phone: Phone,
+        lines: Sequence[Line],
+        key: IdempotencyKey | None,
+        end_user_ip: str | None,
+    ) -> Started:
         dead: str | None = None
 
         def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
             poll_every = self._lane.poll_every
-            change = transitions.begin(draft, line.method, line.provider, window=line.window, poll_every=poll_every)
+            checks = self._lane.claims.checks(line)
+            change = transitions.begin(
+                draft, line.method, line.provider, window=line.window, checks=checks, poll_every=poll_every
+            )
             return change, [*([key] if key else ()), *self._lane.claims.start(change, line, phone, dead)]
 
         while True:
+            dial = Dial(self._ctx, self._lane, phone, self._base_url, end_user_ip)
             try:
-                return Dial(self._ctx, self._lane, phone, self._base_url).run(lines, opening)
+                return self._answer(dial.run(lines, opening), skipped=dial.skipped)
             except Taken as taken:
                 if not isinstance(taken.claim, TakeLock) or taken.item["verification_id"] == dead:
                     raise
@@ -145,7 +158,9 @@ class Start:
             verification_id=live.id if own else None,
         )
 
-    def _answer(self, verification: Verification, *, replayed: bool = False) -> Started:
+    def _answer(
+        self, verification: Verification, *, replayed: bool = False, skipped: Sequence[Skipped] = ()
+    ) -> Started:
         token = self._ctx.keys.client_token(verification.id, verification.created_at)
         told = {
             "id": verification.id,
@@ -156,4 +171,4 @@ class Start:
         # In the fragment, which browsers send to no server: no log and no referrer has it.
         fragment = urlencode({name: value for name, value in told.items() if value}, safe=",")
         base = self._ctx.policy.public_base_url or self._base_url
-        return Started(verification, token, f"{base}/page#{fragment}", replayed)
+        return Started(verification, token, f"{base}/page#{fragment}", replayed, skipped)

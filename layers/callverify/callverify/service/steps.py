@@ -122,7 +122,7 @@ class Steps:
         phone, lines = self._wanted(verification, body)
         dial = Dial(ctx, lane, phone, self._base_url)
         line = lane.line(verification.provider, verification.method)
-        if line and line.route.code:
+        if line and line.route.code and line.route.code.ours:
             return dial.record_answer(line, verification, INTERRUPTED)
         tried = {
             (attempt.provider, attempt.method)

@@ -13,7 +13,7 @@ from callverify.domain.words import Caller, Phone
 from callverify.providers.base import Line
 from callverify.service import requests
 from callverify.service.context import Context
-from callverify.service.dial import Dial
+from callverify.service.dial import Dial, Skipped
 from callverify.service.lane import Lane
 from callverify.store import Stale
 
@@ -26,8 +26,8 @@ def switch(
     caller: Caller,
     key: IdempotencyKey | None,
     base_url: str,
-) -> Verification:
-    """Raises the errors of a switch, Stale, Taken and LimitReached."""
+) -> tuple[Verification, Sequence[Skipped]]:
+    """The record, and the routes that were passed over. Raises the errors of a switch, Stale, Taken and LimitReached."""
     phone, verification = same_phone(ctx, lane, verification, request.phone)
     if request.method not in verification.allowed_methods:
         allowed = ", ".join(verification.allowed_methods)
@@ -43,13 +43,15 @@ def switch(
             line.method,
             line.provider,
             window=line.window,
+            checks=lane.claims.checks(line),
             poll_every=lane.poll_every,
             now=ctx.now(),
         )
         return change, [*([key] if key else ()), *lane.claims.switch(change, line, phone, caller)]
 
     lane.observer.measure("Conversion", 0, "Count", provider=verification.provider, method=verification.method)
-    return Dial(ctx, lane, phone, base_url).run(lines_for(lane, phone, request), opening)
+    dial = Dial(ctx, lane, phone, base_url)
+    return dial.run(lines_for(lane, phone, request), opening), dial.skipped
 
 
 def lines_for(lane: Lane, phone: Phone, request: requests.SwitchRequest) -> list[Line]:

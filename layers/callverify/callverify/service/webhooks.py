@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.phone import readings
+from callverify.domain.value import value
 from callverify.domain.verification import Verification
 from callverify.domain.words import CallReport, InboundWebhook, Verdict
 from callverify.providers.base import Line, Per
@@ -20,38 +21,60 @@ from callverify.store import Stale, Taken
 NO_SUCH_WEBHOOK = "There is no such webhook."
 
 
-# A report's parameters, however often each is given. Raises InvalidRequest where they can't be read.
-Read = Callable[[], Mapping[str, tuple[str, ...]]]
+@value
+class Request:
+    """A provider's request to us.
+
+    parameters: reads those of query and body, however often each is given; raises InvalidRequest where they can't be
+    read, and is called once the path is known to be ours. header: the text of a header, empty without it. base_url:
+    what links to this API begin with.
+    """
+
+    provider: str
+    rest: Sequence[str]  # the segments of the path after it
+    parameters: Callable[[], Mapping[str, tuple[str, ...]]]
+    header: Callable[[str], str] = lambda _: ""
+    base_url: str = ""
 
 
-def report(ctx: Context, lane: Lane, provider: str, rest: Sequence[str], read: Read) -> str:
+@value
+class Answer:
+    body: str
+    content_type: str = "text/plain"
+
+
+def report(ctx: Context, lane: Lane, request: Request) -> Answer:
     """Take a provider's report, and return what it is answered with. What has no bearing on anything is ignored.
 
-    rest: the segments of the path after the provider's name. read: called once the path is known to be ours. Raises
-    NotFound, Forbidden, InvalidRequest.
+    Raises NotFound, Forbidden, InvalidRequest.
     """
-    name = provider.replace("-", "_")  # version 1 wrote one of them with a dash
+    name = request.provider.replace("-", "_")  # version 1 wrote one of them with a dash
     line = next((line for line in lane.lines(None) if line.provider == name and line.route.webhook), None)
     if line is None or line.route.webhook is None:
         raise errors.NotFound(NO_SUCH_WEBHOOK)
-    verification_id = _open_path(ctx, lane, line, rest)
+    hook, verification_id = line.route.webhook, _open_path(ctx, lane, line, request.rest)
+    url = ctx.webhook_url(name, verification_id, request.base_url) if verification_id else ""
+    parameters = _readable(lane, line, request)
     try:
-        heard = line.client.open_webhook(InboundWebhook(_readable(lane, line, read), verification_id))
+        heard = line.client.open_webhook(
+            InboundWebhook(parameters, verification_id, url, request.header(hook.signature) if hook.signature else "")
+        )
     except errors.Forbidden:
         _count_forged(lane, line, "signature")
         raise
-    if heard is None:
+    if not heard:
         lane.observer.count("OtherWebhooks", provider=line.provider, method=line.method)
-    elif heard.evidence is None:
-        _hear_hint(ctx, lane, line, heard)
-    else:
-        _hear_proof(ctx, lane, line, heard)
-    return line.route.webhook.answer
+    for each in heard:
+        if each.wants_code:
+            return _say_code(ctx, lane, line, each)
+        hear = _hear_hint if each.evidence is None else _hear_proof
+        hear(ctx, lane, line, each)
+    return Answer(hook.answer, hook.content_type)
 
 
-def _readable(lane: Lane, line: Line, read: Read) -> Mapping[str, tuple[str, ...]]:
+def _readable(lane: Lane, line: Line, request: Request) -> Mapping[str, tuple[str, ...]]:
     try:
-        return read()
+        return request.parameters()
     except errors.InvalidRequest:
         lane.observer.count("UnreadableWebhooks", provider=line.provider)
         raise
@@ -78,7 +101,8 @@ def _open_path(ctx: Context, lane: Lane, line: Line, rest: Sequence[str]) -> str
 
 def _hear_hint(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> None:
     now = ctx.now()
-    verification = ctx.store.get(heard.verification_id or "", now)
+    named = heard.verification_id or ctx.store.verification_of_call(line.provider, heard.call_id or "-", now)
+    verification = ctx.store.get(named or "", now)
     if verification is None or not verification.is_live(now) or not _is_of(line, verification):
         _count(lane, line, "LateWebhooks")
     elif heard.call_id is None or verification.call_id not in (None, heard.call_id):
@@ -95,6 +119,19 @@ def _hear_hint(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> None:
                 return
         if line.route.read_back:
             read_back(ctx, lane, line, noted)
+
+
+def _say_code(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> Answer:
+    """Tell the called person, who has pressed a key, the code of the current attempt."""
+    hook, verification = line.manifest.webhook, ctx.store.get(heard.verification_id or "", ctx.now())
+    code = line.route.code
+    if hook is None or hook.say is None or code is None or verification is None or not verification.is_live(ctx.now()):
+        _count(lane, line, "LateWebhooks")
+    elif not _is_of(line, verification) or verification.call_id not in (None, heard.call_id):
+        _count(lane, line, "StrayWebhooks")
+    else:
+        return Answer(hook.say(lane.code(verification, code.digits), verification.locale), hook.content_type)
+    return Answer(hook.answer if hook else "", hook.content_type if hook else "text/plain")
 
 
 def _hear_proof(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> None:

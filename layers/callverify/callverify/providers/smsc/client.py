@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from callverify.domain.errors import Forbidden, InvalidRequest
 from callverify.domain.phone import e164_from_vendor
@@ -114,7 +114,7 @@ class Client:
         """Nothing to ask: the callback is the only evidence."""
         return CallReport(Verdict.UNREADABLE)
 
-    def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:
+    def open_webhook(self, webhook: InboundWebhook) -> Sequence[CallReport]:
         """The handler is the account's: it gets SMS statuses too, which are told apart by `waitcall`.
 
         md5 = md5hex(phone:ts:secret) over the values as sent (a public integration, seen 2026-10).
@@ -124,7 +124,7 @@ class Client:
             if len(values) > 1:
                 raise InvalidRequest(f"`{name}` must be given exactly once.")
         if given["waitcall"] != ("1",):
-            return None
+            return ()
         for name, values in given.items():
             if not values or not values[0]:
                 raise InvalidRequest(f"`{name}` is missing.")
@@ -139,7 +139,7 @@ class Client:
         caller = e164_from_vendor(phone)
         if caller is None:
             raise InvalidRequest("`phone` must be a phone number.")
-        return CallReport(Verdict.CONFIRMED, caller=caller, evidence=Evidence.PROVIDER_SIGNATURE, occurred_at=int(ts))
+        return [CallReport(Verdict.CONFIRMED, caller=caller, evidence=Evidence.PROVIDER_SIGNATURE, occurred_at=int(ts))]
 
 
 def _read(body: bytes) -> _Reply | None:

@@ -7,7 +7,7 @@ public integrations. See vendors/telefon_ip/README.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from callverify.domain.errors import InvalidRequest
@@ -129,7 +129,7 @@ class Client:
             evidence=Evidence.PROVIDER_READ_BACK if counts else None,
         )
 
-    def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:
+    def open_webhook(self, webhook: InboundWebhook) -> Sequence[CallReport]:
         """A hint to check, never evidence: the vendor signs nothing. The path token is all that makes it ours."""
         values = []
         for name in _WEBHOOK_FIELDS:
@@ -140,15 +140,16 @@ class Client:
         success, phone, number = values
         # The page's own sample says `True`, as Python prints it.
         if success not in ("True", "true"):
-            return None
+            return ()
         caller, call_id = e164_from_vendor(phone), whole_number(number)
         if caller is None:
             raise InvalidRequest("`phone` must be a phone number.")
         if call_id is None:
             raise InvalidRequest("`id` must be a whole number.")
-        return CallReport(
+        hint = CallReport(
             Verdict.UNSTATED, caller=caller, call_id=str(call_id), verification_id=webhook.verification_id
         )
+        return [hint]
 
     def _ask_for_number(self, order: CallOrder, deadline: Deadline) -> Answer:
         phone = _national(order.phone)

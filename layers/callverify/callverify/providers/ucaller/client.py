@@ -7,7 +7,7 @@ live answers for the vendor's own test numbers, captured from 2026-09-22 to 2026
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from callverify.domain.words import (
@@ -102,9 +102,9 @@ class Client:
         """Nothing to ask: whether a call was made says nothing of who typed its digits."""
         return CallReport(Verdict.UNREADABLE)
 
-    def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:  # noqa: ARG002
-        """uCaller reports nothing about flash calls."""
-        return None
+    def open_webhook(self, webhook: InboundWebhook) -> Sequence[CallReport]:  # noqa: ARG002
+        """uCaller reports nothing about its calls."""
+        return ()
 
     def _ask(
         self,
