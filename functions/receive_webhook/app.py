@@ -9,7 +9,7 @@ handler = api.handler
 
 @api.route("/webhooks/{provider}/{rest+}", "GET", "POST")
 def report(provider: str, rest: str) -> Response[str]:
-    return api.acknowledge(wiring.service().report(provider, rest.split("/"), lambda: api.report))
+    return api.acknowledge(wiring.service().report(api.report(provider, rest)))
 
 
 startup.ready(startup.secrets, imported=[startup.vendors])

@@ -16,6 +16,7 @@ def start() -> Response[str]:
         caller,
         status=201,
         replayed=started.replayed,
+        skipped=started.skipped,
         client_token=started.client_token,
         page_url=started.page_url,
     )
@@ -36,7 +37,7 @@ def switch(verification_id: str) -> Response[str]:
     switched = wiring.service().switch(
         caller, verification_id, api.body, idempotency_key=api.idempotency_key, base_url=api.base_url
     )
-    return api.reply(switched.verification, caller, replayed=switched.replayed)
+    return api.reply(switched.verification, caller, replayed=switched.replayed, skipped=switched.skipped)
 
 
 @api.route("/verifications/{id}/cancel", "POST")

@@ -74,9 +74,10 @@ class Step:
 class Verification:
     """The record, as stored. `status` is what was written: see `status_at` for what it is.
 
-    code_hash: of the code of the current attempt, where the vendor picked it. answered_at: when the provider of the current attempt answered. repeat_at: when a repeat may be asked for.
-    poll_after: when the provider may be asked again. guesses: codes that were spent on; wrong: those of them that were
-    compared and wrong. ttl: until when it is kept, as found in the table; None before it was read from there.
+    code_hash: of the code of the current attempt, where the vendor picked it. answered_at: when its provider answered.
+    repeat_at: when a repeat may be asked for. poll_after: when the provider may be asked again. guesses: codes that
+    were spent on; wrong: those of them that were compared and wrong. ttl: until when it is kept, as found in the table;
+    None before it was read from there.
     """
 
     id: str
@@ -176,9 +177,7 @@ class Change:
 # Starting
 
 
-def begin(
-    draft: Verification, method: Method, provider: str, *, window: int, checks: int, poll_every: int
-) -> Change:
+def begin(draft: Verification, method: Method, provider: str, *, window: int, checks: int, poll_every: int) -> Change:
     """The first attempt of a verification that is not stored yet. checks: codes that may be wrong before it fails."""
     at = draft.created_at
     return Change(
@@ -255,7 +254,8 @@ def answer(
 ) -> Change:
     """The provider agreed, or may have: `outcome` is STARTED or UNKNOWN. Ends the step.
 
-    code_hash: of a code that the vendor picked. repeats: how often the vendor repeats this call for nothing. repeat_after: seconds from its answer.
+    code_hash: of a code that the vendor picked. repeats: how often the vendor repeats this call for nothing, from
+    `repeat_after` seconds after its answer.
     """
     # Without the vendor's id there is nothing that a repeat could name.
     repeats = repeats if outcome.call_id else 0

@@ -6,7 +6,8 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
@@ -30,7 +31,10 @@ from callverify.domain.words import Caller, CallerKind, Mode
 from callverify.edge.access import Access, policy
 from callverify.edge.bodies import parse_webhook
 from callverify.events.telemetry import Telemetry, logger
+from callverify.service.dial import Skipped
 from callverify.service.requests import MAX_BODY_BYTES
+from callverify.service.webhooks import Answer as Acknowledgement
+from callverify.service.webhooks import Request as Report
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 Act = Callable[..., Response[str]]
@@ -179,12 +183,13 @@ class Api:
         context = self.event.raw_event.get("requestContext") or {}
         return f"https://{context.get('domainName', '')}/{context.get('stage', '')}"
 
-    @property
-    def report(self) -> dict[str, tuple[str, ...]]:
-        """The parameters of a provider's report, of query and body together, however often each is given.
+    def report(self, provider: str, rest: str) -> Report:
+        """The present request as a provider's report. rest: the path after the provider's name."""
+        headers = self.event.headers
+        return Report(provider, rest.split("/"), self._parameters, lambda name: headers.get(name) or "", self.base_url)
 
-        Raises InvalidRequest for a body that can't be read.
-        """
+    def _parameters(self) -> dict[str, tuple[str, ...]]:
+        """Those of query and body together, however often each is given. Raises InvalidRequest."""
         raw = self.event.raw_event
         query: Mapping[str, list[str]] = raw.get("multiValueQueryStringParameters") or {}
         pairs = [(name, value) for name, values in query.items() for value in values]
@@ -198,10 +203,19 @@ class Api:
     # Out
 
     def reply(
-        self, verification: Verification, caller: Caller, *, status: int = 200, replayed: bool = False, **more: Any
+        self,
+        verification: Verification,
+        caller: Caller,
+        *,
+        status: int = 200,
+        replayed: bool = False,
+        skipped: Sequence[Skipped] = (),
+        **more: Any,
     ) -> Response[str]:
         """The resource as `caller` reads it, with what belongs to this call alone."""
         body = resource(verification, self._now())
+        if skipped and caller.is_key:
+            body["skipped"] = [asdict(each) for each in skipped]
         if caller.kind is CallerKind.CLIENT_TOKEN:
             # Between the customer's server and us.
             for name in ("reference", "metadata"):
@@ -214,9 +228,9 @@ class Api:
     def answer(self, body: Mapping[str, Any]) -> Response[str]:
         return _json(200, body, "application/json", {})
 
-    def acknowledge(self, text: str) -> Response[str]:
+    def acknowledge(self, answer: Acknowledgement) -> Response[str]:
         """What a provider's webhook is answered with."""
-        return Response(200, "text/plain", text, headers={"Cache-Control": "no-store"})
+        return Response(200, answer.content_type, answer.body, headers={"Cache-Control": "no-store"})
 
     def _problem(self, error: CallverifyError) -> Response[str]:
         if isinstance(error, Busy):
@@ -227,6 +241,8 @@ class Api:
         if error.replayed:
             headers["Idempotent-Replayed"] = "true"
         body = error.problem(_request_id(self.event.raw_event))
+        if error.skipped and self.caller.is_key:
+            body["skipped"] = [asdict(each) for each in error.skipped]
         return _json(int(error.status), body, "application/problem+json", headers)
 
     def _unexpected(self, error: Exception) -> Response[str]:

@@ -85,10 +85,10 @@ class Route:
     """One method of a provider.
 
     paid: a call costs money. code: None where the user dials. countries: of the numbers that it reaches, as regions
-    (None: all); where `asks_countries`, those that the credentials list. read_back: `check` works. last_question: seconds before
-    the window's end at which it is asked although nobody reads. repeats, repeat_after: how often the vendor repeats a
-    call for nothing, and from how many seconds after its answer. resends_safely: one order may be sent twice and is
-    carried out once.
+    (None: all); where `asks_countries`, those that the credentials list. read_back: `check` works. last_question:
+    seconds before the window's end at which it is asked although nobody reads. repeats, repeat_after: how often the
+    vendor repeats a call for nothing, and from how many seconds after its answer. resends_safely: one order may be sent
+    twice and is carried out once.
     """
 
     method: Method

@@ -11,8 +11,8 @@ from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.claims import Claim, TakeHold
 from callverify.domain.limits import VENDOR_SECONDS
-from callverify.domain.verification import Change, Verification
 from callverify.domain.value import value
+from callverify.domain.verification import Change, Verification
 from callverify.domain.words import CallOrder, CallOutcome, Challenge, Deadline, EndReason, Outcome, Phone, Reason
 from callverify.providers.base import Line, Per
 from callverify.service.claims import Failed
@@ -245,7 +245,9 @@ class Dial:
             record,
             outcome,
             outcome.challenge or Challenge.enter_digits(code.digits if code else 0),
-            code_hash=self._ctx.keys.hash_code(record.id, record.attempt.number, outcome.code) if outcome.code else None,
+            code_hash=self._ctx.keys.hash_code(record.id, record.attempt.number, outcome.code)
+            if outcome.code
+            else None,
             repeats=line.route.repeats,
             repeat_after=line.route.repeat_after,
             now=self._ctx.now(),

@@ -18,8 +18,8 @@ from callverify.domain.words import CallOutcome, Clock, Method, Mode, Outcome, P
 from callverify.providers import sandbox
 from callverify.providers.base import Line, Manifest
 from callverify.service.claims import Claims, LiveClaims
-from callverify.service.pool import Pools, StoredPools
 from callverify.service.policy import POLL_EVERY_SECONDS, Policy
+from callverify.service.pool import Pools, StoredPools
 from callverify.store import Store
 from callverify.store.counters import FAILURES_IN_A_ROW
 
@@ -94,7 +94,8 @@ class Lane:
     lines: the routes that can be dialled for a phone that the lane has judged, or for any (None), in the operator's
     order. judge: the phone that a caller names, if this lane verifies it by one of the methods; raises InvalidPhone and
     CountryNotAllowed. code: what a call of the record's attempt shows, in so many digits. claims: what starts, checks
-    and ends take beside the record. pools: of the codes that vendors pick. poll_every: seconds between two questions to a provider.
+    and ends take beside the record. pools: of the codes that vendors pick. poll_every: seconds between two questions to
+    a provider.
     """
 
     mode: Mode
@@ -141,9 +142,7 @@ def live_lane(
     )
 
 
-def test_lane(
-    manifests: Sequence[Manifest], order: Order, *, policy: Policy, keys: Keys, clock: Clock
-) -> Lane:
+def test_lane(manifests: Sequence[Manifest], order: Order, *, policy: Policy, keys: Keys, clock: Clock) -> Lane:
     """The same providers in the same order, configured or not, each of them a sandbox."""
     sandboxes = [sandbox.Sandbox(manifest, clock) for manifest in manifests]
 

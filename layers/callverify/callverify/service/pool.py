@@ -18,7 +18,7 @@ REREAD_SECONDS = 60
 
 
 def effective_size(codes: Sequence[bytes]) -> float | None:
-    """Pairs over coincidences: the size of an evenly used pool that would repeat itself as often. None: can't be told."""
+    """Pairs over coincidences: the size of an evenly used pool that would repeat itself as often; None: too few."""
     pairs = len(codes) * (len(codes) - 1) // 2
     meetings = sum(count * (count - 1) // 2 for count in Counter(codes).values())
     return pairs / meetings if meetings >= MEETINGS_NEEDED else None

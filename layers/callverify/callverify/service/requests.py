@@ -24,7 +24,7 @@ MAX_CURSOR = 200
 UNKNOWN_CURSOR = "`after` is not the `next` of a page of these events. Leave it out to read from the oldest event kept."
 LOCALES = ("ru", "en")
 START_FIELDS = frozenset(
-    "phone method provider allowed_methods reference metadata end_user_ip locale return_url".split()
+    ["phone", "method", "provider", "allowed_methods", "reference", "metadata", "end_user_ip", "locale", "return_url"]
 )
 _PLAIN = ", none of them a control character or a Unicode non-character"
 

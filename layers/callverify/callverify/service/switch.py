@@ -27,7 +27,7 @@ def switch(
     key: IdempotencyKey | None,
     base_url: str,
 ) -> tuple[Verification, Sequence[Skipped]]:
-    """The record, and the routes that were passed over. Raises the errors of a switch, Stale, Taken and LimitReached."""
+    """The record, and the routes that were passed over. Raises a switch's errors, Stale, Taken and LimitReached."""
     phone, verification = same_phone(ctx, lane, verification, request.phone)
     if request.method not in verification.allowed_methods:
         allowed = ", ".join(verification.allowed_methods)
