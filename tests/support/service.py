@@ -9,6 +9,7 @@ from callverify.domain.keys import Keys
 from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, CallerKind, CallOutcome, Deadline, Mode, Scope, Unit
 from callverify.providers.base import Line, Manifest
+from callverify.providers.registry import in_order
 from callverify.providers.registry import manifests as every_manifest
 from callverify.service.context import Context
 from callverify.service.lane import live_lane, test_lane
@@ -79,7 +80,7 @@ class Parts:
         return next(vendor for vendor in self.vendors if vendor.name == name)
 
     def lines(self) -> list[Line]:
-        return [line for vendor in self.vendors for line in vendor.lines()]
+        return in_order([line for vendor in self.vendors for line in vendor.lines()], [each.name for each in self.vendors])
 
     def new_service(self) -> Service:
         """As a new container has it."""
@@ -91,7 +92,13 @@ class Parts:
             observer=self.observer,
             clock=self.clock,
         )
-        test = test_lane(self.manifests, policy=self.policy, clock=self.clock)
+        test = test_lane(
+            self.manifests,
+            lambda lines: in_order(lines, [manifest.name for manifest in self.manifests]),
+            policy=self.policy,
+            keys=self.keys,
+            clock=self.clock,
+        )
         return Service(
             Context(
                 self.store,
