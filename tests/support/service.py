@@ -80,7 +80,9 @@ class Parts:
         return next(vendor for vendor in self.vendors if vendor.name == name)
 
     def lines(self) -> list[Line]:
-        return in_order([line for vendor in self.vendors for line in vendor.lines()], [each.name for each in self.vendors])
+        return in_order(
+            [line for vendor in self.vendors for line in vendor.lines()], [each.name for each in self.vendors]
+        )
 
     def new_service(self) -> Service:
         """As a new container has it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
@@ -74,6 +75,7 @@ class FakeVendor:
         self.windows = {route.method: route.window.default for route in manifest.routes}
         self.methods = [route.method for route in manifest.routes]
         self.asked = 0
+        self.pool = random.Random(self.name)  # of the codes that it picks itself
         self.paid: list[str] = []
         self.repeated: list[str] = []
         self.rung: dict[str, str] = {}
@@ -96,7 +98,7 @@ class FakeVendor:
     # What the service asks
 
     def start(self, order: CallOrder, deadline: Deadline) -> CallOutcome:
-        ring = self._lend_number if order.code is None else self._ring
+        ring = self._ring if self.route(order.method).code else self._lend_number
         return self._answer("start", deadline, lambda: ring(order))
 
     def repeat(self, call_id: str, deadline: Deadline) -> CallOutcome:
@@ -118,14 +120,15 @@ class FakeVendor:
             return CallReport(Verdict.PENDING, call_id=call_id)
         return CallReport(Verdict.CONFIRMED, caller=awaited.phone, call_id=call_id, evidence=evidence)
 
-    def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:
+    def open_webhook(self, webhook: InboundWebhook) -> Sequence[CallReport]:
         (phone,), (said,) = webhook.parameters["phone"], webhook.parameters["said"]
         hook = self.manifest.webhook
         if hook is None or hook.proof is Proof.HINT:
-            return CallReport(Verdict.UNSTATED, caller=phone, call_id=said, verification_id=webhook.verification_id)
+            return [CallReport(Verdict.UNSTATED, caller=phone, call_id=said, verification_id=webhook.verification_id)]
         if (phone, int(said)) not in self.signed:
             raise Forbidden("The signature is wrong.")
-        return CallReport(Verdict.CONFIRMED, caller=phone, evidence=Evidence.PROVIDER_SIGNATURE, occurred_at=int(said))
+        evidence = Evidence.PROVIDER_SIGNATURE
+        return [CallReport(Verdict.CONFIRMED, caller=phone, evidence=evidence, occurred_at=int(said))]
 
     # The user
 
@@ -158,15 +161,20 @@ class FakeVendor:
         return [(path, {"phone": (awaited.phone,), "said": (said,)})]
 
     def _ring(self, order: CallOrder) -> CallOutcome:
-        assert order.code is not None
         unique, now = order.unique, self.time.now
+        asked = self.route(order.method).code
+        assert asked is not None
+        picked = None if asked.ours else f"{self.pool.randrange(10**asked.digits):0{asked.digits}}"
+        code = picked or order.code
+        assert code is not None
         same = unique in self._first_sent and now <= self._first_sent[unique] + TAKES_SAME_UNIQUE_SECONDS
         if not (same and self.route(order.method).resends_safely):
             self.paid.append(unique)
             self._first_sent[unique] = now
-        assert self.rung.setdefault(unique, order.code) == order.code, "another code for the same call"
+        assert self.rung.setdefault(unique, code) == code, "another code for the same call"
         self.phones[unique] = order.phone.e164
-        return CallOutcome(Outcome.STARTED, challenge=Challenge.enter_digits(len(order.code)), call_id=unique)
+        challenge = Challenge.enter_digits(len(code))
+        return CallOutcome(Outcome.STARTED, challenge=challenge, call_id=unique, code=picked)
 
     def _lend_number(self, order: CallOrder) -> CallOutcome:
         self.paid.append(order.unique)
