@@ -1,4 +1,4 @@
-"""The service in one process, over a table in memory, with vendors made from manifests and a clock that the test moves."""
+"""The service in one process: a table in memory, vendors made from manifests, and a clock that the test moves."""
 
 from __future__ import annotations
 
