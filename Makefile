@@ -25,7 +25,7 @@ help:
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
 	@echo 'make client-test  what client generators make of docs/openapi.yaml, with a whole verification each (needs Java 17 and npm)'
 	@echo 'make browser-test  the hosted page in Chromium; make screens takes a picture of each screen, into .screens, and those of docs/screens again'
-	@echo 'make docs       make what /docs and /openapi.json serve again, of docs/openapi.yaml'
+	@echo 'make docs       Regenerate the served API docs from docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make load       hundreds of verifications at once through the local stack, audited (LOAD_OPTIONS=--journeys=3000)'
 	@echo 'make growth     what a verification costs beside 100, 1,000 and 10,000 others (needs Java 17 and npm)'
@@ -106,7 +106,7 @@ $(AXE) $(ACORN):
 
 .PHONY: docs
 docs: .venv/.installed
-	@$(BIN)/python -m tools.render_docs
+	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.render_docs
 
 .PHONY: attack
 attack: .venv/.installed .venv-aws/.installed
