@@ -261,7 +261,8 @@ def filled(text: str) -> str:
     """The text of docs/openapi.yaml, with what the code knows in the places that ask for it."""
     for name, values in (("Method", Method), ("Provider", NAMES)):
         text = re.sub(rf"enum: \[.*\]( }} # filled in: {name}\n)", rf"enum: [{', '.join(values)}]\1", text)
-    rules = "".join(f"{' ' * 8}{line}\n" for line in yaml.safe_dump({"provider": offers()}).splitlines())
+    dumped = yaml.safe_dump({"provider": offers()}, sort_keys=False, default_flow_style=None, width=100)
+    rules = "".join(f"{' ' * 8}{line}\n" for line in dumped.splitlines())
     return re.sub(r"(# filled in: provider\n).*?( *# filled in: end\n)", rf"\1{rules}\2", text, flags=re.DOTALL)
 
 
