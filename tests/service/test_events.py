@@ -37,7 +37,7 @@ JOURNEYS = {
     "check_right": (404, "not_found"),
     "check_wrong": (404, "not_found"),
     "repeat": (404, "not_found"),
-    "repeat_another_way": (404, "not_found"),
+    "switch": (404, "not_found"),
     "cancel": (404, "not_found"),
     "webhook_telefon_ip": (404, "not_found"),
     "webhook_smsc": (404, "not_found"),
@@ -45,7 +45,7 @@ JOURNEYS = {
 # The same requests as they come at a custom domain: what each is answered is what it is answered at the other address.
 AT_CUSTOM_DOMAIN = {"start_telefon_ip", "webhook_smsc", "page", "docs"}
 # No journey of the API: for `sam local invoke` alone.
-OTHERS = {"authorize", "page", "openapi", "docs", "transition", "settlement", "delivery"}
+OTHERS = {"authorize", "page", "openapi", "docs", "transition", "follow_up", "delivery"}
 
 
 def as_it_is(name: str) -> Answer:

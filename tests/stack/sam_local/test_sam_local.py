@@ -24,8 +24,8 @@ from tests.service.test_events import JOURNEYS
 EVENTS = ROOT / "events"
 # What no route leads to, and what it says when all is well. The rest are JOURNEYS.
 OTHERS: dict[tuple[str, str], Any] = {
-    ("settlement", "SettleVerificationFunction"): {"batchItemFailures": []},
-    ("transition", "ScheduleSettlementFunction"): None,
+    ("follow_up", "FollowUpFunction"): {"batchItemFailures": []},
+    ("transition", "ScheduleFollowUpFunction"): None,
     ("transition", "PublishEventFunction"): None,
     ("delivery", "DeliverEventFunction"): {"batchItemFailures": []},
 }
