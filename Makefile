@@ -40,7 +40,7 @@ help:
 	@echo 'make destroy    delete a stack in AWS (STACK=…), after saying what stays'
 	@echo 'make api-key NAME=… [MODE=live|test]   make an API key and show it once; make revoke-api-key NAME=…'
 	@echo 'make doctor     look whether all that a stack needs is in place (STACK=…; PHONE=+7…: start free reverse calls too)'
-	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events, publications, settlements or stream)'
+	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events, publications, follow-ups or stream)'
 	@echo 'make lock       write the hashed requirement files from the groups of pyproject.toml (LOCK_OPTIONS=--upgrade: newest releases)'
 	@echo 'make clean      remove all that these commands made'
 
@@ -160,7 +160,7 @@ sam-local: .venv/.installed .venv-aws/.installed
 CONFIG_ENV ?= default
 .PHONY: deploy
 deploy: .venv/.installed
-	@$(BIN)/python -m tools.deploy --config-env '$(CONFIG_ENV)'
+	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.deploy --config-env '$(CONFIG_ENV)'
 
 # Empty: the local stack where one runs, else the stack "callverify" in the AWS account of the environment.
 STACK ?=
