@@ -60,7 +60,7 @@ def check_parameters(settings: dict[str, Any]) -> None:
     known = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
     if unknown := [name for name in parameters if name not in known]:
         raise Refused(
-            f"template.yaml has no parameter {', '.join(unknown)}: take it out of parameter_overrides in samconfig.toml. "
+            f"template.yaml has no parameter {', '.join(unknown)}: take it out of samconfig.toml. "
             "Vendors' settings are in the secret provider-credentials (docs/operations.md, Secrets)"
         )
     order = parameters.get("ProviderOrder", "").split(",")

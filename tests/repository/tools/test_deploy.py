@@ -87,7 +87,7 @@ def test_parameters_that_there_are(given: object) -> None:
         ("LogLevle=DEBUG", "no parameter LogLevle"),
         # Version 1 had them.
         (
-            "LogLevel=INFO TelefonIpWindowSeconds=60 SmscBaseUrl=https://smsc.example",
+            "TelefonIpWindowSeconds=60 SmscBaseUrl=https://smsc.example",
             "TelefonIpWindowSeconds, SmscBaseUrl",
         ),
         ("TelefonIpStart=get", "secret provider-credentials"),
