@@ -14,6 +14,7 @@ DEV_DIR ?= .dev
 # 0.0.0.0 lets containers of this machine in, and everybody who can reach it.
 BIND_HOST ?= 127.0.0.1
 PARAMETERS ?=
+PROVIDERS ?=
 
 .PHONY: help
 help:
