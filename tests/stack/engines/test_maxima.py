@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from callverify.store import CalendarLimit, Counted, Limit, LimitReached, RollingLimit, SealedLimit, Unless
 from tests.stack.engines.bench import NOW, Bench
+from tests.support.template import PARAMETERS
 
-TEMPLATE = (Path(__file__).parents[2] / "template.yaml").read_text()
 WINDOW = 600
 
 
 def maximum(parameter: str) -> int:
-    found = re.search(rf"\n  {parameter}:\n(?:    .*\n)*?    MaxValue: (\d+)\n", TEMPLATE)
-    assert found, parameter
-    return int(found[1])
+    return int(PARAMETERS[parameter]["MaxValue"])
 
 
 LISTS = ["PhoneTenMinuteLimit", "IpTenMinuteLimit", "IpBlockTenMinuteLimit", "IpRefusedTenMinuteLimit", "PhoneDayLimit"]
