@@ -26,6 +26,7 @@ from callverify.providers.names import NAMES
 STARTS = {"initCall", "reverse_auth_phone_get", "reverse_auth_phone_post", "wait_call"}
 PROMPT = 10  # seconds: whatever the providers do, they are given 8 together
 READ, WRITE = "verifications:read", "verifications:write"
+EVIDENCE = {"telefon_ip": "provider_read_back", "smsc": "provider_signature"}
 WINDOWS = {each.name: each.routes[0].window.default for each in registry.manifests()}
 UNTIL_SECONDS = 20
 

@@ -6,9 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from tests.support.client import Answer, Api, Operator, Vendors, Webhooks, new_phone
-
-EVIDENCE = {"telefon_ip": "provider_read_back", "smsc": "provider_signature"}
+from tests.support.client import EVIDENCE, Answer, Api, Operator, Vendors, Webhooks, new_phone
 
 both_vendors = pytest.mark.parametrize("provider", EVIDENCE)
 
