@@ -1,13 +1,13 @@
-"""The service in one process, over a table in memory, with vendors made from manifests and a clock that the test moves."""
+"""The service in one process: a table in memory, vendors made from manifests, and a clock that the test moves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from callverify.domain.keys import Keys
 from callverify.domain.verification import Verification
-from callverify.domain.words import Caller, CallerKind, CallOutcome, Deadline, Mode, Scope, Unit
+from callverify.domain.words import Caller, CallerKind, CallOutcome, Clock, Deadline, Mode, Scope, Unit
 from callverify.providers.base import Line, Manifest
 from callverify.providers.registry import manifests as every_manifest
 from callverify.service.context import Context
@@ -49,7 +49,10 @@ class Heard:
 
 
 class Parts:
-    """All that a service consists of. `vendors` are the configured ones, in the operator's order."""
+    """All that a service consists of. `vendors` are the configured ones, in the operator's order.
+
+    store: of a table elsewhere; by default the one of `client`, or of a new table in memory.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Parts:
         manifests: Sequence[Manifest] | None = None,
         policy: Policy = Policy(),  # noqa: B008 (a value)
         client: Any = None,
+        store: Store | None = None,
         now: float = 1_800_000_000,
         points: Points | None = None,
     ) -> None:
@@ -64,10 +68,10 @@ class Parts:
         self.policy = policy
         self.observer = Heard()
         self.keys = Keys(PEPPER)
-        self.client = client if client is not None else MemoryDynamoDb()
+        self.client: Any = client if client is not None else MemoryDynamoDb()
         if client is None:
             self.client.create_table(TableName=TABLE)
-        self.store = Store(cast("Any", self.client), TABLE, sleep=lambda _: None, monotonic=self.clock)
+        self.store = store or Store(self.client, TABLE, sleep=lambda _: None, monotonic=self.clock)
         self.manifests = every_manifest() if manifests is None else list(manifests)
         self.vendors = [FakeVendor(manifest, self, points) for manifest in self.manifests]
         self.service = self.new_service()
@@ -81,25 +85,26 @@ class Parts:
     def lines(self) -> list[Line]:
         return [line for vendor in self.vendors for line in vendor.lines()]
 
-    def new_service(self) -> Service:
+    def new_service(self, policy: Policy | None = None, clock: Clock | None = None) -> Service:
         """As a new container has it."""
+        policy, clock = policy or self.policy, clock or self.clock
         live = live_lane(
             self.lines,
-            policy=self.policy,
+            policy=policy,
             keys=self.keys,
             store=self.store,
             observer=self.observer,
-            clock=self.clock,
+            clock=clock,
         )
-        test = test_lane(self.manifests, policy=self.policy, clock=self.clock)
+        test = test_lane(self.manifests, policy=policy, clock=clock)
         return Service(
             Context(
                 self.store,
                 self.keys,
-                self.policy,
+                policy,
                 {Mode.LIVE: live, Mode.TEST: test},
                 self.observer,
-                self.clock,
-                lambda seconds: Deadline.after(seconds, self.clock),
+                clock,
+                lambda seconds: Deadline.after(seconds, clock),
             )
         )
