@@ -14,6 +14,7 @@ DEV_DIR ?= .dev
 # 0.0.0.0 lets containers of this machine in, and everybody who can reach it.
 BIND_HOST ?= 127.0.0.1
 PARAMETERS ?=
+PROVIDERS ?=
 
 .PHONY: help
 help:
@@ -25,7 +26,7 @@ help:
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
 	@echo 'make client-test  what client generators make of docs/openapi.yaml, with a whole verification each (needs Java 17 and npm)'
 	@echo 'make browser-test  the hosted page in Chromium; make screens takes a picture of each screen, into .screens, and those of docs/screens again'
-	@echo 'make docs       make what /docs and /openapi.json serve again, of docs/openapi.yaml'
+	@echo 'make docs       Regenerate the served API docs from docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make load       hundreds of verifications at once through the local stack, audited (LOAD_OPTIONS=--journeys=3000)'
 	@echo 'make growth     what a verification costs beside 100, 1,000 and 10,000 others (needs Java 17 and npm)'
@@ -40,7 +41,7 @@ help:
 	@echo 'make destroy    delete a stack in AWS (STACK=…), after saying what stays'
 	@echo 'make api-key NAME=… [MODE=live|test]   make an API key and show it once; make revoke-api-key NAME=…'
 	@echo 'make doctor     look whether all that a stack needs is in place (STACK=…; PHONE=+7…: start free reverse calls too)'
-	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events, publications, settlements or stream)'
+	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events, publications, follow-ups or stream)'
 	@echo 'make lock       write the hashed requirement files from the groups of pyproject.toml (LOCK_OPTIONS=--upgrade: newest releases)'
 	@echo 'make clean      remove all that these commands made'
 
@@ -106,7 +107,7 @@ $(AXE) $(ACORN):
 
 .PHONY: docs
 docs: .venv/.installed
-	@$(BIN)/python -m tools.render_docs
+	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.render_docs
 
 .PHONY: attack
 attack: .venv/.installed .venv-aws/.installed
@@ -160,7 +161,7 @@ sam-local: .venv/.installed .venv-aws/.installed
 CONFIG_ENV ?= default
 .PHONY: deploy
 deploy: .venv/.installed
-	@$(BIN)/python -m tools.deploy --config-env '$(CONFIG_ENV)'
+	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.deploy --config-env '$(CONFIG_ENV)'
 
 # Empty: the local stack where one runs, else the stack "callverify" in the AWS account of the environment.
 STACK ?=

@@ -91,7 +91,8 @@ class Journey:
         event = load(f"webhook_{self.provider}")
         query = dict(parse_qsl(parts.query))
         event["path"] = parts.path.removeprefix("/v1")
-        event["pathParameters"] = dict(zip(("token", "id"), reversed(parts.path.split("/")[4:]), strict=False))
+        provider, _, rest = event["path"].removeprefix("/webhooks/").partition("/")
+        event["pathParameters"] = {"provider": provider, "rest": rest}
         event["body"] = body or None
         event["queryStringParameters"] = query or None
         event["multiValueQueryStringParameters"] = {name: [value] for name, value in query.items()} or None
@@ -99,7 +100,7 @@ class Journey:
 
     def settlement(self) -> dict[str, Any]:
         """The message of the end of the window."""
-        event = load("settlement")
+        event = load("follow_up")
         event["Records"][0]["body"] = json.dumps({"verification_id": self.id, "attempt": 1})
         return event
 

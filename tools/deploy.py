@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -24,7 +25,9 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
+from callverify.providers.names import NAMES
 from local.build import ROOT, SAM, build, sam_environment
 from local.processes import LocalStackError
 from tools.target import DEFAULT_STACK
@@ -47,6 +50,22 @@ def settings_of(config_env: str, file: Path = ROOT / "samconfig.toml") -> dict[s
         raise Refused(f"samconfig.toml has no environment {config_env!r}; it has {known}")
     tables = (config[config_env].get(command, {}).get("parameters", {}) for command in ("global", "deploy"))
     return {name: value for table in tables for name, value in table.items()}
+
+
+def check_parameters(settings: dict[str, Any]) -> None:
+    """Raises Refused for a parameter that template.yaml does not have, and for a provider that there is not."""
+    given = settings.get("parameter_overrides", [])
+    pairs = shlex.split(given) if isinstance(given, str) else given
+    parameters = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+    known = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
+    if unknown := [name for name in parameters if name not in known]:
+        raise Refused(
+            f"template.yaml has no parameter {', '.join(unknown)}: take it out of samconfig.toml. "
+            "Vendors' settings are in the secret provider-credentials (docs/operations.md, Secrets)"
+        )
+    order = parameters.get("ProviderOrder", "").split(",")
+    if unknown := [name for name in order if name and name not in NAMES]:
+        raise Refused(f"ProviderOrder: there is no provider {', '.join(unknown)}; there are {', '.join(NAMES)}")
 
 
 def preflight(session: Any, settings: dict[str, Any]) -> str:
@@ -195,6 +214,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         settings = settings_of(chosen.config_env)
+        check_parameters(settings)
         session = boto3.Session(region_name=settings.get("region"), profile_name=settings.get("profile"))
         preflight(session, settings)
         build()

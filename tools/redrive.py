@@ -17,7 +17,7 @@ from tools.target import target_stack
 QUEUES = {
     "events": ("DeliveryDeadLetterQueueUrl", "DeliveryQueueUrl"),
     "publications": ("RepublishDeadLetterQueueUrl", "RepublishQueueUrl"),
-    "settlements": ("SettlementDeadLetterQueueUrl", "SettlementQueueUrl"),
+    "follow-ups": ("SettlementDeadLetterQueueUrl", "SettlementQueueUrl"),
     "stream": ("StreamDeadLetterQueueUrl", None),
 }
 

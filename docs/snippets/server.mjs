@@ -6,7 +6,7 @@ import { createHmac, randomUUID, timingSafeEqual } from "node:crypto";
 
 const { BASE_URL, API_KEY } = process.env;
 
-/** An answer that is no success: problem.code is made for programs, problem.detail for people. */
+/** An answer that is not a success: problem.code is for programs, problem.detail for people. */
 export class Refused extends Error {
   constructor(problem) {
     super(`${problem.status} ${problem.code}: ${problem.detail}`);
@@ -50,7 +50,7 @@ export function cancel(id) {
   return call("POST", `/verifications/${id}/cancel`);
 }
 
-/** Check the code of a flash call: true or false; Refused once there is nothing left to check. */
+/** Check the code that the user typed: true or false. Refused when there is nothing left to check. */
 export async function check(id, code) {
   return (await call("POST", `/verifications/${id}/check`, { code })).valid;
 }

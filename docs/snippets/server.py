@@ -1,4 +1,4 @@
-"""Calling callverify from a backend, with the standard library alone. Take what you need.
+"""Calling callverify from a backend, with only the standard library. Take what you need.
 
 BASE_URL and API_KEY are what the service's operator gave you; EVENT_SIGNING_SECRET, where you take events.
 """
@@ -18,7 +18,7 @@ API_KEY = os.environ["API_KEY"]
 
 
 class Refused(Exception):
-    """An answer that is no success: `problem["code"]` is made for programs, `problem["detail"]` for people."""
+    """An answer that is not a success: `problem["code"]` is for programs, `problem["detail"]` for people."""
 
     def __init__(self, problem):
         super().__init__(f"{problem['status']} {problem['code']}: {problem['detail']}")
@@ -61,7 +61,7 @@ def cancel(verification_id):
 
 
 def check(verification_id, code):
-    """Check the code of a flash call. True or False; Refused once there is nothing left to check."""
+    """Check the code that the user typed: True or False. Refused when there is nothing left to check."""
     return call("POST", f"/verifications/{verification_id}/check", {"code": code})["valid"]
 
 

@@ -15,31 +15,32 @@
       callHint: "Called already? Check that you called exactly this number, from {phone}, and that your number is not hidden. " +
         "A call to another number, or from another phone, does not count.",
       digitsTitle: "We are calling you",
-      digitsLead: ["Your phone ", " will ring in a moment. Don’t answer: type in the last four digits of the calling number."],
-      digits: "Last four digits of the calling number",
+      digitsLead: ["Your phone ", " will ring in a moment. Don’t answer: type in ", " of the calling number."],
+      lastDigits: { one: "the last digit", other: "the last {n} digits" },
+      digits: { one: "Last digit of the calling number", other: "Last {n} digits of the calling number" },
       checking: "Checking…",
       wrong: "These digits are wrong.",
       tries: { one: "{n} try left", other: "{n} tries left" },
       again: "Call me again",
       againIn: "Another call in {time}",
       calling: "We are calling once more.",
-      locked: "Too many wrong digits for this number. Please try later, or another way.",
+      locked: "Too many wrong digits for this number. Please try later, or choose the other way.",
       tooOften: "That was too often. Please wait {time}.",
       notSent: "That did not get through. Please try again.",
-      otherWay: { flash_call: "Another way: we call you", reverse_call: "Another way: you call us" },
-      otherTitle: { flash_call: "We call you", reverse_call: "You call us" },
-      otherLead: "Type in your number once more: we do not keep it.",
+      switchTo: { flash_call: "Call me instead", reverse_call: "I’ll call you instead" },
+      switchTitle: { flash_call: "We call you", reverse_call: "You call us" },
+      switchLead: "Type in your number once more: we do not keep it.",
       yourPhone: "Your phone number",
       mismatch: "This is not the number that is being confirmed.",
       notAPhone: "This is not a mobile number.",
-      noOtherWay: "That way is not open now.",
+      notSwitched: "That is not possible now. Please go back and go on as before.",
       go: "Continue",
       back: "Back",
       left: "Time left",
       soon: "Half a minute left.",
       ends: {
         verified: ["Number confirmed", "Thank you. You can go on."],
-        attempts_exhausted: ["No tries left", "The digits were wrong too often."],
+        checks_exhausted: ["No tries left", "The digits were wrong too often."],
         failed: ["The call did not work", "We could not reach this number by a call."],
         expired: ["Time is up", "No call came through in time."],
         expired_digits: ["Time is up", "The digits did not come in time."],
@@ -68,31 +69,35 @@
       callHint: "Уже позвонили? Проверьте, что набран именно этот номер, с телефона {phone}, и что ваш номер не скрыт. " +
         "Звонок на другой номер или с другого телефона не считается.",
       digitsTitle: "Мы вам звоним",
-      digitsLead: ["На телефон ", " сейчас поступит звонок. Отвечать не нужно: введите последние четыре цифры звонящего номера."],
-      digits: "Последние четыре цифры звонящего номера",
+      digitsLead: ["На телефон ", " сейчас поступит звонок. Отвечать не нужно: введите ", " звонящего номера."],
+      lastDigits: { one: "последнюю {n} цифру", few: "последние {n} цифры", many: "последние {n} цифр" },
+      digits: {
+        one: "Последняя {n} цифра звонящего номера", few: "Последние {n} цифры звонящего номера",
+        many: "Последние {n} цифр звонящего номера",
+      },
       checking: "Проверяем…",
       wrong: "Цифры не подходят.",
       tries: { one: "Осталась {n} попытка", few: "Осталось {n} попытки", many: "Осталось {n} попыток" },
       again: "Позвонить ещё раз",
-      againIn: "Ещё звонок через {time}",
+      againIn: "Повторить можно через {time}",
       calling: "Звоним ещё раз.",
       locked: "Слишком много неверных цифр для этого номера. Попробуйте позже или другим способом.",
       tooOften: "Слишком часто. Подождите {time}.",
       notSent: "Не дошло. Попробуйте ещё раз.",
-      otherWay: { flash_call: "Другой способ: наш звонок", reverse_call: "Другой способ: ваш звонок" },
-      otherTitle: { flash_call: "Мы позвоним вам", reverse_call: "Вы позвоните нам" },
-      otherLead: "Введите свой номер ещё раз: мы его не храним.",
+      switchTo: { flash_call: "Лучше позвоните мне", reverse_call: "Лучше я вам позвоню" },
+      switchTitle: { flash_call: "Мы позвоним вам", reverse_call: "Вы позвоните нам" },
+      switchLead: "Введите свой номер ещё раз: мы его не храним.",
       yourPhone: "Ваш номер телефона",
       mismatch: "Подтверждается другой номер.",
       notAPhone: "Это не номер мобильного телефона.",
-      noOtherWay: "Этот способ сейчас недоступен.",
+      notSwitched: "Сейчас так не получится. Вернитесь назад и продолжайте как раньше.",
       go: "Продолжить",
       back: "Назад",
-      left: "Осталось",
+      left: "Ещё",
       soon: "Осталось полминуты.",
       ends: {
         verified: ["Номер подтверждён", "Спасибо. Можно продолжать."],
-        attempts_exhausted: ["Попытки закончились", "Цифры не подошли слишком много раз."],
+        checks_exhausted: ["Попытки закончились", "Цифры не подошли слишком много раз."],
         failed: ["Звонок не получился", "Не удалось проверить этот номер звонком."],
         expired: ["Время вышло", "Звонок за это время не поступил."],
         expired_digits: ["Время вышло", "Цифры не были введены вовремя."],
@@ -118,10 +123,7 @@
   const FIRST_WAIT = 1000, LONGEST_WAIT = 5000, LONGEST_PAUSE = 30000, ANSWER_WITHIN = 10000;
   // Between the keys of somebody who types a whole number.
   const TYPING_PAUSE = 800;
-  // The resource does not say when the next call may be asked for; if this is too early, the API does.
-  const REPEAT_AFTER = 60000;
   const HINT_AFTER = 25000;
-  const MOST_ATTEMPTS = 3, OTHER_WAY_WITHIN = 600000;
   const STORE = "callverify";
 
   const root = document.documentElement;
@@ -132,9 +134,9 @@
   const framed = window.parent !== window;
 
   let link, words, locale, skew;  // what the link says; skew: the server's clock minus ours, in ms
-  let resource, drawn, ended, other, parentOrigin;
+  let resource, drawn, ended, switching, parentOrigin;
   let timer, waitFor, asking, refused, unwell, readAtEnd;  // refused, unwell: how many reads in a row
-  let offline, shownAt, repeatAt, repeatKey, repeatable, saidSoon, flow = 0;
+  let offline, shownAt, repeatNotBefore, repeatable, pending, saidSoon, flow = 0;  // pending: a step without an answer
 
   // The link
 
@@ -144,7 +146,7 @@
       .replace(/(&|%26)((amp|#38|#x26)(;|%3B))*|\\u0026/gi, "&").replace(/%3D/gi, "="));
     if (told.get("id") && told.get("token")) {
       const found = {};
-      for (const name of ["id", "token", "locale", "methods"]) found[name] = (told.get(name) || "").trim();
+      for (const name of ["id", "token", "locale"]) found[name] = (told.get(name) || "").trim();
       // Out of the address bar, the history and whatever copies them; kept for a reload, for this tab alone.
       history.replaceState(null, "", location.pathname + location.search);
       return keep(found);
@@ -175,10 +177,10 @@
     locale = wanted.find((tag) => tag in WORDS) || "en";
     words = WORDS[locale];
     root.lang = locale;
-    resource = drawn = other = repeatKey = null;
+    resource = drawn = switching = pending = null;
     ended = asking = offline = saidSoon = readAtEnd = false;
     repeatable = true;
-    skew = repeatAt = refused = unwell = 0;
+    skew = repeatNotBefore = refused = unwell = 0;
     waitFor = FIRST_WAIT;
     connection.hidden = true;
     if (link) {
@@ -278,19 +280,18 @@
     if (body.return_url && !link.returnUrl) keep(Object.assign(link, { returnUrl: body.return_url }));
     if (body.status !== "pending") {
       const digits = body.challenge && body.challenge.type === "enter_digits";
-      if (body.status === "failed") return end(body.reason === "attempts_exhausted" ? body.reason : "failed");
+      if (body.status === "failed") return end(body.reason === "checks_exhausted" ? body.reason : "failed");
       return end(body.status === "expired" && digits ? "expired_digits" : body.status);
     }
     if (!body.challenge) return;  // the provider has not answered yet
-    if (other) { if (other.attempt === attempt) return; other = null; }
-    const key = `${body.challenge.type} ${attempt}`;
-    if (drawn !== key) {
+    if (switching) { if (switching.attempt === attempt) return; switching = null; }
+    const key = `${body.challenge.type} ${attempt}`, show = CHALLENGES[body.challenge.type];
+    if (drawn !== key && show) {
       shownAt = Date.now();
-      repeatAt = Date.parse(body.attempts[attempt - 1].at) - skew + REPEAT_AFTER;
+      repeatNotBefore = 0;
       repeatable = true;
       saidSoon = false;
-      if (body.challenge.type === "call_number") drawCall(key, body);
-      else drawDigits(key, body);
+      show(key, body);
       tell("pending");
     }
     tick();
@@ -377,8 +378,8 @@
     setTimeout(() => { news.textContent = text; }, 50);
   }
 
-  const lead = ([before, after]) =>
-    element("p", { class: "lead", id: "lead" }, before, element("span", { class: "phone" }, mask()), after);
+  const lead = (before, ...after) =>
+    element("p", { class: "lead", id: "lead" }, before, element("span", { class: "phone" }, mask()), ...after);
 
   const countdown = (...before) => element("div", { class: "countdown" },
     element("p", {}, ...before, element("span", {}, `${words.left} `, element("time", { id: "left", role: "timer" }))),
@@ -393,14 +394,14 @@
       element("figcaption", {}, words.qrCaption));
     draw(key, [
       heading(words.callTitle),
-      lead(words.callLead),
+      lead(...words.callLead),
       element("a", { class: "number", href: uri, id: "number" }, shown),
       element("a", { class: "button dial", href: uri, onclick: dialled }, icon("phone"), words.call),
       path && element("div", { class: "here" }, code()),
       countdown(element("span", { class: "wait" }, words.waiting)),
       element("p", { class: "hint", id: "hint", hidden: true }, fill(words.callHint, { phone: mask() })),
       path && element("details", { class: "elsewhere" }, element("summary", {}, words.showCode), code()),
-      otherWay(),
+      switchButton(),
     ]);
   }
 
@@ -411,10 +412,10 @@
     const boxes = Array.from({ length }, () => element("span", { "aria-hidden": "true" }));
     const input = element("input", {
       id: "digits", inputmode: "numeric", autocomplete: "one-time-code", pattern: "[0-9]*",
-      "aria-label": words.digits, "aria-describedby": "lead note", enterkeyhint: "done", spellcheck: "false",
+      "aria-label": count(words.digits, length), "aria-describedby": "lead note", enterkeyhint: "done", spellcheck: "false",
     });
     const field = element("div", { class: "digits" }, ...boxes, input);
-    const note = element("p", { class: "note", id: "note" }, count(words.tries, body.attempts_remaining));
+    const note = element("p", { class: "note", id: "note" }, count(words.tries, body.checks_remaining));
     let busy = false, typed = 0, pause;
 
     // Of a whole number its last digits count, as the text above the boxes says.
@@ -454,7 +455,7 @@
         // What was typed meanwhile stays.
         if (input.value.startsWith(sent)) input.value = input.value.slice(sent.length);
         typed = input.value.length;
-        const left = count(words.tries, answer.body.attempts_remaining);
+        const left = count(words.tries, answer.body.checks_remaining);
         complain(left ? `${words.wrong} ${left}.` : words.wrong);
         type();
       } else if (answer.status === 429) {
@@ -486,30 +487,40 @@
     input.addEventListener("keydown", (event) => { if (event.key === "Enter") submit(); });
     show();
 
+    const [before, middle, after] = words.digitsLead;
     draw(key, [
       heading(words.digitsTitle),
-      lead(words.digitsLead),
+      lead(before, middle, count(words.lastDigits, length), after),
       field,
       note,
       countdown(),
       element("div", { class: "more" },
         element("button", { class: "button second", id: "again", type: "button", onclick: callAgain, hidden: true }),
-        otherWay()),
+        switchButton()),
     ], { focus: input });
+  }
+
+  const CHALLENGES = { call_number: drawCall, enter_digits: drawDigits };
+
+  // Another call
+
+  // The milliseconds until one may be asked for; null where there is none to ask for.
+  function untilRepeat() {
+    if (!repeatable || !resource.repeat_after || resource.repeats_remaining < 1) return null;
+    return Math.max(0, repeatNotBefore - Date.now(), Date.parse(resource.repeat_after) - Date.now() - skew);
   }
 
   async function callAgain() {
     const button = document.getElementById("again");
-    if (Date.now() < repeatAt) return;
+    if (untilRepeat() !== 0) return;
     button.disabled = true;
-    const key = drawn, answer = await repeat({});
+    const key = drawn, answer = await step("/repeat", {});
     if (drawn !== key) return;
     if (answer.status === 200) {
-      repeatAt = Date.now() + REPEAT_AFTER;
       say(words.calling);
       take(answer.body);
     } else if (answer.status === 429) {
-      repeatAt = Date.now() + (answer.wait || 5) * 1000;
+      repeatNotBefore = Date.now() + (answer.wait || 5) * 1000;
     } else if (answer.status === 0) {
       say(words.notSent);
     } else {
@@ -522,35 +533,35 @@
   }
 
   // The same key until there is an answer: a request that is sent again makes no second call.
-  async function repeat(body) {
-    const wanted = JSON.stringify(body);
-    if (!repeatKey || repeatKey.wanted !== wanted) {
+  async function step(path, body) {
+    const wanted = path + JSON.stringify(body);
+    if (!pending || pending.wanted !== wanted) {
       const random = crypto.getRandomValues(new Uint8Array(16));
-      repeatKey = { wanted, key: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+      pending = { wanted, key: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("") };
     }
-    const answer = await ask("POST", "/repeat", body, { "Idempotency-Key": repeatKey.key });
-    if (answer.status && answer.body.code !== "idempotency_in_progress") repeatKey = null;
+    const answer = await ask("POST", path, body, { "Idempotency-Key": pending.key });
+    if (answer.status && answer.body.code !== "idempotency_in_progress") pending = null;
     return answer;
   }
 
-  // Another way
+  // Another method
 
+  // The one that a switch would be to; undefined where there is none.
   function otherMethod() {
-    const age = Date.now() + skew - Date.parse(resource.created_at);
-    if (resource.attempts.length >= MOST_ATTEMPTS || age >= OTHER_WAY_WITHIN) return null;
-    return link.methods.split(",").find((method) => Object.keys(words.otherWay).includes(method) && method !== resource.method);
+    if (!resource.switches_remaining || Date.now() + skew >= Date.parse(resource.switch_until)) return undefined;
+    return resource.allowed_methods.find((method) => method !== resource.method && Object.keys(words.switchTo).includes(method));
   }
 
-  function otherWay() {
+  function switchButton() {
     const method = otherMethod();
     return method
-      ? element("button", { class: "link", id: "other", type: "button", onclick: () => drawOther(method) }, words.otherWay[method])
+      ? element("button", { class: "link", id: "switch", type: "button", onclick: () => drawSwitch(method) }, words.switchTo[method])
       : null;
   }
 
-  function drawOther(method) {
+  function drawSwitch(method) {
     const key = drawn;
-    other = { attempt: resource.attempts.length };
+    switching = { attempt: resource.attempts.length };
     const input = element("input", {
       class: "field", id: "phone", type: "tel", inputmode: "tel", autocomplete: "tel", "aria-describedby": "note", maxlength: 64,
     });
@@ -558,7 +569,7 @@
     const button = element("button", { class: "button", type: "submit" }, words.go);
 
     function back() {
-      other = drawn = null;
+      switching = drawn = null;
       take(resource);
     }
 
@@ -568,12 +579,12 @@
       if (!digitsOf(input.value)) return complain(words.notAPhone);
       button.disabled = true;
       note.textContent = "";
-      const mine = flow, answer = await repeat({ phone: input.value.trim(), method });
-      if (mine !== flow || !other) return;
+      const mine = flow, answer = await step("/switch", { phone: input.value.trim(), method });
+      if (mine !== flow || !switching) return;
       button.disabled = false;
       const code = answer.body.code;
       if (answer.status === 200) {
-        other = null;
+        switching = null;
         take(answer.body);
         hurry();
       } else if (answer.status === 429) {
@@ -583,7 +594,7 @@
       } else if (["invalid_phone", "country_not_allowed", "invalid_request"].includes(code)) {
         complain(words.notAPhone);
       } else {
-        complain(answer.status === 0 || answer.status === 500 ? words.notSent : words.noOtherWay);
+        complain(answer.status === 0 || answer.status === 500 ? words.notSent : words.notSwitched);
         hurry();
       }
     }
@@ -595,9 +606,9 @@
       input.focus();
     }
 
-    draw(`other ${key}`, [
-      heading(words.otherTitle[method]),
-      element("p", { class: "lead" }, words.otherLead),
+    draw(`switch ${key}`, [
+      heading(words.switchTitle[method]),
+      element("p", { class: "lead" }, words.switchLead),
       element("form", { onsubmit: submit, novalidate: true },
         element("div", {}, element("label", { for: "phone" }, words.yourPhone), input, note),
         button),
@@ -642,12 +653,14 @@
     if (left <= 30000 && left > 0 && !saidSoon) { saidSoon = true; say(words.soon); }
     const hint = document.getElementById("hint");
     if (hint && hint.hidden && Date.now() - shownAt >= HINT_AFTER) { hint.hidden = false; say(hint.textContent); }
+    const button = document.getElementById("switch");
+    if (button) button.hidden = !otherMethod();
     const again = document.getElementById("again");
     if (again) {
-      const wait = repeatAt - Date.now();
-      again.hidden = !repeatable || resource.repeats_remaining < 1;
-      again.disabled = wait > 0;
-      again.textContent = wait > 0 ? fill(words.againIn, { time: clock(wait) }) : words.again;
+      const wait = untilRepeat();
+      again.hidden = wait === null;
+      again.disabled = wait !== 0;
+      again.textContent = wait ? fill(words.againIn, { time: clock(wait) }) : words.again;
     }
   }
 

@@ -52,7 +52,8 @@ def test_nothing_is_missing(name: str) -> None:
     assert declared.name == name
     for module in (f"callverify.providers.{name}.client", f"callverify.providers.{name}.account"):
         assert importlib.util.find_spec(module), f"no {module}"
-    for module in (f"vendors.{name}.simulator", f"vendors.{name}.cases"):
+    ours = ["simulator", "cases", "situations", *(["forgeries"] if declared.webhook else [])]
+    for module in (f"vendors.{name}.{each}" for each in ours):
         assert importlib.util.find_spec(module), f"no {module}"
     folder = payloads.VENDORS / name
     assert (folder / f"test_{name}.py").is_file(), f"no test_{name}.py in vendors/{name}/"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from callverify.domain import errors
+from callverify.domain.limits import VENDOR_SECONDS
 from callverify.domain.verification import Verification
 from callverify.domain.words import (
     CallOrder,
@@ -314,7 +315,9 @@ def repeat(world: World, verification: Verification) -> Verification:
 def test_resends_safely(resends_safely: bool) -> None:
     world = World(replace(FLASH, resends_safely=resends_safely))
     world.vendor.mood = Mood.SILENT
+    began = world.parts.now
     world.start()
+    assert world.parts.now - began == VENDOR_SECONDS  # all of it, however often it is asked
     assert world.vendor.asked == (2 if resends_safely else 1)
     assert len(world.vendor.paid) == 1
     assert len({order.unique for order in world.orders}) == 1

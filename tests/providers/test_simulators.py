@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -23,9 +22,8 @@ from callverify.providers.names import NAMES
 from callverify.providers.registry import lines, manifest
 from simulators.app import create_app
 from simulators.vendor import World
-from simulators.webhooks import Webhook
 from tests.support import payloads
-from tests.support.cases import EVERY_ROUTE, PHONE, order, verification_of
+from tests.support.cases import EVERY_ROUTE, PHONE, order, parameters_of, verification_of
 from tests.support.simulators import CREDENTIALS, RECEIVER, Simulators
 
 Situation = Callable[[Simulators], TestResponse]
@@ -90,14 +88,6 @@ def test_a_report_has_the_recorded_parameters(name: str, method: Method, simulat
     report = line.client.open_webhook(InboundWebhook(parameters, verification_of(name)))
     assert report is not None
     assert PHONE.e164 in readings(report.caller or "")
-
-
-def parameters_of(sent: Webhook) -> dict[str, tuple[str, ...]]:
-    query = parse_qs(urlsplit(sent.url).query, keep_blank_values=True, strict_parsing=bool(urlsplit(sent.url).query))
-    body = {**(sent.form or {}), **(sent.json or {})}
-    return {field: tuple(values) for field, values in query.items()} | {
-        field: (str(given),) for field, given in body.items()
-    }
 
 
 # The clients, asking the simulators by HTTP

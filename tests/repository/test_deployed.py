@@ -17,6 +17,8 @@ CONTRACT_NAMES = {
     "SMSC_WEBHOOK_URL",
     "SMSC_CALLBACK_SECRET",
     "LOG_FILE",
+    "RECEIVER_URL",
+    "EVENT_SIGNING_SECRET",
 }
 
 
@@ -44,6 +46,36 @@ def test_the_gateway_answers_with_problems(
     problem = response.json()
     assert (problem["status"], problem["code"]) == (status, code)
     assert problem["request_id"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/webhooks/nobody/x", "There is no such webhook."),
+        ("/webhooks/nobody/x/y/z", "There is no such webhook."),
+        ("/webhooks/nobody/x%2Fy/..%2Fz?x=1&x=2", "There is no such webhook."),
+        # The gateway's own words.
+        ("/webhooks/nobody", "No such path, or not with this method."),
+    ],
+)
+def test_any_report_of_any_provider_reaches_the_one_function(
+    stack: dict[str, str], method: str, path: str, detail: str
+) -> None:
+    response = requests.request(method, stack["BASE_URL"] + path, timeout=30)
+    assert (response.status_code, response.json()["detail"]) == (404, detail)
+
+
+def test_what_comes_after_a_providers_name_reaches_the_provider(stack: dict[str, str]) -> None:
+    url = stack["SMSC_WEBHOOK_URL"]
+    assert requests.get(url, timeout=30).status_code == 200
+    assert requests.get(f"{url}x", timeout=30).status_code == 404
+    assert requests.get(f"{url}/x", timeout=30).status_code == 404
+
+
+def test_a_browser_may_ask_before_it_switches(stack: dict[str, str]) -> None:
+    response = requests.options(f"{stack['BASE_URL']}/verifications/none/switch", timeout=30)
+    assert response.status_code == 204
 
 
 def test_the_log_file_follows_the_functions(stack: dict[str, str]) -> None:

@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from callverify.test_numbers import TEST_NUMBERS
 
+from callverify.providers.sandbox import TEST_NUMBERS
 from tests.repository.test_template import counted_metrics
 from tests.support.template import PARAMETERS, RESOURCES
 

@@ -13,32 +13,31 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from callverify.access import CLIENT_TOKEN_ROUTES, ROUTES
-from callverify.models import (
-    Attempt,
-    Cause,
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from callverify.domain import errors
+from callverify.domain.limits import Cooldown, GuessLimit
+from callverify.domain.verification import Attempt, Step, StepKind, Verification
+from callverify.domain.view import resource
+from callverify.domain.words import (
     Challenge,
     EndReason,
     Evidence,
     Method,
     Mode,
-    ProviderName,
-    Result,
+    Outcome,
+    Reason,
     Scope,
     Status,
-    Step,
-    StepKind,
-    Verification,
 )
-from callverify.resource import resource
-from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
-
-from callverify import errors, inputs, models
-from callverify.events import transition
-from callverify.service import MAX_EVENTS, METHODS
-from callverify.store import Cooldown, GuessLimit
+from callverify.edge.access import CLIENT_TOKEN_ROUTES, ROUTES
+from callverify.events.publish import transition
+from callverify.providers import registry
+from callverify.providers.names import NAMES
+from callverify.service import requests as bodies
+from callverify.service.events import MAX_EVENTS
 from tests.support.template import API, FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +49,8 @@ HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "tra
 KINDS: list[type[errors.CallverifyError]] = [*errors.CallverifyError.__subclasses__(), errors.CallverifyError]
 ERRORS = {kind.code: kind for kind in KINDS}
 NOW = 1_795_341_600
+FLASH = next(name for name in NAMES if registry.route(name, Method.FLASH_CALL))
+REVERSE_CALLS = [name for name in NAMES if registry.route(name, Method.REVERSE_CALL)]
 
 
 def follow(value: Any) -> Any:
@@ -251,7 +252,10 @@ def test_phones_in_examples_are_test_numbers() -> None:
 
 def test_routes_are_those_of_the_template() -> None:
     events = [event["Properties"] for function in FUNCTIONS.values() for event in function.get("Events", {}).values()]
-    deployed = {f"{event['Method']} {event['Path']}": event for event in events if "RestApiId" in event}
+    # `{rest+}` takes the rest of a path, which OpenAPI has no word for.
+    deployed = {
+        f"{event['Method']} {event['Path'].replace('+', '')}": event for event in events if "RestApiId" in event
+    }
     assert OPERATIONS.keys() == deployed.keys()
     for name, event in deployed.items():
         is_open = event.get("Auth", {}).get("Authorizer") == "NONE"
@@ -326,20 +330,14 @@ def test_what_the_gateway_refuses_is_documented_on_every_guarded_route() -> None
 
 
 def test_limits_are_those_that_the_service_counts() -> None:
-    names: set[str] = set()
-    for module in ("service", "store"):
-        tree = ast.parse((ROOT / f"layers/callverify/callverify/{module}.py").read_text())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
-                "RollingLimit",
-                "SealedLimit",
-                "CalendarLimit",
-            ):
-                assert isinstance(node.args[0], ast.Constant)
-                names.add(str(node.args[0].value))
-            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "LimitReached":
-                names |= {str(word.value) for word in node.args if isinstance(word, ast.Constant)} - {"1"}
-    names |= {Cooldown(phone_hash="", seconds=0).name, GuessLimit(phone_hash="", count=0).name}
+    counted = ("RollingLimit", "SealedLimit", "CalendarLimit", "LimitReached", "RateLimited")
+    names = {Cooldown(phone_hash="", seconds=0).name, GuessLimit(phone_hash="", count=0).name}
+    for file in (ROOT / "layers/callverify/callverify/service").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in counted:
+                given = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "limit")]
+                names |= {word.value for word in given if isinstance(word, ast.Constant) and str(word.value).islower()}
+    names = {name for name in names if re.fullmatch("[a-z_0-9]+", name)}
     assert set(SCHEMAS["Problem"]["properties"]["limit"]["enum"]) == {*names, "gateway_throttle", "firewall"}
 
 
@@ -347,25 +345,27 @@ def test_limits_are_those_that_the_service_counts() -> None:
 
 
 def test_request_fields_are_those_that_are_parsed() -> None:
-    assert SCHEMAS["StartRequest"]["properties"].keys() == {field.name for field in fields(inputs.StartRequest)}
-    assert SCHEMAS["RepeatRequest"]["properties"].keys() == {field.name for field in fields(inputs.RepeatRequest)}
+    assert SCHEMAS["StartRequest"]["properties"].keys() == {field.name for field in fields(bodies.StartRequest)}
+    assert SCHEMAS["SwitchRequest"]["properties"].keys() == {field.name for field in fields(bodies.SwitchRequest)}
     start = SCHEMAS["StartRequest"]["properties"]
-    assert start["reference"]["maxLength"] == inputs.MAX_REFERENCE
-    assert SCHEMAS["Locale"]["enum"] == [*inputs.LOCALES]
+    assert start["reference"]["maxLength"] == bodies.MAX_REFERENCE
+    assert SCHEMAS["Locale"]["enum"] == [*bodies.LOCALES]
     assert start["locale"]["anyOf"] == [{"$ref": "#/components/schemas/Locale"}, {"type": "null"}]
     metadata = SCHEMAS["Metadata"]
-    assert metadata["maxProperties"] == inputs.MAX_METADATA_PAIRS
-    assert metadata["propertyNames"]["maxLength"] == inputs.MAX_METADATA_NAME
-    assert metadata["additionalProperties"]["maxLength"] == inputs.MAX_METADATA_VALUE
+    assert metadata["maxProperties"] == bodies.MAX_METADATA_PAIRS
+    assert metadata["propertyNames"]["maxLength"] == bodies.MAX_METADATA_NAME
+    assert metadata["additionalProperties"]["maxLength"] == bodies.MAX_METADATA_VALUE
     key = SPEC["components"]["parameters"]["IdempotencyKey"]["schema"]
-    assert key["maxLength"] == inputs.MAX_IDEMPOTENCY_KEY
+    assert key["maxLength"] == bodies.MAX_IDEMPOTENCY_KEY
 
 
+METHODS = {each.name: [route.method for route in each.routes] for each in registry.manifests()}
 PARSERS: dict[str, Any] = {
-    "startVerification": lambda body: inputs.parse_start(body, methods=METHODS, return_origins=()),
-    "checkCode": inputs.parse_code,
-    "repeatVerification": inputs.parse_repeat,
-    "cancelVerification": inputs.parse_nothing,
+    "startVerification": lambda body: bodies.parse_start(body, methods=METHODS, return_origins=()),
+    "checkCode": lambda body: bodies.parse_code(body, 4),
+    "repeatVerification": bodies.parse_nothing,
+    "switchVerification": bodies.parse_switch,
+    "cancelVerification": bodies.parse_nothing,
 }
 
 
@@ -395,11 +395,15 @@ def test_requests_in_examples_are_accepted() -> None:
         ("StartRequest", "startVerification", {"phone": "+79000001234", "metadata": {"n": 1}}),
         ("StartRequest", "startVerification", {"phone": "+79000001234", "end_user_ip": "203.0.113"}),
         ("StartRequest", "startVerification", {"phone": "+79000001234", "locale": "de"}),
-        ("StartRequest", "startVerification", {"phone": "+79000001234", "provider": "smsc", "method": "flash_call"}),
         (
             "StartRequest",
             "startVerification",
-            {"phone": "+79000001234", "provider": "ucaller", "method": "reverse_call"},
+            {"phone": "+79000001234", "provider": REVERSE_CALLS[0], "method": "flash_call"},
+        ),
+        (
+            "StartRequest",
+            "startVerification",
+            {"phone": "+79000001234", "provider": FLASH, "method": "reverse_call"},
         ),
         (
             "StartRequest",
@@ -409,14 +413,18 @@ def test_requests_in_examples_are_accepted() -> None:
         (
             "StartRequest",
             "startVerification",
-            {"phone": "+79000001234", "provider": "smsc", "allowed_methods": ["flash_call"]},
+            {"phone": "+79000001234", "provider": REVERSE_CALLS[-1], "allowed_methods": ["flash_call"]},
         ),
         ("StartRequest", "startVerification", {"phone": "+79000001234", "return_url": "http://shop.example"}),
         ("CheckRequest", "checkCode", {}),
         ("CheckRequest", "checkCode", {"code": 1234}),
-        ("CheckRequest", "checkCode", {"code": "12345"}),
-        ("RepeatRequest", "repeatVerification", {"phone": "+79000001234"}),
-        ("RepeatRequest", "repeatVerification", {"method": "flash_call"}),
+        ("CheckRequest", "checkCode", {"code": "12a4"}),
+        ("RepeatRequest", "repeatVerification", {"reason": "none"}),
+        ("SwitchRequest", "switchVerification", {}),
+        ("SwitchRequest", "switchVerification", {"phone": "+79000001234"}),
+        ("SwitchRequest", "switchVerification", {"method": "flash_call"}),
+        ("SwitchRequest", "switchVerification", {"phone": "+79000001234", "method": "sms"}),
+        ("SwitchRequest", "switchVerification", {"phone": "+79000001234", "method": "flash_call", "provider": FLASH}),
         ("CancelRequest", "cancelVerification", {"reason": "none"}),
     ],
 )
@@ -430,8 +438,8 @@ def test_document_and_service_refuse_the_same(schema: str, operation: str, body:
     "more",
     [
         {name: None for name in SCHEMAS["StartRequest"]["properties"] if name != "phone"},
-        {"provider": "smsc", "method": None, "allowed_methods": ["flash_call", "reverse_call"]},
-        {"provider": "ucaller", "method": "flash_call", "allowed_methods": None},
+        {"provider": REVERSE_CALLS[-1], "method": None, "allowed_methods": ["flash_call", "reverse_call"]},
+        {"provider": FLASH, "method": "flash_call", "allowed_methods": None},
         {"provider": None, "method": "reverse_call", "allowed_methods": ["reverse_call"]},
     ],
     ids=str,
@@ -445,17 +453,29 @@ def test_document_and_service_take_the_same(more: dict[str, Any]) -> None:
 # The resource
 
 
+def test_providers_are_those_of_the_one_list() -> None:
+    assert SCHEMAS["Provider"]["enum"] == [*NAMES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_provider_is_asked_for_what_its_manifest_offers(name: str) -> None:
+    for method in Method:
+        offered = registry.route(name, method) is not None
+        body = {"phone": "+79000001234", "provider": name}
+        for more in ({"method": method}, {"allowed_methods": [method]}):
+            assert (violations_of({**body, **more}, "StartRequest") == []) is offered, more
+
+
 @pytest.mark.parametrize(
     ("name", "enum"),
     [
         ("Method", Method),
-        ("Provider", ProviderName),
         ("Mode", Mode),
         ("Status", Status),
         ("EndReason", EndReason),
         ("Evidence", Evidence),
-        ("Outcome", Result),
-        ("AttemptReason", Cause),
+        ("Outcome", Outcome),
+        ("AttemptReason", Reason),
     ],
 )
 def test_enums_are_the_models(name: str, enum: type[StrEnum]) -> None:
@@ -463,49 +483,53 @@ def test_enums_are_the_models(name: str, enum: type[StrEnum]) -> None:
 
 
 PENDING = Verification(
-    id="vrf_911667r5z77k6r24cf4js7w5d2",
+    id="vrf_511667r5z77k6r24cf4js7w5d2",
     mode=Mode.LIVE,
     status=Status.PENDING,
     method=Method.FLASH_CALL,
-    provider=ProviderName.UCALLER,
+    provider=FLASH,
     phone_mask="+7******1234",
     phone_hash="hash",
     key_id="0123456789abcdef",
     created_at=NOW,
     expires_at=NOW + 300,
-    attempts=(Attempt(1, 1, Method.FLASH_CALL, ProviderName.UCALLER, Result.STARTED, NOW),),
+    attempts=(Attempt(1, 1, Method.FLASH_CALL, FLASH, Outcome.STARTED, NOW),),
     steps=(Step(1, StepKind.START, claimed_at=NOW, done=True),),
     allowed_methods=tuple(Method),
     challenge=Challenge.enter_digits(),
     call_id="103000",
     repeats_remaining=2,
+    repeat_at=NOW + 61,
     reference="order-17",
     metadata={"shop": "main"},
 )
 REVERSE = replace(
     PENDING,
     method=Method.REVERSE_CALL,
-    provider=ProviderName.TELEFON_IP,
-    attempts=(Attempt(1, 1, Method.REVERSE_CALL, ProviderName.TELEFON_IP, Result.STARTED, NOW),),
+    provider=REVERSE_CALLS[0],
+    attempts=(Attempt(1, 1, Method.REVERSE_CALL, REVERSE_CALLS[0], Outcome.STARTED, NOW),),
     challenge=Challenge.call_number("+79000000100"),
     repeats_remaining=0,
+    repeat_at=None,
 )
 SAMPLES = {
     "pending flash call": PENDING,
     "pending reverse call": REVERSE,
-    "guesses spent": replace(PENDING, guesses=5, status=Status.FAILED, reason=EndReason.ATTEMPTS_EXHAUSTED),
+    "guesses spent": replace(PENDING, guesses=5, status=Status.FAILED, reason=EndReason.CHECKS_EXHAUSTED),
     "verified": replace(REVERSE, status=Status.VERIFIED, evidence=Evidence.PROVIDER_READ_BACK, verified_at=NOW + 9),
     "expired": replace(REVERSE, expires_at=NOW),
     "canceled": replace(PENDING, status=Status.CANCELED, reason=EndReason.CANCELED_BY_CLIENT),
-    "not answered yet": replace(PENDING, challenge=None, reference=None, metadata={}, repeats_remaining=0),
+    "not answered yet": replace(
+        PENDING, challenge=None, reference=None, metadata={}, repeats_remaining=0, repeat_at=None
+    ),
     "refused in test mode": replace(
         PENDING,
-        id="vrf_test_911667r5z77k6r24cf4js7w5d2",
+        id="vrf_test_511667r5z77k6r24cf4js7w5d2",
         mode=Mode.TEST,
         status=Status.FAILED,
         reason=EndReason.PROVIDER_REJECTED,
         challenge=None,
-        attempts=(replace(PENDING.attempt, outcome=Result.REJECTED, reason=Cause.NUMBER_REFUSED),),
+        attempts=(replace(PENDING.attempt, outcome=Outcome.REJECTED, reason=Reason.NUMBER_REFUSED),),
     ),
 }
 
@@ -537,7 +561,7 @@ def test_resource_without_a_member_does_not_fit(name: str) -> None:
 
 
 def test_samples_show_every_status() -> None:
-    assert {resource(verification, NOW)["status"] for verification in SAMPLES.values()} == set(models.Status)
+    assert {resource(verification, NOW)["status"] for verification in SAMPLES.values()} == set(Status)
 
 
 # Events
@@ -545,11 +569,19 @@ def test_samples_show_every_status() -> None:
 
 @pytest.mark.parametrize("verification", SAMPLES.values(), ids=SAMPLES)
 def test_event_fits(verification: Verification) -> None:
-    event = transition(None, verification)
+    before = None if verification.status is Status.PENDING else PENDING
+    event = transition(before, verification)
     assert event is not None
     body = json.loads(event.body)
     assert violations_of(body, "Event") == []
     assert body.keys() == SCHEMAS["Event"]["properties"].keys()
+
+
+def test_events_are_those_that_are_published() -> None:
+    begun = replace(PENDING, attempts=(replace(PENDING.attempt, outcome=Outcome.STARTING),), challenge=None)
+    changes = [(None, begun), (begun, PENDING), *((PENDING, replace(PENDING, status=status)) for status in Status)]
+    types = {event.type for change in changes if (event := transition(*change))}
+    assert types == set(SCHEMAS["Event"]["properties"]["type"]["enum"])
 
 
 def test_pages_of_events_are_as_long_as_they_are() -> None:
@@ -603,7 +635,8 @@ class Client:
 def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None:
     call = Client(stack).call
     start, read, check = "post /verifications", "get /verifications/{id}", "post /verifications/{id}/check"
-    repeat, cancel = "post /verifications/{id}/repeat", "post /verifications/{id}/cancel"
+    repeat, switch = "post /verifications/{id}/repeat", "post /verifications/{id}/switch"
+    cancel, report = "post /verifications/{id}/cancel", "/webhooks/{provider}/{rest}"
     answered = []
     # Others than in the last run, which this stack may have seen: a phone rests for a while.
     digits, key = 4700 + secrets.randbelow(200), secrets.token_hex(8)
@@ -633,8 +666,9 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     expect(403, "forbidden", read, token, id="vrf_another")
     expect(409, "method_has_no_code", check, token, {"code": "1234"}, **of_it)
     expect(409, "repeat_not_supported", repeat, token, {}, **of_it)
-    expect(422, "phone_mismatch", repeat, token, {"phone": other, "method": "flash_call"}, **of_it)
-    expect(429, "rate_limited", repeat, token, {"phone": number, "method": "flash_call"}, **of_it)
+    expect(400, "invalid_request", switch, token, {"method": "flash_call"}, **of_it)
+    expect(422, "phone_mismatch", switch, token, {"phone": other, "method": "flash_call"}, **of_it)
+    expect(429, "rate_limited", switch, token, {"phone": number, "method": "flash_call"}, **of_it)
     expect(403, "forbidden", cancel, token, **of_it)
     expect(200, "canceled", cancel, "API_KEY", **of_it)
     expect(409, "verification_not_pending", cancel, "API_KEY", **of_it)
@@ -643,18 +677,21 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     flash = {"id": expect(201, "pending", start, "TEST_API_KEY", {"phone": "+79000000101"})["id"]}
     expect(200, "pending", check, "TEST_API_KEY", {"code": "1111"}, **flash)
     expect(200, "pending", repeat, "TEST_API_KEY", {}, **flash)
+    expect(
+        409, "method_not_allowed", switch, "TEST_API_KEY", {"phone": "+79000000101", "method": "reverse_call"}, **flash
+    )
     expect(200, "verified", check, "TEST_API_KEY", {"code": "0000"}, **flash)
 
     assert call("get /events", "API_KEY")[0] == 200
     expect(400, "invalid_request", "get /events", "API_KEY", query="?limit=0")
-    smsc, handler = "webhooks/smsc/{token}", {"token": stack["SMSC_WEBHOOK_URL"].rsplit("/", 1)[1]}
-    assert call(f"get /{smsc}", None, **handler) == (200, "OK")
-    expect(404, "not_found", f"post /{smsc}", None, token="no")
-    expect(400, "invalid_request", f"get /{smsc}", None, query="?waitcall=1", **handler)
-    expect(403, "forbidden", f"get /{smsc}", None, query="?waitcall=1&phone=79000004700&ts=1&md5=0", **handler)
-    for method in ("get", "post"):
-        expect(404, "not_found", f"{method} /webhooks/telefon-ip/{{id}}/{{token}}", None, id="x", token="y")
-    for name in (read, check, repeat):
+    smsc = {"provider": "smsc", "rest": stack["SMSC_WEBHOOK_URL"].rsplit("/", 1)[1]}
+    assert call(f"get {report}", None, **smsc) == (200, "OK")
+    expect(400, "invalid_request", f"get {report}", None, query="?waitcall=1", **smsc)
+    expect(403, "forbidden", f"get {report}", None, query="?waitcall=1&phone=79000004700&ts=1&md5=0", **smsc)
+    for provider, rest in (("smsc", "no"), ("telefon_ip", "x/y"), ("telefon-ip", "x/y"), ("nobody", "x")):
+        for method in ("get", "post"):
+            expect(404, "not_found", f"{method} {report}", None, provider=provider, rest=rest)
+    for name in (read, check, repeat, switch):
         preflight = name.replace("get", "options").replace("post", "options")
         assert call(preflight, None, id="x") == (204, "")
         answered.append(preflight)

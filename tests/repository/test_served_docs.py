@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.repository.test_openapi import ERRORS, OPERATIONS, SCHEMAS
-from tools.render_docs.__main__ import TARGET, rendered
+from tools.render_docs.__main__ import SOURCE, TARGET, filled, rendered
 
 MADE = rendered()
 PAGE = MADE["docs.html"]
@@ -16,6 +16,10 @@ IDS = set(re.findall(r'\sid="([^"]+)"', PAGE))
 @pytest.mark.parametrize("name", MADE)
 def test_what_is_served_is_not_out_of_date(name: str) -> None:
     assert Path(TARGET / name).read_text() == MADE[name], "run `make docs`"
+
+
+def test_the_document_knows_what_the_code_knows() -> None:
+    assert SOURCE.read_text() == filled(SOURCE.read_text()), "run `make docs`"
 
 
 def test_every_operation_error_and_schema_has_an_anchor() -> None:

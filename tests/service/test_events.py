@@ -27,25 +27,13 @@ from tests.support.gateway import (
     custom_domain,
     load_event,
 )
+from tests.support.samples import JOURNEYS
 from tests.support.template import FUNCTIONS
 
-JOURNEYS = {
-    "start_telefon_ip": (201, None),
-    "start_smsc": (201, None),
-    "start_ucaller": (201, None),
-    "status": (404, "not_found"),
-    "check_right": (404, "not_found"),
-    "check_wrong": (404, "not_found"),
-    "repeat": (404, "not_found"),
-    "repeat_another_way": (404, "not_found"),
-    "cancel": (404, "not_found"),
-    "webhook_telefon_ip": (404, "not_found"),
-    "webhook_smsc": (404, "not_found"),
-}
 # The same requests as they come at a custom domain: what each is answered is what it is answered at the other address.
 AT_CUSTOM_DOMAIN = {"start_telefon_ip", "webhook_smsc", "page", "docs"}
 # No journey of the API: for `sam local invoke` alone.
-OTHERS = {"authorize", "page", "openapi", "docs", "transition", "settlement", "delivery"}
+OTHERS = {"authorize", "page", "openapi", "docs", "transition", "follow_up", "delivery"}
 
 
 def as_it_is(name: str) -> Answer:

@@ -9,13 +9,14 @@ from dataclasses import field as dataclass_field
 from functools import cache
 from importlib import import_module
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from callverify.domain.words import CallOrder, Method, Phone
 from callverify.providers.base import Line, Per, Route
 from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import lines, manifest
+from simulators.webhooks import Webhook
 from tests.support.fake_vendor import SeenRequest
 
 PHONE = Phone(e164="+79000000001", region="RU", mask="+7******0001")
@@ -105,3 +106,12 @@ def verification_of(name: str) -> str | None:
 
 def _route(name: str, method: Method | None) -> Route:
     return next(route for route in manifest(name).routes if method in (None, route.method))
+
+
+def parameters_of(sent: Webhook) -> dict[str, tuple[str, ...]]:
+    """Those of query and body together, as the service reads them."""
+    query = parse_qs(urlsplit(sent.url).query, keep_blank_values=True, strict_parsing=bool(urlsplit(sent.url).query))
+    body = {**(sent.form or {}), **(sent.json or {})}
+    return {field: tuple(values) for field, values in query.items()} | {
+        field: (str(given),) for field, given in body.items()
+    }

@@ -20,10 +20,14 @@ import boto3
 import requests
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from callverify.providers import registry
+from callverify.providers.names import NAMES
+
 STARTS = {"initCall", "reverse_auth_phone_get", "reverse_auth_phone_post", "wait_call"}
 PROMPT = 10  # seconds: whatever the providers do, they are given 8 together
 READ, WRITE = "verifications:read", "verifications:write"
-WINDOWS = {"telefon_ip": 120, "smsc": 300, "ucaller": 300}
+EVIDENCE = {"telefon_ip": "provider_read_back", "smsc": "provider_signature"}
+WINDOWS = {each.name: each.routes[0].window.default for each in registry.manifests()}
 UNTIL_SECONDS = 20
 
 
@@ -174,8 +178,16 @@ class Api:
         return self.send("POST", f"/verifications/{id_}/check", {"code": code}, **more)
 
     def repeat(self, id_: str, *, idempotency_key: str | None = None, key: str | None = "", **fields: Any) -> Answer:
+        """fields: none; version 1 had those of a switch here."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return self.send("POST", f"/verifications/{id_}/repeat", fields, headers=headers, key=key)
+
+    def switch(
+        self, id_: str, phone: Any, method: Any, *, idempotency_key: str | None = None, key: str | None = ""
+    ) -> Answer:
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        body = {"phone": phone, "method": method}
+        return self.send("POST", f"/verifications/{id_}/switch", body, headers=headers, key=key)
 
     def cancel(self, id_: str, **more: Any) -> Answer:
         return self.send("POST", f"/verifications/{id_}/cancel", **more)
@@ -339,7 +351,8 @@ class Operator:
     def age(self, id_: str, seconds: int) -> None:
         """Let time pass for one verification and its phone: move all their times but those of the other limits."""
         phone = self.record(id_)["phone_hash"]
-        for pk in (f"verification#{id_}", f"phone#{phone}", f"smsc#{phone}", f"limit#phone_cooldown#{phone}"):
+        holds = [f"{provider}#{phone}" for provider in NAMES]
+        for pk in (f"verification#{id_}", f"phone#{phone}", *holds, f"limit#phone_cooldown#{phone}"):
             found = self.item(pk)
             if found:
                 older = {name: _older(name, value, seconds) for name, value in found.items()}
@@ -392,6 +405,7 @@ _TIMES = {
     "claimed_at",
     "step_claimed_at",
     "poll_after",
+    "repeat_at",
     "ttl",
 }
 

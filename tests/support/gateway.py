@@ -265,7 +265,7 @@ class Api:
         return self.send("check_wrong", id=id, body={"code": code}, **more)
 
     def another_way(self, id: str, phone: str, method: str, **more: Any) -> Answer:  # noqa: A002
-        return self.send("repeat_another_way", id=id, body={"phone": phone, "method": method}, **more)
+        return self.send("switch", id=id, body={"phone": phone, "method": method}, **more)
 
     # The world
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from callverify.domain.keys import Keys
 from callverify.domain.verification import Verification
-from callverify.domain.words import Caller, CallerKind, CallOutcome, Deadline, Mode, Scope, Unit
+from callverify.domain.words import Caller, CallerKind, CallOutcome, Clock, Deadline, Mode, Scope, Unit
 from callverify.providers.base import Line, Manifest
 from callverify.providers.registry import in_order
 from callverify.providers.registry import manifests as every_manifest
@@ -50,7 +50,10 @@ class Heard:
 
 
 class Parts:
-    """All that a service consists of. `vendors` are the configured ones, in the operator's order."""
+    """All that a service consists of. `vendors` are the configured ones, in the operator's order.
+
+    store: of a table elsewhere; by default the one of `client`, or of a new table in memory.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Parts:
         manifests: Sequence[Manifest] | None = None,
         policy: Policy = Policy(),  # noqa: B008 (a value)
         client: Any = None,
+        store: Store | None = None,
         now: float = 1_800_000_000,
         points: Points | None = None,
     ) -> None:
@@ -65,10 +69,10 @@ class Parts:
         self.policy = policy
         self.observer = Heard()
         self.keys = Keys(PEPPER)
-        self.client = client if client is not None else MemoryDynamoDb()
+        self.client: Any = client if client is not None else MemoryDynamoDb()
         if client is None:
             self.client.create_table(TableName=TABLE)
-        self.store = Store(cast("Any", self.client), TABLE, sleep=lambda _: None, monotonic=self.clock)
+        self.store = store or Store(self.client, TABLE, sleep=lambda _: None, monotonic=self.clock)
         self.manifests = every_manifest() if manifests is None else list(manifests)
         self.vendors = [FakeVendor(manifest, self, points) for manifest in self.manifests]
         self.service = self.new_service()
@@ -80,35 +84,35 @@ class Parts:
         return next(vendor for vendor in self.vendors if vendor.name == name)
 
     def lines(self) -> list[Line]:
-        return in_order(
-            [line for vendor in self.vendors for line in vendor.lines()], [each.name for each in self.vendors]
-        )
+        lines = [line for vendor in self.vendors for line in vendor.lines()]
+        return in_order(lines, [vendor.name for vendor in self.vendors])
 
-    def new_service(self) -> Service:
+    def new_service(self, policy: Policy | None = None, clock: Clock | None = None) -> Service:
         """As a new container has it."""
+        policy, clock = policy or self.policy, clock or self.clock
         live = live_lane(
             self.lines,
-            policy=self.policy,
+            policy=policy,
             keys=self.keys,
             store=self.store,
             observer=self.observer,
-            clock=self.clock,
+            clock=clock,
         )
         test = test_lane(
             self.manifests,
             lambda lines: in_order(lines, [manifest.name for manifest in self.manifests]),
-            policy=self.policy,
+            policy=policy,
             keys=self.keys,
-            clock=self.clock,
+            clock=clock,
         )
         return Service(
             Context(
                 self.store,
                 self.keys,
-                self.policy,
+                policy,
                 {Mode.LIVE: live, Mode.TEST: test},
                 self.observer,
-                self.clock,
-                lambda seconds: Deadline.after(seconds, self.clock),
+                clock,
+                lambda seconds: Deadline.after(seconds, clock),
             )
         )

@@ -1,4 +1,4 @@
-"""`make docs`: docs/openapi.yaml as JSON, and as a page to read, into functions/serve_docs."""
+"""`make docs`: what the code knows into docs/openapi.yaml, and that as JSON and as a page into functions/serve_docs."""
 
 import json
 import re
@@ -13,13 +13,16 @@ from jinja2 import Environment, FileSystemLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
+from callverify.domain.words import Method
+from callverify.providers import registry
+from callverify.providers.names import NAMES
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SOURCE = ROOT / "docs/openapi.yaml"
 TARGET = ROOT / "functions/serve_docs"
 # The function puts the address in that a request came to.
 BASE_URL = "{BASE_URL}"
-FORM = "application/x-www-form-urlencoded"
 METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
 CREDENTIALS = {"apiKey": "API_KEY", "clientToken": "CLIENT_TOKEN"}
 RANGES = (
@@ -92,16 +95,12 @@ class Reference:
             elif parameter["in"] == "query" and parameter.get("required"):
                 query.append(f"{parameter['name']}={value}")
         url = BASE_URL + path + ("?" + "&".join(query) if query else "")
-        verb = "" if method in ("get", "post") else f"-X {method.upper()} "
+        examples = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples", {})
+        # A body makes it a POST.
+        verb = "" if method == "get" or examples else f"-X {method.upper()} "
         command = [f'curl -sS {verb}"{url}"' if query else f"curl -sS {verb}{url}"]
         if operation["security"]:
             command.append(f'-H "Authorization: Bearer ${CREDENTIALS[next(iter(operation["security"][0]))]}"')
-        contents = operation.get("requestBody", {}).get("content", {})
-        if FORM in contents:
-            fields = self.follow(contents[FORM]["schema"])["properties"].items()
-            form = "&".join(f"{name}={field['examples'][0]}" for name, field in fields)
-            command.append(f"-d {shlex.quote(form)}")
-        examples = contents.get("application/json", {}).get("examples", {})
         if not examples:
             return [("", join(command))]
         command.append('-H "Content-Type: application/json"')
@@ -258,9 +257,32 @@ def highlighted(value: Any) -> Markup:
     return Markup("").join([*parts, escape(text[end:])])
 
 
+def filled(text: str) -> str:
+    """The text of docs/openapi.yaml, with what the code knows in the places that ask for it."""
+    for name, values in (("Method", Method), ("Provider", NAMES)):
+        text = re.sub(rf"enum: \[.*\]( }} # filled in: {name}\n)", rf"enum: [{', '.join(values)}]\1", text)
+    dumped = yaml.safe_dump({"provider": offers()}, sort_keys=False, default_flow_style=None, width=100)
+    rules = "".join(f"{' ' * 8}{line}\n" for line in dumped.splitlines())
+    return re.sub(r"(# filled in: provider\n).*?( *# filled in: end\n)", rf"\1{rules}\2", text, flags=re.DOTALL)
+
+
+def offers() -> dict[str, Any]:
+    """What a start that names a provider may ask for, as a JSON schema: one rule after the other."""
+    rule: dict[str, Any] = {}
+    for name in reversed(NAMES):
+        methods = [str(route.method) for route in registry.manifest(name).routes]
+        wanted = {"method": {"enum": [*methods, None]}, "allowed_methods": {"contains": {"enum": methods}}}
+        rule = {
+            "if": {"properties": {"provider": {"const": name}}},
+            "then": {"properties": wanted},
+            **({"else": rule} if rule else {}),
+        }
+    return rule
+
+
 def served() -> dict[str, Any]:
     """The document that a stack serves: docs/openapi.yaml, with the version of pyproject.toml."""
-    document: dict[str, Any] = yaml.safe_load(SOURCE.read_text())
+    document: dict[str, Any] = yaml.safe_load(filled(SOURCE.read_text()))
     document["info"]["version"] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     return document
 
@@ -283,6 +305,7 @@ def rendered() -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    SOURCE.write_text(filled(SOURCE.read_text()))
     for name, text in rendered().items():
         (TARGET / name).write_text(text)
         print(f"{(TARGET / name).relative_to(ROOT)}: {len(text.encode()) // 1024} KB")

@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tools import deploy
-from tools.deploy import BUCKET_STACK, SECRETS, Refused, next_steps, preflight, settings_of
+from tools.deploy import BUCKET_STACK, SECRETS, Refused, check_parameters, next_steps, preflight, settings_of
 
 SETTINGS = {"stack_name": "shop"}
 BUCKET = {"OutputKey": "SourceBucket", "OutputValue": "uploads"}
@@ -65,6 +65,44 @@ def test_the_first_deployment_of_an_account_makes_the_bucket(aws: Aws) -> None:
     aws.has_stack("shop", "UPDATE_COMPLETE")
     aws.has_no_stack()
     assert preflight(aws, SETTINGS) == "UPDATE_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "LogLevel=DEBUG LogRetentionDays=7",
+        'AllowedCountries="RU,KZ"',
+        ["ProviderOrder=smsc,ucaller", "LogLevel=INFO"],
+        "",
+    ],
+)
+def test_parameters_that_there_are(given: object) -> None:
+    check_parameters({"parameter_overrides": given})
+    check_parameters({})
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("LogLevle=DEBUG", "no parameter LogLevle"),
+        # Version 1 had them.
+        (
+            "TelefonIpWindowSeconds=60 SmscBaseUrl=https://smsc.example",
+            "TelefonIpWindowSeconds, SmscBaseUrl",
+        ),
+        ("TelefonIpStart=get", "secret provider-credentials"),
+        ("ProviderOrder=telefon_ip,ucaler", "there is no provider ucaler; there are "),
+        (["ProviderOrder=telefon-ip"], "there is no provider telefon-ip"),
+    ],
+)
+def test_parameters_that_there_are_not(given: object, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        check_parameters({"parameter_overrides": given})
+
+
+@pytest.mark.parametrize("config_env", ["default", "dev", "prod"])
+def test_our_own_configuration_can_be_deployed(config_env: str) -> None:
+    check_parameters(settings_of(config_env))
 
 
 @pytest.mark.parametrize(

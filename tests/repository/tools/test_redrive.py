@@ -115,7 +115,7 @@ def test_nothing_of_the_stream_is_sent_or_dropped(
     assert "docs/operations.md, Dead letters" in said.err
 
 
-@pytest.mark.parametrize("what", ["events", "publications", "settlements"])
+@pytest.mark.parametrize("what", ["events", "publications", "follow-ups"])
 def test_a_position_that_lies_elsewhere_stays_there(
     queues: Queues, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:

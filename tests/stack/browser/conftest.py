@@ -17,7 +17,7 @@ from local.background import background_stack
 from local.env import read_env
 from simulators.__main__ import QuietHandler
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 AXE = ROOT / ".axe/node_modules/axe-core/axe.min.js"
 ACORN = ROOT / ".axe/node_modules/acorn/dist/acorn.js"
 SHOP_PORT = 8808

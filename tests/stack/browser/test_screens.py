@@ -20,7 +20,7 @@ TITLES = {
     "reverse-call-hint": ("Call this number", "Позвоните на этот номер"),
     "flash-call": ("We are calling you", "Мы вам звоним"),
     "wrong-digits": ("We are calling you", "Мы вам звоним"),
-    "another-way": ("We call you", "Мы позвоним вам"),
+    "switch": ("We call you", "Мы позвоним вам"),
     "verified": ("Number confirmed", "Номер подтверждён"),
     "verified-return": ("Number confirmed", "Номер подтверждён"),
     "tries-used-up": ("No tries left", "Попытки закончились"),
@@ -66,9 +66,9 @@ def wrong_digits(page: Page, service: Service, locale: str) -> None:
     page.locator(".note.bad").wait_for()
 
 
-def another_way(page: Page, service: Service, locale: str) -> None:
+def switch(page: Page, service: Service, locale: str) -> None:
     reverse_call(page, service, locale)
-    page.locator("#other").click()
+    page.locator("#switch").click()
 
 
 def verified(page: Page, service: Service, locale: str) -> None:
@@ -93,7 +93,7 @@ def tries_used_up(page: Page, service: Service, locale: str) -> None:
 
 def failed(page: Page, service: Service, locale: str) -> None:
     begun = show(page, service.start(method="flash_call", locale=locale, return_url=f"{RETURN_ORIGIN}/done"))
-    page.locator("#other").click()
+    page.locator("#switch").click()
     for provider in ("telefon_ip", "smsc"):
         service.fault(provider, "number_refused")
     page.locator("#phone").fill(begun["full_phone"])
@@ -132,7 +132,7 @@ SCREENS: dict[str, Prepare] = {
     "reverse-call-hint": reverse_call_hint,
     "flash-call": flash_call,
     "wrong-digits": wrong_digits,
-    "another-way": another_way,
+    "switch": switch,
     "verified": verified,
     "verified-return": verified_return,
     "tries-used-up": tries_used_up,

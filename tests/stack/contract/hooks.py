@@ -15,7 +15,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 type AnyCase = Case[Any]
 
-EXAMPLE_ID = "vrf_wtc0j4d2wa2ex1fjfg3ct4haht"
+EXAMPLE_ID = "vrf_4tc0j4d2wa2ex1fjfg3ct4haht"
 EXAMPLE_KEY = "5f0b2d5e-7a3c-4c3e-9a55-1c7a0f4b8d21"
 
 PHONES = set(json.loads(os.environ["PHONES"]))

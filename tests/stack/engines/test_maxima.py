@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
-from callverify.store import CalendarLimit, Counted, Limit, LimitReached, RollingLimit, SealedLimit, Unless
+from callverify.domain.claims import Counted, Unless
+from callverify.domain.limits import CalendarLimit, Limit, RollingLimit, SealedLimit
+from callverify.store import LimitReached
 from tests.stack.engines.bench import NOW, Bench
+from tests.support.template import PARAMETERS
 
-TEMPLATE = (Path(__file__).parents[2] / "template.yaml").read_text()
 WINDOW = 600
 
 
 def maximum(parameter: str) -> int:
-    found = re.search(rf"\n  {parameter}:\n(?:    .*\n)*?    MaxValue: (\d+)\n", TEMPLATE)
-    assert found, parameter
-    return int(found[1])
+    return int(PARAMETERS[parameter]["MaxValue"])
 
 
 LISTS = ["PhoneTenMinuteLimit", "IpTenMinuteLimit", "IpBlockTenMinuteLimit", "IpRefusedTenMinuteLimit", "PhoneDayLimit"]
@@ -30,23 +27,23 @@ def test_a_list_of_starts_at_its_longest(bench: Bench, parameter: str) -> None:
     longest = 2 * limit.count + 10
     times = [{"N": str(NOW - 1)}] * (limit.count - 1) + [{"N": str(NOW - WINDOW)}] * (longest - limit.count)
     bench.client.put_item(TableName=bench.table, Item={"pk": {"S": f"limit#l#{parameter}"}, "starts": {"L": times}})
-    bench.store.count([limit], NOW)
+    bench.count([limit], NOW)
     item = bench.item(f"limit#l#{parameter}")
     assert item is not None
     assert len(item["starts"]) == longest
     with pytest.raises(LimitReached):
-        bench.store.count([limit], NOW)
+        bench.count([limit], NOW)
     with pytest.raises(LimitReached):
-        bench.store.count([Unless(limit)], NOW)
-    bench.store.count([Counted(limit)], NOW)
-    bench.store.count([limit], NOW + WINDOW)
+        bench.count([Unless(limit)], NOW)
+    bench.count([Counted(limit)], NOW)
+    bench.count([limit], NOW + WINDOW)
 
 
 def test_the_sealed_starts_of_a_block_at_their_longest(bench: Bench) -> None:
     keys = bench.keys
     limit = SealedLimit("l", "s", maximum("PrefixTenMinuteLimit"), WINDOW, keys.seal, keys.unseal)
     for number in range(3):
-        bench.store.count([limit], NOW + number)
+        bench.count([limit], NOW + number)
     item = bench.item("limit#l#s")
     assert item is not None
     assert len(item["sealed"]) > 8 * limit.count
@@ -59,6 +56,6 @@ def test_a_counter_at_its_largest(bench: Bench, parameter: str) -> None:
     limit: Limit = CalendarLimit("l", parameter, maximum(parameter), 3600)
     pk = f"limit#l#{parameter}#{NOW // 3600}"
     bench.client.put_item(TableName=bench.table, Item={"pk": {"S": pk}, "n": {"N": str(maximum(parameter) - 1)}})
-    bench.store.count([limit], NOW)
+    bench.count([limit], NOW)
     with pytest.raises(LimitReached):
-        bench.store.count([limit], NOW)
+        bench.count([limit], NOW)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from callverify.providers import registry
+from callverify.providers.names import NAMES
 from tests.support.client import READ, WRITE, Api, Operator, Secrets, Vendors, Webhooks, new_api_key, new_phone, until
 
-PROVIDERS = ("ucaller", "telefon_ip", "smsc")
 LOG_BEHIND_SECONDS = 1
 
 
@@ -21,7 +22,10 @@ def used(operator: Operator) -> Iterator[Secrets]:
     used = Secrets()
     yield used
     credentials = operator.secret("PROVIDER_CREDENTIALS_SECRET")
-    used.texts |= {str(value) for account in credentials.values() for name, value in account.items() if name != "login"}
+    settings = ("login", *registry.SETTINGS)
+    used.texts |= {
+        str(value) for account in credentials.values() for name, value in account.items() if name not in settings
+    }
     time.sleep(LOG_BEHIND_SECONDS)
     assert used.found_in(operator.log) == []
 
@@ -99,7 +103,7 @@ def faults(alone: None, vendors: Vendors, operator: Operator) -> Iterator[Callab
 
     def mend() -> None:
         vendors.clear_faults()
-        for provider in PROVIDERS:
+        for provider in NAMES:
             # Otherwise a provider that has failed often is asked last for a while.
             operator.delete(f"breaker#{provider}")
 

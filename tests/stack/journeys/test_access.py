@@ -4,7 +4,8 @@ import pytest
 
 from tests.support.client import Answer, Api, Vendors, new_api_key, new_phone
 
-CALLS = [("POST", ""), ("GET", "/{id}"), ("POST", "/{id}/check"), ("POST", "/{id}/repeat"), ("POST", "/{id}/cancel")]
+STEPS = ("check", "repeat", "switch", "cancel")
+CALLS = [("POST", ""), ("GET", "/{id}"), *(("POST", f"/{{id}}/{step}") for step in STEPS)]
 UNKNOWN_ID = "vrf_00000000000000000000000000"
 
 
@@ -66,13 +67,15 @@ def test_a_key_that_may_only_read(api: Api, vendors: Vendors, added_keys: dict[s
     assert vendors.requests(other) == []
     api.check(started.id, vendors.code(phone), key=reader).expect(403, "forbidden")
     api.repeat(started.id, key=reader).expect(403, "forbidden")
+    api.switch(started.id, phone, "flash_call", key=reader).expect(403, "forbidden")
     api.cancel(started.id, key=reader).expect(403, "forbidden")
     assert api.read(started.id)["status"] == "pending"
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS[1:])
 def test_an_unknown_id(api: Api, method: str, path: str) -> None:
-    body = {"code": "0427"} if path.endswith("check") else None if method == "GET" else {}
+    bodies = {"check": {"code": "0427"}, "switch": {"phone": new_phone(), "method": "flash_call"}}
+    body = None if method == "GET" else bodies.get(path.rpartition("/")[2], {})
     api.send(method, "/verifications" + path.format(id=UNKNOWN_ID), body).expect(404, "not_found")
 
 

@@ -124,7 +124,7 @@ def test_what_is_no_code_costs_no_attempt(api: Api, phone: str, body: dict[str, 
     started = api.started(phone, method="flash_call")
     api.send("POST", f"/verifications/{started.id}/check", body).expect(400, "invalid_request")
     read = api.read(started.id)
-    assert (read["status"], read["attempts_remaining"]) == ("pending", 5)
+    assert (read["status"], read["checks_remaining"]) == ("pending", 5)
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,26 @@ def test_an_id_that_is_not_ours(api: Api, id_: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"phone": "+79000000011"}, {"method": "reverse_call"}, {"code": "0427"}, {"phone": 1, "method": "sms"}],
+    [
+        {"phone": "+79000000011"},
+        {"method": "reverse_call"},
+        {"code": "0427"},
+        {"phone": 1, "method": "sms"},
+        {"phone": "+79000000011", "method": "reverse_call", "code": "0427"},
+    ],
     ids=str,
 )
-def test_half_a_repeat(api: Api, phone: str, body: dict[str, Any]) -> None:
+@pytest.mark.parametrize("step", ["repeat", "switch"])
+def test_half_a_switch(api: Api, phone: str, body: dict[str, Any], step: str) -> None:
     started = api.started(phone, method="flash_call")
-    api.send("POST", f"/verifications/{started.id}/repeat", body).expect(400, "invalid_request")
+    api.send("POST", f"/verifications/{started.id}/{step}", body).expect(400, "invalid_request")
+    assert api.read(started.id)["switches_remaining"] == 2
+
+
+@pytest.mark.parametrize("data", [None, "", "{}", "[]", "null", '"text"'])
+def test_a_switch_has_a_body(api: Api, phone: str, data: str | None) -> None:
+    started = api.started(phone, method="flash_call")
+    api.send("POST", f"/verifications/{started.id}/switch", data=data).expect(400, "invalid_request")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "ключ"])

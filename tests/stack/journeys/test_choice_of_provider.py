@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from callverify.providers.names import NAMES
 from tests.support.client import PROMPT, Answer, Api, Operator, Vendors, new_phone
 
 Faults = Callable[..., None]
@@ -86,7 +87,7 @@ def credentials(alone: None, operator: Operator) -> dict[str, Any]:  # noqa: ARG
     return found
 
 
-@pytest.mark.parametrize("only", ["ucaller", "telefon_ip", "smsc"])
+@pytest.mark.parametrize("only", NAMES)
 def test_a_provider_without_credentials_is_switched_off(
     credentials: dict[str, Any], api: Api, vendors: Vendors, operator: Operator, phone: str, only: str
 ) -> None:

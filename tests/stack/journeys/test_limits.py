@@ -145,5 +145,5 @@ def test_a_browsers_checks_count_by_its_address(api: Api, vendors: Vendors) -> N
     pretended = address | {"X-Real-IP": "203.0.113.7", "Forwarded": "for=203.0.113.7", "Client-IP": "203.0.113.7"}
     assert_limited(api.check(started.id, code, key=token, headers=pretended), "browser_10m", 600)
     for _ in range(61):
-        assert api.read(started.id, key=token, headers=address).expect(200)["attempts_remaining"] == 5
+        assert api.read(started.id, key=token, headers=address).expect(200)["checks_remaining"] == 5
     assert api.check(started.id, code, key=token)["valid"] is True

@@ -10,7 +10,7 @@ def test_a_journey_can_be_followed_by_its_id(api: Api, operator: Operator, phone
     (line,) = until(
         lambda: [line for line in operator.log_lines(started.id) if line.get("message") == "provider answered"], bool
     )
-    assert (line["service"], line["provider"], line["result"]) == ("start-verification", "smsc", "started")
+    assert (line["service"], line["provider"], line["outcome"]) == ("start-verification", "smsc", "started")
     assert line["request_id"]
 
 

@@ -6,9 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from tests.support.client import Answer, Api, Operator, Vendors, Webhooks, new_phone
-
-EVIDENCE = {"telefon_ip": "provider_read_back", "smsc": "provider_signature"}
+from tests.support.client import EVIDENCE, Answer, Api, Operator, Vendors, Webhooks, new_phone
 
 both_vendors = pytest.mark.parametrize("provider", EVIDENCE)
 
@@ -39,7 +37,7 @@ def test_a_call_verifies(api: Api, vendors: Vendors, phone: str, provider: str) 
     assert re.fullmatch(r"\+7\d{10}", number)
     assert started["challenge"] == {"type": "call_number", "number": number, "tel_uri": f"tel:{number}"}
     assert (started["status"], started["method"], started["mode"]) == ("pending", "reverse_call", "live")
-    assert (started["evidence"], started["verified_at"], started["attempts_remaining"]) == (None, None, None)
+    assert (started["evidence"], started["verified_at"], started["checks_remaining"]) == (None, None, None)
     assert started["phone"] == f"+7******{phone[-4:]}"
     assert api.read(started.id)["status"] == "pending"
 
@@ -76,6 +74,19 @@ def test_a_webhook_may_come_either_way(
             answer = webhooks.send(address, dict(parse_qsl(parameters)))
         assert (answer.status, answer.body) == (200, "OK")
         assert_verified(api.read(started.id), provider)
+
+
+def test_an_address_of_version_1_is_still_open(
+    api: Api, vendors: Vendors, webhooks: Webhooks, faults: Callable[..., None], phone: str
+) -> None:
+    faults("telefon_ip", "webhook_lost")
+    started = api.started(phone, provider="telefon_ip")
+    assert vendors.dial(phone, started) == "lost"
+    (lost,) = vendors.webhooks(started.id)
+    address = lost["url"].replace("/webhooks/telefon_ip/", "/webhooks/telefon-ip/")
+    assert address != lost["url"]
+    assert webhooks.send(address, lost["form"]).body == "OK"
+    assert_verified(api.read(started.id), "telefon_ip")
 
 
 def test_a_lost_webhook_is_made_up_for_by_reading(

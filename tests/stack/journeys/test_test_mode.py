@@ -20,7 +20,7 @@ def test_flash_call(api: Api, test_key: str) -> None:
     assert started.id.startswith("vrf_test_")
     assert (started["mode"], started["status"], started["method"]) == ("test", "pending", "flash_call")
     wrong = api.check(started.id, "0001", key=started["client_token"]).expect(200)
-    assert (wrong["valid"], wrong["attempts_remaining"]) == (False, 4)
+    assert (wrong["valid"], wrong["checks_remaining"]) == (False, 4)
     right = api.check(started.id, "0000", key=started["client_token"]).expect(200)
     assert (right["valid"], right["status"], right["evidence"]) == (True, "verified", "code_matched")
 
@@ -70,7 +70,7 @@ def test_each_mode_sees_its_own(api: Api, test_key: str, phone: str) -> None:
     api.read(test.id).expect(404, "not_found")
     api.check(test.id, "0000").expect(404, "not_found")
     api.cancel(test.id).expect(404, "not_found")
-    assert api.read(live.id)["attempts_remaining"] == 5
+    assert api.read(live.id)["checks_remaining"] == 5
     assert api.read(test.id, key=test_key)["status"] == "pending"
 
 

@@ -64,7 +64,7 @@ def test_a_flash_call_that_may_be_ringing_waits_for_its_code(
     assert (started["status"], started["challenge"]) == ("pending", {"type": "enter_digits", "length": 4})
     (attempt,) = started["attempts"]
     assert (attempt["outcome"], attempt["reason"]) == NO_ANSWER[mode]
-    assert started["repeats_remaining"] == 0
+    assert (started["repeats_remaining"], started["repeat_after"]) == (0, None)
     api.repeat(started.id).expect(409, "repeat_not_supported")
     sent = vendors.all_starts()[before:]
     assert len(sent) == 2
@@ -99,7 +99,7 @@ def test_trouble_with_our_account_is_logged_as_a_fault_of_configuration(
     (line,) = until(
         lambda: [line for line in operator.log_lines(failed["verification_id"]) if line.get("level") == "ERROR"], bool
     )
-    assert (line["level"], line["setting"], line["cause"]) == ("ERROR", f"provider-credentials: {provider}", mode)
+    assert (line["level"], line["setting"], line["reason"]) == ("ERROR", f"provider-credentials: {provider}", mode)
     assert "configuration fault" in line["message"]
 
 

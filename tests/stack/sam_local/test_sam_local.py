@@ -19,13 +19,14 @@ from local.background import background_stack
 from local.build import ROOT, SAM, host_architecture, sam_environment
 from local.containers import VARIABLES_FILE
 from local.processes import free_port, running
-from tests.service.test_events import JOURNEYS
+from tests.support.client import EVIDENCE
+from tests.support.samples import JOURNEYS
 
 EVENTS = ROOT / "events"
 # What no route leads to, and what it says when all is well. The rest are JOURNEYS.
 OTHERS: dict[tuple[str, str], Any] = {
-    ("settlement", "SettleVerificationFunction"): {"batchItemFailures": []},
-    ("transition", "ScheduleSettlementFunction"): None,
+    ("follow_up", "FollowUpFunction"): {"batchItemFailures": []},
+    ("transition", "ScheduleFollowUpFunction"): None,
     ("transition", "PublishEventFunction"): None,
     ("delivery", "DeliverEventFunction"): {"batchItemFailures": []},
 }
@@ -194,8 +195,7 @@ def test_a_reverse_call_through_start_api(sam: SamLocal, api: str, provider: str
     while (read := call(sam, "GET", f"{api}/verifications/{started['id']}"))["status"] == "pending":
         assert time.monotonic() < deadline, read
         time.sleep(1)
-    expected = {"telefon_ip": "provider_read_back", "smsc": "provider_signature"}
-    assert (read["status"], read["evidence"]) == ("verified", expected[provider])
+    assert (read["status"], read["evidence"]) == ("verified", EVIDENCE[provider])
 
 
 def test_a_flash_call_through_start_api(sam: SamLocal, api: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from local.build import ROOT
-from local.processes import free_port
 from local.env import write_env
+from local.processes import free_port
 
 SECONDS = 30
 

@@ -17,7 +17,7 @@ import requests
 
 from tests.support.client import Operator
 
-SNIPPETS = Path(__file__).resolve().parents[2] / "docs/snippets"
+SNIPPETS = Path(__file__).resolve().parents[3] / "docs/snippets"
 NODE = shutil.which("node")
 EVENT_SECONDS = 30
 COOLDOWN_SECONDS = 20

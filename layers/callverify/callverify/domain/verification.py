@@ -268,7 +268,7 @@ def answer(
         answered_at=now,
         repeats_remaining=repeats,
         # One second more, because the vendor counts in fractions from a moment that we know by the second.
-        repeat_at=now + repeat_after + 1 if repeats else None,
+        repeat_at=now + (repeat_after + 1 if repeat_after else 0) if repeats else None,
     )
     # Not `unexpired`: the answer belongs to the record even when the window was shorter than the wait for it.
     return Change(before, after, Guard(unexpired=False, same_step=True))

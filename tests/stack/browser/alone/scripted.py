@@ -14,7 +14,7 @@ from functions.serve_page import app
 from simulators.__main__ import QuietHandler
 from tests.stack.browser.conftest import RETURN_ORIGIN
 
-ID = "vrf_wtc0j4d2wa2ex1fjfg3ct4haht"
+ID = "vrf_4tc0j4d2wa2ex1fjfg3ct4haht"
 TOKEN = f"cvt.{ID}.1795343400.signature"
 NUMBER = "+79644115786"
 CALL = {"type": "call_number", "number": NUMBER, "tel_uri": f"tel:{NUMBER}"}
@@ -28,10 +28,16 @@ def timestamp(seconds: float) -> str:
 
 
 def resource(method: str = "reverse_call", **changes: Any) -> dict[str, Any]:
-    """A pending verification as a client token reads it. `changes`: other members, and `lasts`: seconds."""
+    """A pending verification as a client token reads it. `changes`: other members, and `lasts`: seconds.
+
+    repeat_in, switch_for: seconds until a repeat may be asked for, and as long as a switch may.
+    """
     now, lasts = time.time(), changes.pop("lasts", 120)
     reverse = method == "reverse_call"
-    attempt = {"method": method, "provider": "smsc" if reverse else "ucaller", "outcome": "started", "reason": None}
+    # A provider that the page has never heard of.
+    attempt = {"method": method, "provider": "somebody", "outcome": "started", "reason": None}
+    repeat_after = timestamp(now + changes.pop("repeat_in", 60))
+    switch_until = timestamp(now + changes.pop("switch_for", 600))
     return {
         "id": ID,
         "mode": "live",
@@ -42,8 +48,12 @@ def resource(method: str = "reverse_call", **changes: Any) -> dict[str, Any]:
         "provider": attempt["provider"],
         "phone": "+7******0101",
         "challenge": CALL if reverse else DIGITS,
-        "attempts_remaining": None if reverse else 5,
+        "checks_remaining": None if reverse else 5,
         "repeats_remaining": 0 if reverse else 2,
+        "repeat_after": None if reverse else repeat_after,
+        "switches_remaining": 2,
+        "switch_until": switch_until,
+        "allowed_methods": ["reverse_call", "flash_call"],
         "attempts": [{**attempt, "at": timestamp(now)}],
         "created_at": timestamp(now),
         "expires_at": timestamp(now + lasts),
@@ -58,13 +68,14 @@ def answer(status: int, body: dict[str, Any] | None = None, **headers: str) -> A
 
 
 class Scripted:
-    """`read`, `check` and `repeat` are the answers, or functions of the request's body that make them."""
+    """`read`, `check`, `repeat` and `switch` are the answers, or functions of the request's body that make them."""
 
     def __init__(self) -> None:
         self.base_url = ""
         self.read: Answer | Callable[[Any], Answer] = answer(200, resource())
         self.check: Answer | Callable[[Any], Answer] = answer(500)
         self.repeat: Answer | Callable[[Any], Answer] = answer(500)
+        self.switch: Answer | Callable[[Any], Answer] = answer(500)
         self.asked: list[tuple[str, Any]] = []
 
     @property
@@ -75,8 +86,8 @@ class Scripted:
     def codes(self) -> list[str]:
         return [body["code"] for name, body in self.asked if name == "check"]
 
-    def link(self, locale: str = "en", methods: str = "reverse_call,flash_call", **more: str) -> str:
-        told = {"id": ID, "token": TOKEN, "locale": locale, "methods": methods, **more}
+    def link(self, locale: str = "en", **more: str) -> str:
+        told = {"id": ID, "token": TOKEN, "locale": locale, **more}
         return f"{self.base_url}/page#{urlencode(told, safe=',')}"
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
@@ -88,7 +99,7 @@ class Scripted:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = json.loads(environ["wsgi.input"].read(length) or "null")
         last = path.rsplit("/", 1)[1]
-        name = last if last in ("check", "repeat") else "read"
+        name = last if last in ("check", "repeat", "switch") else "read"
         told = getattr(self, name)
         status, content, headers = told(body) if callable(told) else told
         self.asked.append((name, body))

@@ -12,7 +12,13 @@ from tests.stack.browser.conftest import RETURN_ORIGIN
 
 Open = Callable[..., BrowserContext]
 Prepare = Callable[[Page, Scripted, str], None]
-ENDED: dict[str, Any] = {"status": "expired", "reason": "window_elapsed", "repeats_remaining": 0}
+ENDED: dict[str, Any] = {
+    "status": "expired",
+    "reason": "window_elapsed",
+    "repeats_remaining": 0,
+    "repeat_after": None,
+    "switches_remaining": 0,
+}
 
 
 def flash(**changes: Any) -> dict[str, Any]:
@@ -23,13 +29,13 @@ def digits(page: Page) -> Any:
     return page.locator("#digits")
 
 
-def reading(answered: int = 200, /, methods: str = "reverse_call,flash_call", **changes: Any) -> Prepare:
+def reading(answered: int = 200, /, **changes: Any) -> Prepare:
     """The page after a read that says this."""
     method = changes.pop("method", "reverse_call")
 
     def prepare(page: Page, api: Scripted, locale: str) -> None:
         api.read = answer(answered, resource(method, **changes) if answered == 200 else {})
-        page.goto(api.link(locale, methods))
+        page.goto(api.link(locale))
         if answered == 200 and changes.get("challenge", True):
             expect(page).not_to_have_title(re.compile("Confirm your number|Подтверждение номера"))
         page.locator("h1").wait_for()
@@ -49,12 +55,12 @@ def after_check(answered: int, /, **body: Any) -> Prepare:
     return prepare
 
 
-def another_way(answered: int | None = None, /, phone: str = "+79000000101", **body: Any) -> Prepare:
+def switch(answered: int | None = None, /, phone: str = "+79000000101", **body: Any) -> Prepare:
     def prepare(page: Page, api: Scripted, locale: str) -> None:
         reading()(page, api, locale)
-        page.locator("#other").click()
+        page.locator("#switch").click()
         if answered is not None:
-            api.repeat = answer(answered, body)
+            api.switch = answer(answered, body)
             page.locator("#phone").fill(phone)
             page.keyboard.press("Enter")
             expect(page.locator("#note")).not_to_be_empty()
@@ -119,12 +125,15 @@ STATES: dict[str, Prepare] = {
     "loading": reading(500),
     "the provider has not answered yet": reading(challenge=None),
     "reverse call": reading(),
-    "reverse call alone": reading(methods="reverse_call"),
-    "reverse call, no methods in the link": reading(methods=""),
-    "reverse call, an unknown method in the link": reading(methods="reverse_call,telepathy"),
-    "reverse call, hint": some_time_later(reading(methods="reverse_call"), 26),
-    "reverse call, test mode": reading(mode="test", methods="reverse_call"),
-    "reverse call, third attempt": reading(attempts=resource()["attempts"] * 3),
+    "reverse call alone": reading(allowed_methods=["reverse_call"]),
+    "reverse call, an unknown method allowed": reading(allowed_methods=["reverse_call", "telepathy", "toString"]),
+    "reverse call, of an earlier version of the API": reading(
+        allowed_methods=None, switches_remaining=None, switch_until=None, repeat_after=None
+    ),
+    "reverse call, hint": some_time_later(reading(allowed_methods=["reverse_call"]), 26),
+    "reverse call, test mode": reading(mode="test", allowed_methods=["reverse_call"]),
+    "reverse call, third attempt": reading(attempts=resource()["attempts"] * 3, switches_remaining=0),
+    "reverse call, switches over": reading(switch_for=-1),
     "reverse call, number of another country": reading(
         challenge={"type": "call_number", "number": "+49305551234", "tel_uri": "tel:+49305551234"}
     ),
@@ -133,32 +142,35 @@ STATES: dict[str, Prepare] = {
     ),
     "reverse call, its time over": some_time_later(reading(lasts=20), 25),
     "flash call": reading(method="flash_call"),
-    "flash call alone": reading(method="flash_call", methods="flash_call"),
+    "flash call alone": reading(method="flash_call", allowed_methods=["flash_call"]),
     "flash call, test mode": reading(method="flash_call", mode="test"),
-    "flash call, one try left": reading(method="flash_call", attempts_remaining=1),
-    "flash call, tries not told": reading(method="flash_call", attempts_remaining=None),
+    "flash call, six digits": reading(method="flash_call", challenge={"type": "enter_digits", "length": 6}),
+    "flash call, one digit": reading(method="flash_call", challenge={"type": "enter_digits", "length": 1}),
+    "flash call, one try left": reading(method="flash_call", checks_remaining=1),
+    "flash call, tries not told": reading(method="flash_call", checks_remaining=None),
     "flash call, may be repeated": some_time_later(reading(method="flash_call", lasts=300), 61),
     "flash call, no repeats": some_time_later(reading(method="flash_call", lasts=300, repeats_remaining=0), 61),
+    "a method to come": reading(method="voice_call", challenge={"type": "enter_digits", "length": 6}),
     "called again": call_again(200),
     "not called again yet": call_again(429, code="repeat_too_soon"),
     "not called again": call_again(409, code="repeat_exhausted"),
     "checking": while_checking,
-    "wrong digits": after_check(200, valid=False, attempts_remaining=4),
-    "wrong digits, tries not told": after_check(200, valid=False, attempts_remaining=None),
+    "wrong digits": after_check(200, valid=False, checks_remaining=4),
+    "wrong digits, tries not told": after_check(200, valid=False, checks_remaining=None),
     "digits locked": after_check(429, code="rate_limited", limit="phone_guesses"),
     "digits too often": after_check(429, code="rate_limited", limit="browser_10m", headers={"Retry_After": "600"}),
     "digits too often, no time told": after_check(429),
     "digits lost": after_check(502),
     "no tries left": after_check(
-        200, valid=False, status="failed", reason="attempts_exhausted", attempts_remaining=0, repeats_remaining=0
+        200, valid=False, status="failed", reason="checks_exhausted", checks_remaining=0, repeats_remaining=0
     ),
-    "another way": another_way(),
-    "another way, no number": another_way(0, phone="nothing"),
-    "another way, other number": another_way(422, code="phone_mismatch"),
-    "another way, not a mobile": another_way(422, code="invalid_phone"),
-    "another way, too often": another_way(429),
-    "another way, not open": another_way(409, code="method_not_allowed"),
-    "another way, broken": another_way(500),
+    "switch": switch(),
+    "switch, no number": switch(0, phone="nothing"),
+    "switch, other number": switch(422, code="phone_mismatch"),
+    "switch, not a mobile": switch(422, code="invalid_phone"),
+    "switch, too often": switch(429),
+    "switch, not open": switch(409, code="switch_exhausted"),
+    "switch, broken": switch(500),
     "verified": reading(status="verified", evidence="provider_signature"),
     "verified, way back": some_time_later(reading(status="verified", return_url=f"{RETURN_ORIGIN}/done"), 0),
     "failed": reading(status="failed", reason="provider_rejected"),

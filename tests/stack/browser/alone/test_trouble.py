@@ -50,17 +50,17 @@ def flash(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "body"), [("check", {"limit": "phone_guesses"}), ("repeat", {"code": "repeat_too_soon"})]
+    ("name", "body"), [("check", {"limit": "phone_guesses"}), ("switch", {"code": "rate_limited"})]
 )
 def test_a_refused_button_stops_no_read(window: Page, api: Scripted, name: str, body: dict[str, Any]) -> None:
-    """Locked for a day: the user goes another way, and dials."""
+    """Locked for a day: the user switches, and dials."""
     setattr(api, name, answer(429, body, Retry_After="86400"))
     api.read = answer(200, flash())
     stopped(window, api.link())
     if name == "check":
         window.locator("#digits").fill("1234")
     else:
-        window.locator("#other").click()
+        window.locator("#switch").click()
         window.locator("#phone").fill("+79000000101")
         window.locator("#phone").press("Enter")
     pass_time(window, 1)
@@ -115,7 +115,7 @@ def test_the_end_of_the_window_is_read_even_after_a_refusal(window: Page, api: S
     stopped(window, api.link())
     expect(window.locator("#number")).to_be_visible()
     if on_screen == "#phone":
-        window.locator("#other").click()
+        window.locator("#switch").click()
     expect(window.locator(on_screen)).to_be_visible()
     pass_time(window, 20)
     api.read = answer(429, Retry_After="86400")
@@ -285,9 +285,9 @@ def test_without_the_drawing_of_codes_the_number_is_there(window: Page, api: Scr
     ],
 )
 def test_a_link_that_was_quoted_works(window: Page, api: Scripted, change: Callable[[str], str]) -> None:
-    window.goto(change(api.link("ru", "flash_call,reverse_call")))
+    window.goto(change(api.link("ru")))
     expect(window.locator("h1")).to_have_text("Позвоните на этот номер")
-    expect(window.locator("#other")).to_be_visible()
+    expect(window.locator("#switch")).to_be_visible()
     assert TOKEN not in window.url
     assert ID not in window.url
 
@@ -336,7 +336,7 @@ def pasted(text: str) -> Callable[[Page], None]:
 
 
 def open_digits(page: Page, api: Scripted) -> None:
-    api.read, api.check = answer(200, flash()), answer(200, flash(attempts_remaining=4, valid=False))
+    api.read, api.check = answer(200, flash()), answer(200, flash(checks_remaining=4, valid=False))
     page.goto(api.link())
     page.locator("#digits").wait_for()
 
@@ -395,7 +395,7 @@ def test_a_slip_is_mended_before_it_is_checked(window: Page, api: Scripted) -> N
 def test_keys_pressed_while_a_code_is_checked_are_kept(window: Page, api: Scripted, meanwhile: str, then: str) -> None:
     open_digits(window, api)
     left = iter([4, 3])
-    api.check = lambda _: answer(200, flash(attempts_remaining=next(left), valid=False))
+    api.check = lambda _: answer(200, flash(checks_remaining=next(left), valid=False))
     held: list[Route] = []
     window.route("**/check", lambda route: held.append(route), times=1)
     window.locator("#digits").fill("1234")
@@ -443,14 +443,100 @@ def test_digits_of_every_script_are_digits(window: Page, api: Scripted) -> None:
     ],
 )
 def test_a_number_in_any_script_is_sent(window: Page, api: Scripted, number: str) -> None:
-    api.repeat = answer(200, flash())
+    api.switch = answer(200, flash())
     window.goto(api.link())
-    window.locator("#other").click()
+    window.locator("#switch").click()
     window.locator("#phone").fill(number)
-    with window.expect_response("**/repeat"):
+    with window.expect_response("**/switch"):
         window.keyboard.press("Enter")
     # As it is: the API is who judges it.
-    assert dict(api.asked)["repeat"] == {"phone": number, "method": "flash_call"}
+    assert dict(api.asked)["switch"] == {"phone": number, "method": "flash_call"}
+
+
+# What the resource says, and the page does not know by itself
+
+
+@pytest.mark.parametrize("length", [1, 4, 6])
+def test_as_many_digits_as_the_challenge_has(window: Page, api: Scripted, length: int) -> None:
+    challenge, code = {"type": "enter_digits", "length": length}, "042719"[:length]
+    api.read = api.check = answer(200, flash(challenge=challenge, checks_remaining=2, valid=False))
+    window.goto(api.link())
+    expect(window.locator("#lead")).to_contain_text("the last digit" if length == 1 else f"the last {length} digits")
+    expect(window.locator(".digits span")).to_have_count(length)
+    window.locator("#digits").fill(f"+7900{code}")
+    expect(window.locator("#note")).to_have_text("These digits are wrong. 2 tries left.")
+    assert api.codes == [code]
+
+
+@pytest.mark.parametrize("wait", [5, 90])
+def test_a_repeat_is_offered_from_the_time_that_is_named(window: Page, api: Scripted, wait: int) -> None:
+    api.read = answer(200, flash(repeat_in=wait))
+    stopped(window, api.link())
+    again = window.locator("#again")
+    expect(again).to_contain_text("Another call in")
+    expect(again).to_be_disabled()
+    pass_time(window, wait - 3)
+    expect(again).to_be_disabled()
+    pass_time(window, 4)
+    expect(again).to_be_enabled()
+    # The next one may be as far away as the provider wants it.
+    api.read = api.repeat = answer(200, flash(repeats_remaining=1, repeat_in=wait + 1 + 30))
+    again.click()
+    expect(again).to_be_disabled()
+    pass_time(window, 33)
+    expect(again).to_be_enabled()
+    api.read = api.repeat = answer(200, flash(repeats_remaining=0, repeat_after=None))
+    again.click()
+    expect(again).to_be_hidden()
+    assert [body for name, body in api.asked if name == "repeat"] == [{}, {}]
+
+
+def test_a_repeat_that_is_refused_waits_as_long_as_the_answer_says(window: Page, api: Scripted) -> None:
+    api.read, api.repeat = answer(200, flash(repeat_in=-1)), answer(429, {"code": "rate_limited"}, Retry_After="20")
+    stopped(window, api.link())
+    again = window.locator("#again")
+    expect(again).to_be_enabled()
+    again.click()
+    expect(again).to_contain_text("Another call in")
+    expect(again).to_be_disabled()
+    pass_time(window, 21)
+    expect(again).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"switches_remaining": 0}, {"allowed_methods": ["reverse_call"]}, {"allowed_methods": ["telepathy"]}],
+    ids=str,
+)
+def test_no_switch_is_offered_where_none_is_left(window: Page, api: Scripted, changes: dict[str, Any]) -> None:
+    api.read = answer(200, resource(**changes))
+    window.goto(api.link(methods="reverse_call,flash_call"))  # of a link that an earlier version made
+    window.locator("#number").wait_for()
+    expect(window.locator("#switch")).to_have_count(0)
+
+
+def test_a_switch_is_offered_until_the_time_that_is_named(window: Page, api: Scripted) -> None:
+    api.read = answer(200, resource(switch_for=10))
+    stopped(window, api.link())
+    expect(window.locator("#switch")).to_be_visible()
+    pass_time(window, 11)
+    expect(window.locator("#switch")).to_be_hidden()
+
+
+def test_many_switches_are_as_good_as_two(window: Page, api: Scripted) -> None:
+    attempts = resource()["attempts"] * 7
+    api.read = answer(200, resource(attempts=attempts, switches_remaining=3))
+    window.goto(api.link())
+    expect(window.locator("#switch")).to_be_visible()
+
+
+def test_a_challenge_to_come_is_waited_for(window: Page, api: Scripted) -> None:
+    """One that only a later version can draw: its page comes with the next reload."""
+    api.read = answer(200, resource(challenge={"type": "blink_twice"}))
+    window.goto(api.link())
+    expect(window.locator("h1")).to_have_text("One moment…")
+    api.read = answer(200, resource(status="verified"))
+    expect(window.locator("h1")).to_have_text("Number confirmed")
 
 
 # The code to point a camera at

@@ -63,7 +63,7 @@ print(
     json.dumps(
         {
             "read": read.status,
-            "wrong": [wrong.valid, wrong.attempts_remaining],
+            "wrong": [wrong.valid, wrong.checks_remaining],
             "right": [right.valid, right.status, right.evidence, right.verified_at is not None],
             "refused": [refused.status, refused.code],
             "number": reverse.challenge.actual_instance.number,

@@ -50,7 +50,7 @@ async function main() {
   console.log(
     JSON.stringify({
       read: read.status,
-      wrong: [wrong.valid, wrong.attempts_remaining],
+      wrong: [wrong.valid, wrong.checks_remaining],
       right: [right.valid, right.status, right.evidence, right.verified_at !== null],
       refused: [refused?.status, refused?.code],
       number: reverse.challenge.number,

@@ -46,7 +46,7 @@ async function main() {
   console.log(
     JSON.stringify({
       read: read.status,
-      wrong: [wrong.valid, wrong.attemptsRemaining],
+      wrong: [wrong.valid, wrong.checksRemaining],
       right: [right.valid, right.status, right.evidence, right.verifiedAt !== null],
       refused: [refused.status, refused.code],
       number: reverse.challenge.number,

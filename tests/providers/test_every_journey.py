@@ -1,0 +1,120 @@
+"""Every route from start to end: the service in one process, the provider's own client, and its simulator."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from urllib.parse import urlsplit
+
+import pytest
+
+from callverify.domain.errors import CallverifyError
+from callverify.domain.verification import Verification
+from callverify.domain.words import EndReason, Evidence, Method, Status
+from callverify.providers.base import Line, Route
+from callverify.providers.names import NAMES
+from callverify.providers.registry import manifest
+from simulators.webhooks import Webhook
+from tests.support.cases import EVERY_ROUTE, parameters_of
+from tests.support.service import BASE_URL, LIVE, Parts
+from tests.support.simulators import Simulators
+
+PHONE, STRANGER = "+79000000011", "+79000000022"
+DIALLED = [each for each in EVERY_ROUTE if each[1] is Method.REVERSE_CALL]
+every_route = pytest.mark.parametrize(("name", "method"), EVERY_ROUTE)
+
+
+class World(Parts):
+    """Its vendors are the simulated ones, and what they report is taken as it comes."""
+
+    def __init__(self, simulators: Simulators) -> None:
+        self.simulators = simulators
+        self.answers: list[tuple[int, str]] = []
+        super().__init__()
+        simulators.fill_cabinets(BASE_URL)
+        simulators.on_webhook = self._take
+
+    def clock(self) -> float:
+        return self.simulators.now
+
+    def lines(self) -> list[Line]:
+        return [line for name in NAMES for line in self.simulators.lines(name)]
+
+    def _take(self, sent: Webhook) -> tuple[int, str]:
+        name, *rest = urlsplit(sent.url).path.partition("/webhooks/")[2].split("/")
+        try:
+            answer = 200, self.service.report(name, rest, partial(parameters_of, sent))
+        except CallverifyError as error:
+            answer = error.status, error.code
+        self.answers.append(answer)
+        return answer
+
+    def start(self, name: str, method: Method) -> Verification:
+        body = json.dumps({"phone": PHONE, "provider": name, "method": method})
+        return self.service.start(LIVE, body, idempotency_key=None, base_url=BASE_URL).verification
+
+    def read(self, started: Verification) -> Verification:
+        return self.service.read(LIVE, started.id)
+
+
+@pytest.fixture
+def world(simulators: Simulators) -> World:
+    return World(simulators)
+
+
+def route_of(name: str, method: Method) -> Route:
+    return next(route for route in manifest(name).routes if route.method is method)
+
+
+def number_of(started: Verification) -> str:
+    assert started.challenge
+    assert started.challenge.number
+    return started.challenge.number
+
+
+@every_route
+def test_a_verification(world: World, name: str, method: Method) -> None:
+    started, route = world.start(name, method), route_of(name, method)
+    assert (started.provider, started.method, started.status) == (name, method, Status.PENDING)
+    assert started.expires_at - started.created_at == route.window.default
+    if route.code:
+        (call,) = world.simulators.incoming(PHONE)
+        code = call["from"][-route.code.digits :]
+        checked = world.service.check(LIVE, started.id, json.dumps({"code": code}))
+        assert (checked.verification.status, checked.verification.evidence) == (Status.VERIFIED, Evidence.CODE_MATCHED)
+        return
+    world.simulators.advance(25)
+    world.simulators.dial(PHONE, number_of(started))
+    verified = world.read(started)
+    assert verified.status is Status.VERIFIED
+    assert verified.evidence is (Evidence.PROVIDER_READ_BACK if route.read_back else Evidence.PROVIDER_SIGNATURE)
+    if route.webhook:
+        assert world.answers == [(200, route.webhook.answer)]
+
+
+@every_route
+def test_an_expiry(world: World, name: str, method: Method) -> None:
+    started, route = world.start(name, method), route_of(name, method)
+    wait = world.service.follow_up(started.id, 1)
+    while wait is not None:
+        world.simulators.advance(wait)
+        wait = world.service.follow_up(started.id, 1)
+    ended = world.read(started)
+    assert (ended.status, ended.reason) == (Status.EXPIRED, EndReason.WINDOW_ELAPSED)
+    assert world.clock() - started.created_at == route.window.default
+
+
+@pytest.mark.parametrize(("name", "method"), DIALLED)
+def test_a_call_of_another_phone_verifies_nobody(world: World, name: str, method: Method) -> None:
+    started = world.start(name, method)
+    world.simulators.advance(5)
+    world.simulators.dial(STRANGER, number_of(started))
+    assert world.read(started).status is Status.PENDING
+
+
+@pytest.mark.parametrize(("name", "method"), DIALLED)
+def test_a_call_after_the_window_verifies_nobody(world: World, name: str, method: Method) -> None:
+    started = world.start(name, method)
+    world.simulators.advance(route_of(name, method).window.default)
+    world.simulators.dial(PHONE, number_of(started))
+    assert world.read(started).status_at(world.clock())[0] is Status.EXPIRED
