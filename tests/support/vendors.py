@@ -121,8 +121,13 @@ class FakeVendor:
         return CallReport(Verdict.CONFIRMED, caller=awaited.phone, call_id=call_id, evidence=evidence)
 
     def open_webhook(self, webhook: InboundWebhook) -> Sequence[CallReport]:
-        (phone,), (said,) = webhook.parameters["phone"], webhook.parameters["said"]
         hook = self.manifest.webhook
+        if "pressed" in webhook.parameters:
+            (call_id,) = webhook.parameters["pressed"]
+            return [
+                CallReport(Verdict.PENDING, call_id=call_id, verification_id=webhook.verification_id, wants_code=True)
+            ]
+        (phone,), (said,) = webhook.parameters["phone"], webhook.parameters["said"]
         if hook is None or hook.proof is Proof.HINT:
             return [CallReport(Verdict.UNSTATED, caller=phone, call_id=said, verification_id=webhook.verification_id)]
         if (phone, int(said)) not in self.signed:
@@ -139,6 +144,10 @@ class FakeVendor:
                 awaited.dialed = True
                 return self._reports(call_id, awaited)
         return []
+
+    def press(self, call_id: str) -> dict[str, tuple[str, ...]]:
+        """The called person presses a key: the parameters of the report that follows."""
+        return {"pressed": (call_id,)}
 
     def last_code(self, phone: str) -> str | None:
         """What the last call to this phone showed."""
