@@ -93,7 +93,7 @@ def _request_targets(counted: Mapping[str, Counted]) -> Iterable[Target]:
     steps = [one for one in counted[READ_BACK].steps if one.step in (START, READ, WEBHOOK, FOLLOW_UP)]
     writes = sum(one.writes for one in steps)
     yield Target(
-        f"a journey {READ_BACK} (start, 10 reads, webhook, follow-up): at most 6 write requests",
+        f"{READ_BACK} (start, 10 reads, webhook, follow-up): at most 6 write requests",
         f"{writes}",
         writes <= 6,
     )
