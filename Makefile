@@ -146,7 +146,7 @@ format: .venv/.installed
 BENCH_OPTIONS ?=
 .PHONY: bench
 bench: .venv/.installed .venv-aws/.installed
-	@$(BIN)/python -m bench $(BENCH_OPTIONS)
+	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench $(BENCH_OPTIONS)
 
 .PHONY: build
 build: .venv/.installed

@@ -204,9 +204,16 @@ class Obedient:
 class SimulatedWorld(World):
     """The service with the vendors' real clients, which meet the simulators. checks: see Obedient; by provider."""
 
-    def __init__(self, client: Any, policy: Policy = Policy(), *, now: float = NOON) -> None:  # noqa: B008 (a value)
+    def __init__(
+        self,
+        client: Any,
+        policy: Policy = Policy(),  # noqa: B008 (a value)
+        *,
+        now: float = NOON,
+        simulators: Simulators | None = None,
+    ) -> None:
         super().__init__(client, policy, now=now)
-        self.simulators = Simulators()
+        self.simulators = simulators or Simulators()
         self.checks: dict[str, dict[str, bytes]] = {manifest.name: {} for manifest in self.manifests}
         self._lines = [line for name in self.checks for line in self._lines_of(name)]
 

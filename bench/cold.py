@@ -13,7 +13,7 @@ from typing import Any
 from bench import peers
 from bench.artifacts import HERE, Artifact, folder, runtime
 from bench.figures import Figure, figure
-from bench.journeys import Journey, load
+from bench.journeys import CODED, READ_BACK, Journey, load
 from bench.lambda_runtime import Function, running_function
 from bench.world import World
 
@@ -68,30 +68,30 @@ class Events:
     def __init__(self, world: World, stack: ExitStack) -> None:
         self.world = world
         self._start: Function = stack.enter_context(world.function("start_verification"))
-        # A flash call: no vendor is asked, however long ago it was started.
-        self.flash = self.begun("ucaller")
-        self.reverse = self.begun("telefon_ip")
+        # A call with a code: no vendor is asked, however long ago it was started.
+        self.coded = self.begun(CODED)
+        self.dialled = self.begun(READ_BACK)
 
     def of(self, function: str) -> Callable[[], Any]:
         return partial(EVENTS[function], self)
 
-    def begun(self, provider: str) -> Journey:
-        journey = Journey(self.world, provider)
+    def begun(self, kind: str) -> Journey:
+        journey = Journey(self.world, kind)
         journey.begin(self._start)
         return journey
 
 
 EVENTS: Mapping[str, Callable[[Events], Any]] = {
-    "authorize": lambda events: events.flash.authorize(),
-    "check_status": lambda events: events.flash.read(),
+    "authorize": lambda events: events.coded.authorize(),
+    "check_status": lambda events: events.coded.read(),
     "deliver_event": lambda _: load("delivery"),
-    "publish_event": lambda events: events.begun("telefon_ip").transition_started(),
-    "receive_webhook": lambda events: events.begun("telefon_ip").webhook(),
-    "schedule_settlement": lambda events: events.reverse.transition_started(),
+    "publish_event": lambda events: events.begun(READ_BACK).transition_started(),
+    "receive_webhook": lambda events: events.begun(READ_BACK).webhook(),
+    "schedule_follow_up": lambda events: events.dialled.transition_created(),
     "serve_docs": lambda _: load("docs"),
     "serve_page": lambda _: load("page"),
-    "settle_verification": lambda events: events.flash.settlement(),
-    "start_verification": lambda events: Journey(events.world, "telefon_ip").start(),
+    "follow_up": lambda events: events.coded.follow_up(),
+    "start_verification": lambda events: Journey(events.world, READ_BACK).start(),
 }
 
 

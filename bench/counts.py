@@ -52,7 +52,7 @@ class Counted:
 
 
 def count(world: World) -> Mapping[str, Counted]:
-    """By provider; where a comma follows, with what else was done.
+    """By kind; where a comma follows, with what else was done.
 
     Each journey is taken twice, and the second counts: its containers have their secrets.
     """

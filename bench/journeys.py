@@ -13,8 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
+from bench.kinds import KINDS, UNANSWERED, kind_of
 from bench.lambda_runtime import Function, Invocation
 from bench.world import API_KEY, TABLE, World
+from callverify.providers.base import Route
 from local.build import ROOT
 
 
@@ -38,9 +40,9 @@ class Person:
 class Journey:
     """One verification, step by step: each method gives the event of a step."""
 
-    def __init__(self, world: World, provider: str) -> None:
+    def __init__(self, world: World, kind: str) -> None:
         self.world = world
-        self.provider = provider
+        self.manifest, self.route = KINDS[kind]
         self.person = Person()
         self.id = ""
         self._image: Any = None
@@ -50,11 +52,14 @@ class Journey:
         return load("authorize") | {"authorizationToken": f"Bearer {API_KEY}"}
 
     def start(self) -> dict[str, Any]:
-        body = {"phone": self.person.phone, "provider": self.provider, "end_user_ip": self.person.address}
+        wish = {"provider": self.manifest.name, "method": self.route.method}
+        body = {"phone": self.person.phone, **wish, "end_user_ip": self.person.address}
         more = {"reference": f"order-{self.person.number}", "metadata": {"cart": "7"}, "locale": "ru"}
-        event = load(f"start_{self.provider}") | {"body": json.dumps(body | more)}
+        event = load("cancel") | {"resource": "/verifications", "path": "/verifications", "pathParameters": None}
+        event["body"] = json.dumps(body | more)
         key = f"order-{self.person.number}"
-        event["headers"]["idempotency-key"], event["multiValueHeaders"]["idempotency-key"] = key, [key]
+        for name, value in {"content-type": "application/json", "idempotency-key": key}.items():
+            event["headers"][name], event["multiValueHeaders"][name] = value, [value]
         return event
 
     def started(self, start: Invocation) -> None:
@@ -74,8 +79,9 @@ class Journey:
 
     def check(self, *, right: bool) -> dict[str, Any]:
         calls = requests.get(f"{self.world.wire.simulators}/phone/{self.person.phone}", timeout=5).json()
-        code = calls["incoming_calls"][-1]["from"][-4:]
-        wrong = "1111" if code != "1111" else "2222"
+        assert self.route.code
+        code = calls["incoming_calls"][-1]["from"][-self.route.code.digits :]
+        wrong = next(digit * len(code) for digit in "12" if digit * len(code) != code)
         return self._about("check_right") | {"body": json.dumps({"code": code if right else wrong})}
 
     def cancel(self) -> dict[str, Any]:
@@ -86,28 +92,35 @@ class Journey:
         number = {"number": self._challenge["number"]}
         url = f"{self.world.wire.simulators}/phone/{self.person.phone}/dial"
         requests.post(url, json=number, timeout=5).raise_for_status()
-        path, body = self.world.wire.webhooks.get(timeout=5)
+        method, path, body = self.world.wire.webhooks.get(timeout=5)
         parts = urlsplit(path)
-        event = load(f"webhook_{self.provider}")
+        provider, rest = parts.path.partition("/webhooks/")[2].split("/", 1)
         query = dict(parse_qsl(parts.query))
+        event = load("status") | {"httpMethod": method, "resource": "/webhooks/{provider}/{rest+}"}
         event["path"] = parts.path.removeprefix("/v1")
-        provider, _, rest = event["path"].removeprefix("/webhooks/").partition("/")
         event["pathParameters"] = {"provider": provider, "rest": rest}
+        headers = {"Host": event["headers"]["Host"], "content-type": "application/x-www-form-urlencoded"}
+        event["headers"], event["multiValueHeaders"] = headers, {name: [value] for name, value in headers.items()}
+        event["requestContext"].pop("authorizer")
         event["body"] = body or None
         event["queryStringParameters"] = query or None
         event["multiValueQueryStringParameters"] = {name: [value] for name, value in query.items()} or None
         return event
 
-    def settlement(self) -> dict[str, Any]:
+    def follow_up(self) -> dict[str, Any]:
         """The message of the end of the window."""
         event = load("follow_up")
         event["Records"][0]["body"] = json.dumps({"verification_id": self.id, "attempt": 1})
         return event
 
-    def transition_started(self) -> dict[str, Any]:
-        """The record, new in the table's stream."""
+    def transition_created(self) -> dict[str, Any]:
+        """The record, new in the table's stream: its provider has not answered yet."""
         self._image = self._record()
-        return self._transition(None, self._image)
+        return self._transition(None, self._begun())
+
+    def transition_started(self) -> dict[str, Any]:
+        self._image = self._record()
+        return self._transition(self._begun(), self._image)
 
     def transition_ended(self) -> dict[str, Any]:
         return self._transition(self._image, self._record())
@@ -119,6 +132,14 @@ class Journey:
         change = event["Records"][0]["dynamodb"]
         event["Records"][0]["dynamodb"] = {k: v for k, v in change.items() if not k.endswith("Image")} | images
         return event
+
+    def _begun(self) -> Any:
+        """The record as it was before its provider agreed."""
+        (attempt,) = self._image["attempts"]["L"]
+        starting = {"M": {**attempt["M"], "outcome": {"S": "starting"}}}
+        answer = ("challenge", "call_id", "answered_at", "repeat_at")
+        known = {name: value for name, value in self._image.items() if name not in answer}
+        return {**known, "attempts": {"L": [starting]}, "attempt_outcome": {"S": "starting"}}
 
     def _record(self) -> Any:
         return self.world.table.get_item(TableName=TABLE, Key={"pk": {"S": f"verification#{self.id}"}})["Item"]
@@ -146,26 +167,33 @@ class Step:
 
 AUTHORIZE = Step("authorize", "authorize", Journey.authorize, None, bare=False)
 START = Step("start", "start_verification", Journey.start, 201)
-SCHEDULE = Step("schedule the end", "schedule_settlement", Journey.transition_started, None)
+SCHEDULE = Step("schedule the follow-up", "schedule_follow_up", Journey.transition_created, None)
 # Events are numbered without a gap: who publishes them again finds another number.
-PUBLISH_START = Step("publish the start", "publish_event", Journey.transition_started, None, bare=False)
+PUBLISH_CREATED = Step("publish `created`", "publish_event", Journey.transition_created, None, bare=False)
+PUBLISH_STARTED = Step("publish `started`", "publish_event", Journey.transition_started, None, bare=False)
 READ = Step("status read", "check_status", Journey.read)
 WEBHOOK = Step("webhook", "receive_webhook", Journey.webhook)
 PUBLISH_END = Step("publish the end", "publish_event", Journey.transition_ended, None, bare=False)
-SETTLE = Step("settle", "settle_verification", Journey.settlement, None)
+FOLLOW_UP = Step("follow up", "follow_up", Journey.follow_up, None)
 WRONG = Step("wrong code", "check_status", partial(Journey.check, right=False))
 RIGHT = Step("right code", "check_status", partial(Journey.check, right=True))
 # A pending reverse call is asked for at the vendor, but not sooner.
 DUE_READ = Step("status read, 3 s later", "check_status", Journey.read_when_due)
-AFTER_START = (START, SCHEDULE, PUBLISH_START)
-JOURNEYS: Mapping[str, Sequence[Step]] = {
-    "telefon_ip": (AUTHORIZE, *AFTER_START, *[READ] * 10, WEBHOOK, PUBLISH_END, SETTLE),
-    "smsc": (AUTHORIZE, *AFTER_START, READ, WEBHOOK, PUBLISH_END, SETTLE),
-    "ucaller": (AUTHORIZE, *AFTER_START, READ, WRONG, RIGHT, PUBLISH_END, SETTLE),
-}
+AFTER_START = (START, SCHEDULE, PUBLISH_CREATED, PUBLISH_STARTED)
+READ_BACK = kind_of(*UNANSWERED)
+CODED = next(kind for kind, (_, route) in KINDS.items() if route.code)
+
+
+def _steps(kind: str, route: Route) -> Sequence[Step]:
+    ways = (WRONG, RIGHT) if route.code else (WEBHOOK,)
+    reads = [READ] * (10 if kind == READ_BACK else 1)
+    return (AUTHORIZE, *AFTER_START, *reads, *ways, PUBLISH_END, FOLLOW_UP)
+
+
+JOURNEYS: Mapping[str, Sequence[Step]] = {kind: _steps(kind, route) for kind, (_, route) in KINDS.items()}
 
 # Too slow for more than once.
-COUNTED_ONLY: Mapping[str, Sequence[Step]] = {"telefon_ip, waiting": (START, DUE_READ)}
+COUNTED_ONLY: Mapping[str, Sequence[Step]] = {f"{READ_BACK}, waiting": (START, DUE_READ)}
 
 
 class Containers:

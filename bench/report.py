@@ -18,7 +18,7 @@ from bench.artifacts import HERE, LAYER, Artifact, functions, runtime, version
 from bench.cold import Cold
 from bench.counts import Counted, Taken
 from bench.figures import Figure
-from bench.journeys import JOURNEYS, READ, SETTLE, START, WEBHOOK, Step
+from bench.journeys import FOLLOW_UP, JOURNEYS, READ, READ_BACK, START, WEBHOOK, Step
 from bench.warm import Warm
 from local.build import ROOT
 
@@ -77,23 +77,25 @@ def _cold_targets(measured: Mapping[str, Cold]) -> Iterable[Target]:
 
 
 def _warm_targets(measured: Mapping[tuple[str, str], Warm]) -> Iterable[Target]:
-    for (provider, step), one in measured.items():
-        yield _ratio(f"warm {step}, {provider}, of bare requests", one.ratio.median, 1.15)
-    for (provider, step), one in measured.items():
+    for (kind, step), one in measured.items():
+        yield _ratio(f"warm {step}, {kind}, of bare requests", one.ratio.median, 1.15)
+    for (kind, step), one in measured.items():
         own = one.cpu.median - one.floor_cpu.median
-        yield Target(f"CPU of our own code, warm {step}, {provider}: at most 3 ms", f"{own:.1f} ms", own <= 3)
+        yield Target(f"CPU of our own code, warm {step}, {kind}: at most 3 ms", f"{own:.1f} ms", own <= 3)
 
 
 def _request_targets(counted: Mapping[str, Counted]) -> Iterable[Target]:
-    for provider in JOURNEYS:
-        read = next(one for one in counted[provider].steps if one.step is READ)
+    for kind in JOURNEYS:
+        read = next(one for one in counted[kind].steps if one.step is READ)
         met = read.requests == 1 and 0.5 <= read.read_units <= 1 and not read.write_units
         measured = f"{read.requests} request, {read.read_units:g} RCU, {read.write_units:g} WCU"
-        yield Target(f"status read, {provider}: 1 request of 0.5 to 1 RCU", measured, met)
-    steps = [one for one in counted["telefon_ip"].steps if one.step in (START, READ, WEBHOOK, SETTLE)]
+        yield Target(f"status read, {kind}: 1 request of 0.5 to 1 RCU", measured, met)
+    steps = [one for one in counted[READ_BACK].steps if one.step in (START, READ, WEBHOOK, FOLLOW_UP)]
     writes = sum(one.writes for one in steps)
     yield Target(
-        "a telefon_ip journey (start, 10 reads, webhook, settle): at most 6 write requests", f"{writes}", writes <= 6
+        f"{READ_BACK} (start, 10 reads, webhook, follow-up): at most 6 write requests",
+        f"{writes}",
+        writes <= 6,
     )
 
 
@@ -200,7 +202,7 @@ def warm_table(measured: Mapping[tuple[str, str], Warm]) -> str:
         ("step", "ms", "floor ms", "×", "floor again", "CPU ms", "floor's CPU", "own CPU"),
         (
             (
-                f"{step}, {provider}",
+                f"{step}, {kind}",
                 f"{one.wall}",
                 f"{one.floor}",
                 f"{one.ratio}",
@@ -209,7 +211,7 @@ def warm_table(measured: Mapping[tuple[str, str], Warm]) -> str:
                 f"{one.floor_cpu}",
                 f"{one.cpu.median - one.floor_cpu.median:.1f}",
             )
-            for (provider, step), one in measured.items()
+            for (kind, step), one in measured.items()
         ),
     )
 
@@ -217,18 +219,18 @@ def warm_table(measured: Mapping[tuple[str, str], Warm]) -> str:
 def counts_table(counted: Mapping[str, Counted]) -> str:
     return _table(
         ("step", "DynamoDB requests", "of them writes", "RCU", "WCU", "vendor requests", "others"),
-        (row for provider, journey in counted.items() for row in _journey_rows(provider, journey)),
+        (row for kind, journey in counted.items() for row in _journey_rows(kind, journey)),
     )
 
 
-def _journey_rows(provider: str, journey: Counted) -> Iterable[Sequence[str]]:
+def _journey_rows(kind: str, journey: Counted) -> Iterable[Sequence[str]]:
     groups: dict[Step, list[Taken]] = {}
     for taken in journey.steps:
         groups.setdefault(taken.step, []).append(taken)
     for step, all_ in groups.items():
         name = f"{len(all_)} × {step.name}" if len(all_) > 1 else step.name
-        yield (f"{provider}: {name}", *_counts(all_))
-    yield (f"**{provider}: all**", *_counts(journey.steps))
+        yield (f"{kind}: {name}", *_counts(all_))
+    yield (f"**{kind}: all**", *_counts(journey.steps))
 
 
 def _counts(steps: Sequence[Taken]) -> Sequence[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import marked
+from bench.kinds import KINDS, NOT_ANSWERED, UNANSWERED, kind_of, titles
+from callverify.providers.base import Route
+from tests.support.template import RESOURCES
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
 REQUESTS = Path(__file__).with_name("requests.json")
@@ -47,16 +50,29 @@ PLATFORM_LOG_BYTES, ACCESS_LOG_BYTES, HEADER_BYTES = 400, 300, 600
 TRACED_SHARE = 0.05
 KEPT_DAYS = 3  # 24 hours of retention, and DynamoDB's sweeping behind it
 SECRETS_A_REFRESH, REFRESH_SECONDS, BUSY_SHARE = 2, 240, 0.1
-MIX = {"reverse_call_telefon_ip": 0.55, "reverse_call_smsc": 0.10, "flash_call": 0.25, "not_answered": 0.10}
+# By how the end is learned; the routes of one sort share alike.
+SHARES = {"code": 0.25, "read back": 0.55, "signed": 0.10, "not answered": 0.10}
 
-NAMES = {
-    "reverse_call_telefon_ip": "telefon-ip",
-    "reverse_call_smsc": "SMSC",
-    "flash_call": "flash call",
-    "not_answered": "not answered",
-}
+NAMES = titles()
 GATEWAY_STEPS = ("start", "read", "check", "webhook")
 STARTS_A_SECOND = (10, 1_000, 10_000)
+
+
+def _sort(route: Route) -> str:
+    return "code" if route.code else "read back" if route.read_back else "signed"
+
+
+def _mix() -> dict[str, float]:
+    """The share of each kind of journey among all verifications."""
+    sorts = {kind: _sort(route) for kind, (_, route) in KINDS.items()} | {NOT_ANSWERED: "not answered"}
+    alike = Counter(sorts.values())
+    return {kind: SHARES[sort] / alike[sort] for kind, sort in sorts.items()}
+
+
+MIX = _mix()
+PAID = sum(MIX[kind] for kind, (_, route) in KINDS.items() if route.paid)
+# Of the provider that is asked most.
+BUSIEST = MIX[kind_of(*UNANSWERED)] + MIX[NOT_ANSWERED]
 
 Journey = Mapping[str, Mapping[str, Any]]
 Usage = defaultdict[str, float]
@@ -84,7 +100,7 @@ CLIENTS = (
     Client("the hosted page: 10 polls, and 5 files", pages=5),
     Client("polls 30 times, every second", reads=30),
     Client("polls 5 times", reads=5),
-    Client("polls 10 times, of which telefon-ip is asked 3 times", asking=3),
+    Client("polls 10 times, of which the vendor is asked 3 times", asking=3),
     Client("a server is told by signed events, and reads once", reads=1, authorizations=0, told=True),
 )
 
@@ -101,11 +117,12 @@ def usage(journeys: Mapping[str, Journey], name: str, client: Client) -> Usage:
         elif step == "authorize":
             times = client.authorizations
         _add(used, measured, times, gateway=step in GATEWAY_STEPS)
-    _add(used, journeys["reverse_call_smsc"]["read"], client.reads - asking, gateway=True)
+    asks_nobody = min((journey["read"] for journey in journeys.values()), key=lambda read: read["vendor_requests"])
+    _add(used, asks_nobody, client.reads - asking, gateway=True)
     _add(used, {"function": "serve_page", "cpu_ms": 1, "answer_bytes": 8_000}, client.pages, gateway=True)
     events = steps["publish"]["times"]
     used["event"] += events
-    used["sqs_request"] += 3 * steps["settle"]["times"]
+    used["sqs_request"] += 3 * steps["follow_up"]["times"]
     if client.told:
         used["sqs_request"] += 3 * events
         _add(used, {"function": "deliver_event", "cpu_ms": 5, "wait_ms": RECEIVER_MS, "answer_bytes": 1_500}, events)
@@ -117,7 +134,7 @@ def _add(used: Usage, step: Mapping[str, Any], times: float, *, gateway: bool = 
     memory = MEMORY_MB.get(function, 1024)
     wait = sum(WAIT_MS[name] * number for name, number in step.get("dynamodb", {}).items())
     wait += VENDOR_MS * step.get("vendor_requests", 0) + step.get("wait_ms", 0)
-    if function in ("publish_event", "schedule_settlement"):
+    if function in ("publish_event", "schedule_follow_up"):
         wait += AWS_CALL_MS
     ms = step["cpu_ms"] * SLOWER_CORE * FULL_CORE_MB / memory + wait + COLD_SHARE * COLD_MS
     used[f"ms {function}"] += ms * times
@@ -241,15 +258,14 @@ def fixed_table(alarms: int, metrics: int) -> str:
 def limits_table(journeys: Mapping[str, Journey]) -> str:
     """What each quota is used for, and the starts a second that it is used up at; the first to be met first."""
     used = mixed(journeys, CLIENTS[0])
-    flash, reverse = MIX["flash_call"], 1 - MIX["flash_call"] - MIX["reverse_call_smsc"]
     concurrency = used["busy_second"]
     quotas: list[tuple[str, float, float]] = [
-        ("`StackPaidHourLimit` 2,000 (ours): flash calls", flash, 2_000 / 3_600),
+        ("`StackPaidHourLimit` 2,000 (ours): paid calls", PAID, 2_000 / 3_600),
         ("`StartThrottleRate` 100 (ours): starts", 1, 100),
         ("`ThrottleRate` 500 (ours): other requests", used["gateway"] - 1, 500),
-        ("uCaller: 30 requests a second of one address", flash, 30),
-        ("one item, in transactions: `stack_paid_hour`", flash, 100),
-        ("one item, in transactions: `breaker#telefon_ip`", reverse, 100),
+        ("a vendor that takes 30 requests a second of one address: paid calls", PAID, 30),
+        ("one item, in transactions: `stack_paid_hour`", PAID, 100),
+        ("one item, in transactions: the `breaker#` of the provider that is asked most", BUSIEST, 100),
         ("one item, in transactions of 25: the number of the latest event", used["event"] / 25, 20),
         ("API Gateway: 10,000 requests a second of the account", used["gateway"], 10_000),
         ("Lambda: 1,000 at once in the account", concurrency, 1_000),
@@ -257,8 +273,8 @@ def limits_table(journeys: Mapping[str, Journey]) -> str:
         ("DynamoDB, a table's quota: 40,000 write units a second", used["write_unit"], 40_000),
         ("DynamoDB, a table's quota: 40,000 read units a second", used["read_unit"], 40_000),
         ("EventBridge: 10,000 PutEvents a second", used["event"], 10_000),
-        ("SQS: settle_verification, 1,000 batches of 1 at once", used["ms settle_verification"] / 1000, 1_000),
-        ("SQS: 120,000 messages in flight", used["ms settle_verification"] / 1000, 120_000),
+        ("SQS: follow_up, 1,000 batches of 1 at once", used["ms follow_up"] / 1000, 1_000),
+        ("SQS: 120,000 messages in flight", used["ms follow_up"] / 1000, 120_000),
         ("Secrets Manager: 10,000 reads a second", concurrency / BUSY_SHARE / REFRESH_SECONDS * 2, 10_000),
     ]
     rows = []
@@ -273,7 +289,7 @@ def limits_table(journeys: Mapping[str, Journey]) -> str:
 def document(text: str, measured: Mapping[str, Any]) -> str:
     """docs/scale.md with its tables made anew."""
     journeys, stored = measured["journeys"], measured["stored_per_verification"]
-    alarms = (DOCUMENT.parents[1] / "template.yaml").read_text().count("Type: AWS::CloudWatch::Alarm")
+    alarms = sum(resource["Type"] == "AWS::CloudWatch::Alarm" for resource in RESOURCES.values())
     parts = {
         "requests": requests_table(journeys),
         "costs": cost_table(journeys, stored),

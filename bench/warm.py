@@ -13,7 +13,7 @@ from bench import peers
 from bench.artifacts import HERE, folder, runtime
 from bench.counts import Counted
 from bench.figures import Figure, figure
-from bench.journeys import JOURNEYS, READ, START, Containers, Journey, Person, answered
+from bench.journeys import JOURNEYS, READ, READ_BACK, START, Containers, Journey, Person, answered
 from bench.lambda_runtime import Invocation, running_function
 from bench.wire import VENDORS, Sent
 from bench.world import World
@@ -35,7 +35,7 @@ class Warm:
 
 
 def measure(world: World, counted: Mapping[str, Counted], rounds: int) -> dict[tuple[str, str], Warm]:
-    """By provider and step."""
+    """By kind of journey and step."""
     rows: dict[tuple[str, str], list[tuple[float, ...]]] = defaultdict(list)
     bare = folder(HERE / "floors" / "bare")
     with (
@@ -43,17 +43,17 @@ def measure(world: World, counted: Mapping[str, Counted], rounds: int) -> dict[t
         running_function(bare.directory, world.path(), world.environment(None)) as floor,
     ):
         for turn in range(rounds + 1):
-            for provider in JOURNEYS:
-                journey, others = Journey(world, provider), [Person(), Person()]
-                for step, sent in {taken.step: taken.sent for taken in counted[provider].steps}.items():
+            for kind in JOURNEYS:
+                journey, others = Journey(world, kind), [Person(), Person()]
+                for step, sent in {taken.step: taken.sent for taken in counted[kind].steps}.items():
                     ours = containers.take(step, journey)
                     if not step.bare:
                         continue
-                    again = [floor.invoke(told(world, counted[provider].journey, sent, person)) for person in others]
+                    again = [floor.invoke(told(world, counted[kind].journey, sent, person)) for person in others]
                     if turn:  # the first round is warm nowhere
                         wall, cpu = again[0].wall, again[0].cpu
                         row = (ours.wall, ours.cpu, wall, cpu, ours.wall / wall, again[1].wall / wall)
-                        rows[provider, step.name].append(row)
+                        rows[kind, step.name].append(row)
     return {step: Warm(*(figure(column) for column in zip(*values, strict=True))) for step, values in rows.items()}
 
 
@@ -65,7 +65,7 @@ def measure_peers(world: World, rounds: int) -> dict[str, tuple[Figure, Figure]]
         running_function(peers.built(peers.POWERTOOLS).directory, [runtime()], world.environment(None)) as powertools,
     ):
         for turn in range(rounds + 1):
-            journey = Journey(world, "telefon_ip")
+            journey = Journey(world, READ_BACK)
             start = fastapi.invoke(journey.start())
             journey.id = json.loads(answered(start, 201)["body"])["id"]
             read, todo = fastapi.invoke(journey.read()), powertools.invoke(peers.read_todo())

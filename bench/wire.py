@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from callverify.providers.names import NAMES
 from local.processes import HOST
 
 DYNAMODB = "dynamodb"
 READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"})
-VENDORS = ("ucaller", "telefon-ip", "smsc")
+VENDORS = frozenset(NAMES)
 TARGETS = {"DynamoDB_20120810": DYNAMODB, "secretsmanager": "secretsmanager", "AmazonSQS": "sqs", "AWSEvents": "events"}
 HOP_BY_HOP = frozenset({"connection", "content-length", "host", "transfer-encoding", "accept-encoding"})
 
@@ -47,13 +48,13 @@ class Sent:
 
 
 class Wire:
-    """`sent`: all requests since it was last taken. `webhooks`: path and body of vendors' reports."""
+    """`sent`: all requests since it was last taken. `webhooks`: method, path and body of vendors' reports."""
 
-    def __init__(self, dynamodb: str, simulators: str, secrets: Mapping[str, str]) -> None:
+    def __init__(self, dynamodb: str, simulators: str, secrets: dict[str, str]) -> None:
         self.dynamodb = dynamodb
         self.simulators = simulators
         self.secrets = secrets
-        self.webhooks: SimpleQueue[tuple[str, str]] = SimpleQueue()
+        self.webhooks: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
         self.url = ""
         self._sent: list[Sent] = []
         self._http = urllib3.PoolManager(retries=False, maxsize=8)
@@ -87,9 +88,10 @@ class Wire:
             answer = self._http.request(method, self.simulators + path, headers=headers, body=body, redirect=False)
             return answer.status, answer.headers["Content-Type"], answer.data
         if first == "v1":
-            self.webhooks.put((path, body.decode()))
-        # Of the todo sample among the peers, and a receiver's reply to an event.
-        answer_to_others = {"userId": 1, "id": 1, "title": "delectus aut autem", "completed": False}
+            self.webhooks.put((method, path, body.decode()))
+        # Of the todo sample among the peers, the other's vendor, and a receiver's reply to an event.
+        todo = {"userId": 1, "id": 1, "title": "delectus aut autem", "completed": False}
+        answer_to_others = todo | {"number": "79000010000"}
         return 200, "application/json", json.dumps(answer_to_others).encode()
 
     def _aws(

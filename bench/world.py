@@ -17,33 +17,23 @@ import boto3
 import requests
 
 from bench.artifacts import LAYER, WORK, Artifact, runtime
-from bench.environment import variables
 from bench.lambda_runtime import Function, running_function, wait_for_port
 from bench.wire import Wire
+from callverify.providers.names import NAMES
 from local.aws import EmbeddedAws
-from local.build import ROOT
+from local.build import ROOT, with_layer
 from local.processes import HOST, free_port, running
 from simulators import accounts
 from tests.stack.engines.dynamodb_local import dynamodb_local
+from tests.support.template import environment, table_definition
 
 TABLE = "callverify"
+# Two forms of the vendors' credentials: with their own addresses, and with that of the wire, which writes all down.
+DIRECT, RECORDED = "ProviderCredentials", "ProviderCredentials recorded"
 API_KEY = "cv_live_" + "B" * 43
-SMSC_SECRET = "fake-callback-secret"
-SMSC_TOKEN = "fake-token-of-the-account"
+CREDENTIALS = {name: accounts.credentials(name, lambda field: f"made-up-{field}") for name in NAMES}
 SECRETS = {
     "PepperSecret": "PepperOfTheBench" * 4,
-    "ProviderCredentialsSecret": json.dumps(
-        {
-            "ucaller": {"key": accounts.UCALLER_KEY, "service_id": accounts.UCALLER_SERVICE_ID},
-            "telefon_ip": {"token": accounts.TELEFON_IP_TOKEN},
-            "smsc": {
-                "login": accounts.SMSC_LOGIN,
-                "psw": accounts.SMSC_PASSWORD,
-                "callback_secret": SMSC_SECRET,
-                "webhook_token": SMSC_TOKEN,
-            },
-        }
-    ),
     "ApiKeysSecret": json.dumps(
         [
             {
@@ -58,6 +48,11 @@ SECRETS = {
 }
 
 
+def credentials(url: str) -> str:
+    """The secret `provider-credentials`, with all vendors at this address."""
+    return json.dumps({name: {**given, "base_url": f"{url}/{name}"} for name, given in CREDENTIALS.items()})
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     artifacts: Mapping[str, Artifact]
@@ -67,22 +62,19 @@ class World:
     def environment(self, function: str | None, *, recorded: bool = False) -> dict[str, str]:
         """The variables of one of the service's functions, or of another (None). Recorded: it sends all by the wire."""
         wire = self.wire.url
-        vendors = wire if recorded else self.wire.simulators
         return {
-            **(variables(function) if function else {}),
+            **(environment(function) if function else {}),
             "AWS_ENDPOINT_URL": wire,
             "AWS_ENDPOINT_URL_DYNAMODB": wire if recorded else self.wire.dynamodb,
             "TABLE_NAME": TABLE,
-            "UCALLER_BASE_URL": f"{vendors}/ucaller",
-            "TELEFON_IP_BASE_URL": f"{vendors}/telefon-ip",
-            "SMSC_BASE_URL": f"{vendors}/smsc",
+            "PROVIDER_CREDENTIALS_SECRET": RECORDED if recorded else DIRECT,
             "PUBLIC_BASE_URL": f"{wire}/v1",
-            "SETTLEMENT_QUEUE_URL": f"{wire}/settlement",
+            "FOLLOW_UP_QUEUE_URL": f"{wire}/follow_up",
             "DELIVERY_QUEUE_URL": f"{wire}/delivery",
             "EVENT_WEBHOOK_URL": f"{wire}/receiver",
             "ALLOW_PRIVATE_EVENT_URL": "true",
             "TODOS_URL": wire,
-            "TOKEN": accounts.TELEFON_IP_TOKEN,
+            "VENDOR_URL": f"{wire}/calls",
         }
 
     def path(self) -> list[Path]:
@@ -117,10 +109,13 @@ def world(
         dynamodb = stack.enter_context(engine(logs))
         port = free_port()
         command = [sys.executable, "-m", "simulators", "--port", str(port)]
-        stack.enter_context(running(command, env={"LANG": "C.UTF-8"}, cwd=ROOT, log=logs / "simulators.log"))
+        stack.enter_context(
+            running(command, env={"LANG": "C.UTF-8", **with_layer()}, cwd=ROOT, log=logs / "simulators.log")
+        )
         wait_for_port(port)
-        wire = Wire(dynamodb, f"http://{HOST}:{port}", SECRETS)
+        wire = Wire(dynamodb, f"http://{HOST}:{port}", {**SECRETS})
         stack.enter_context(wire.serving())
+        wire.secrets |= {DIRECT: credentials(wire.simulators), RECORDED: credentials(wire.url)}
         table = boto3.client(
             "dynamodb",
             endpoint_url=dynamodb,
@@ -128,12 +123,8 @@ def world(
             aws_access_key_id="bench",
             aws_secret_access_key="bench",
         )
-        table.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        )
-        cabinet = {"handler_url": f"{wire.url}/v1/webhooks/smsc/{SMSC_TOKEN}", "callback_secret": SMSC_SECRET}
-        requests.post(f"{wire.simulators}/smsc/cabinet", json=cabinet, timeout=5).raise_for_status()
+        table.create_table(**table_definition(TABLE))
+        for name, given in CREDENTIALS.items():
+            if cabinet := accounts.cabinet(name, given, f"{wire.url}/v1"):
+                requests.post(f"{wire.simulators}/{name}/cabinet", json=cabinet, timeout=5).raise_for_status()
         yield World(artifacts, wire, table)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.artifacts import Artifact, folder
-from bench.journeys import Journey, load
+from bench.journeys import READ_BACK, Journey, load
 from bench.world import World
 
 FASTAPI, POWERTOOLS = "fastapi", "powertools"
@@ -19,7 +19,7 @@ def built(name: str) -> Artifact:
 
 def events(world: World) -> Mapping[str, Callable[[], Any]]:
     """By peer: what makes its next event."""
-    return {POWERTOOLS: read_todo, FASTAPI: lambda: Journey(world, "telefon_ip").start()}
+    return {POWERTOOLS: read_todo, FASTAPI: lambda: Journey(world, READ_BACK).start()}
 
 
 def read_todo() -> dict[str, Any]:

@@ -18,6 +18,9 @@ class Receiver:
         found = requests.get(f"{self._url}/events", timeout=10).json()["deliveries"]
         return [delivery for delivery in found if delivery["event"]["data"]["id"] == verification_id]
 
+    def deliveries_of(self, verification_id: str, kind: str) -> list[dict[str, Any]]:
+        return [each for each in self.deliveries(verification_id) if each["event"]["type"] == kind]
+
     def types(self, verification_id: str) -> list[str]:
         """The types of the events that were taken, as often as they were."""
         return [each["event"]["type"] for each in self.deliveries(verification_id) if each["answer"] == 200]
@@ -33,10 +36,10 @@ class Receiver:
             assert time.monotonic() < deadline, f"{kind} did not come: {deliveries}"
             time.sleep(0.2)
 
-    def wait_for_deliveries(self, verification_id: str, count: int) -> None:
-        """Wait until events about this verification have been sent so often."""
+    def wait_for_deliveries(self, verification_id: str, kind: str, count: int) -> None:
+        """Wait until the event of this type has been sent so often."""
         deadline = time.monotonic() + UNTIL_SECONDS
-        while len(deliveries := self.deliveries(verification_id)) < count:
+        while len(deliveries := self.deliveries_of(verification_id, kind)) < count:
             assert time.monotonic() < deadline, f"{count} did not come: {deliveries}"
             time.sleep(0.2)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from callverify.domain.words import Challenge, Method
+from callverify.providers import registry
 from functions.serve_page import app
 
 FILES = ["app.js", "callverify.js", "icon.svg", "qr.js", "style.css"]
@@ -61,6 +63,26 @@ def test_no_shared_cache_and_no_referrer(file: str | None) -> None:
     assert answer["headers"]["Cache-Control"].startswith("private, ")
     assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
     assert answer["headers"]["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("file", [None, *FILES])
+def test_the_page_knows_no_provider(file: str | None) -> None:
+    text = get(file)["body"].lower()
+    assert "provider" not in re.sub("// .*", "", text)
+    for manifest in registry.manifests():
+        assert manifest.name not in text
+        assert manifest.title.lower() not in text
+
+
+def test_the_page_draws_every_challenge_and_has_words_for_every_method() -> None:
+    script = get("app.js")["body"]
+    challenges = {Challenge.enter_digits().type, Challenge.call_number("+79000000100").type}
+    (drawn,) = re.findall(r"const CHALLENGES = {(.*?)};", script)
+    assert set(re.findall(r"(\w+):", drawn)) == challenges
+    for words in ("switchTo", "switchTitle"):
+        for named in re.findall(rf"{words}: {{(.*?)}}", script):
+            assert set(re.findall(r"(\w+): \"", named)) == set(Method)
+        assert len(re.findall(rf"{words}: {{", script)) == 2  # languages
 
 
 def test_all_of_it_is_small() -> None:

@@ -1,6 +1,7 @@
-"""The start and status of a reverse call as a FastAPI service would have them, on the same table and vendor.
+"""The start and status of a reverse call as a FastAPI service would have them, on the same table.
 
-It keeps what a start must: one live verification per phone, a number kept only as a hash, the vendor asked once.
+It keeps what a start must: one live verification per phone, a number kept only as a hash, the vendor asked once. The
+vendor answers at once.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ app = FastAPI()
 class Start(BaseModel):
     phone: str
     provider: str | None = None
+    method: str | None = None
     reference: str | None = Field(default=None, max_length=64)
     metadata: dict[str, str] = Field(default_factory=dict, max_length=10)
     end_user_ip: str | None = None
@@ -83,13 +85,13 @@ def start(request: Start, idempotency_key: Annotated[str | None, Header()] = Non
     puts = [{"Put": {"TableName": table, "Item": item, "ConditionExpression": new}} for item in items]
     client.transact_write_items(TransactItems=puts)
     answer = http.post(
-        f"{os.environ['TELEFON_IP_BASE_URL']}/api/v1/authcalls/{os.environ['TOKEN']}/reverse_auth_phone_post",
+        os.environ["VENDOR_URL"],
         json={"phone": "8" + e164[2:], "webhook": f"{os.environ['PUBLIC_BASE_URL']}/webhooks/{verification.id}"},
         timeout=(2, 5),
         allow_redirects=False,
     )
     answer.raise_for_status()
-    number = "+" + answer.json()["data"]["auth_phone"]
+    number = "+" + answer.json()["number"]
     verification.challenge = Challenge(type="call_number", number=number, tel_uri=f"tel:{number}")
     client.update_item(
         TableName=table,

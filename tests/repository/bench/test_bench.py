@@ -10,15 +10,16 @@ import pytest
 from bench import artifacts, cold, peers
 from bench.cold import Cold
 from bench.counts import Counted, Taken
-from bench.environment import variables
 from bench.figures import figure
-from bench.journeys import JOURNEYS, Journey, Person
+from bench.journeys import JOURNEYS, READ_BACK, Journey, Person
 from bench.lambda_runtime import running_function
 from bench.report import Results, render, targets
 from bench.warm import Warm, told
 from bench.wire import DYNAMODB, Sent, Wire
-from bench.world import World
+from bench.world import DIRECT, RECORDED, TABLE, World, credentials
+from callverify.providers.names import NAMES
 from local.build import ROOT
+from tests.support.template import environment
 
 EMPTY = artifacts.HERE / "floors" / "empty"
 WRITE = Sent(DYNAMODB, "TransactWriteItems", {}, write_units=4)
@@ -36,10 +37,17 @@ def test_what_is_measured_has_the_dates_of_its_zip_and_is_compiled() -> None:
 
 @pytest.mark.parametrize("function", artifacts.functions())
 def test_functions_have_the_variables_of_the_template(function: str) -> None:
-    found = variables(function)
-    assert found["TELEFON_IP_WINDOW_SECONDS"] == "120"
-    assert found["PEPPER_SECRET"] == "PepperSecret"
-    assert "AWS_ENDPOINT_URL" not in found
+    found = WORLD.environment(function)
+    assert found["POWERTOOLS_SERVICE_NAME"] == environment(function)["POWERTOOLS_SERVICE_NAME"]
+    assert found["TABLE_NAME"] == TABLE
+
+
+def test_vendors_are_asked_by_the_wire_where_all_is_written_down() -> None:
+    direct, recorded = (WORLD.environment("start_verification", recorded=each) for each in (False, True))
+    assert direct["PROVIDER_CREDENTIALS_SECRET"] == DIRECT
+    assert recorded["PROVIDER_CREDENTIALS_SECRET"] == RECORDED
+    given = json.loads(credentials("http://wire"))
+    assert {name: each["base_url"] for name, each in given.items()} == {name: f"http://wire/{name}" for name in NAMES}
 
 
 def test_every_function_is_started() -> None:
@@ -62,15 +70,15 @@ def test_a_function_runs_in_the_emulator(tmp_path: Path) -> None:
 
 
 def test_the_floor_sends_the_same_for_somebody_else() -> None:
-    journey, other = Journey(WORLD, "telefon_ip"), Person()
+    journey, other = Journey(WORLD, READ_BACK), Person()
     verification = "vrf_" + "a" * 26
     item = {"pk": {"S": f"verification#{verification}"}, "phone_hash": {"S": "0" * 64}, "n": {"N": "7"}}
     asked = {
-        "path": f"/telefon-ip/start/{verification}",
+        "path": f"/{NAMES[0]}/start/{verification}",
         "headers": {},
         "body": f'{{"phone": "8{journey.person.phone[2:]}"}}',
     }
-    sent = [Sent(DYNAMODB, "PutItem", {"TableName": "t", "Item": item}), Sent("telefon-ip", "POST", asked)]
+    sent = [Sent(DYNAMODB, "PutItem", {"TableName": "t", "Item": item}), Sent(NAMES[0], "POST", asked)]
     (put, start) = told(WORLD, journey, sent, other)["requests"]
     end = f"{other.number:06}"
     assert put["operation"] == "PutItem"
@@ -79,7 +87,7 @@ def test_the_floor_sends_the_same_for_somebody_else() -> None:
         "phone_hash": {"S": f"{'0' * 58}{end}"},
         "n": {"N": "7"},
     }
-    assert start["url"].endswith(f"/telefon-ip/start/vrf_{'a' * 20}{end}")
+    assert start["url"].endswith(f"/{NAMES[0]}/start/vrf_{'a' * 20}{end}")
     assert json.loads(start["body"]) == {"phone": f"8{other.phone[2:]}"}
 
 
@@ -89,14 +97,14 @@ def results(*, init: float = 100, own_cpu: float = 1, writes: int = 1) -> Result
 
     names = [*artifacts.functions(), cold.EMPTY, cold.CLIENT, cold.EMPTY_AGAIN]
     artifact = artifacts.folder(EMPTY)
-    journey = Journey(WORLD, "telefon_ip")
+    journey = Journey(WORLD, READ_BACK)
     one = figure([1.0])
     return Results(
         artifacts=dict.fromkeys((artifacts.LAYER, *artifacts.functions()), artifact),
         cold={name: started(100) for name in names}
         | {peer: started(200) for peer in (peers.FASTAPI, peers.POWERTOOLS)}
         | {"authorize": started(init)},
-        warm={("telefon_ip", "start"): Warm(one, figure([1 + own_cpu]), one, one, one, one)},
+        warm={(READ_BACK, "start"): Warm(one, figure([1 + own_cpu]), one, one, one, one)},
         peers_warm={},
         counted={
             name: Counted(
@@ -122,18 +130,16 @@ def test_targets_are_met_and_missed() -> None:
     assert missed(results()) == []
     assert "cold init of `authorize`, of the boto3 client's: at most 1.25 ×" in missed(results(init=126))
     assert [name.partition(":")[0] for name in missed(results(own_cpu=3.1))] == [
-        "CPU of our own code, warm start, telefon_ip"
+        f"CPU of our own code, warm start, {READ_BACK}"
     ]
-    assert missed(results(writes=3)) == [
-        "a telefon_ip journey (start, 10 reads, webhook, settle): at most 6 write requests"
-    ]
+    assert missed(results(writes=3)) == [f"{READ_BACK} (start, 10 reads, webhook, follow-up): at most 6 write requests"]
 
 
 def test_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "built", lambda _: artifacts.folder(EMPTY))
     page = render(results(own_cpu=3.1))
-    assert "| CPU of our own code, warm start, telefon_ip: at most 3 ms | 3.1 ms | **no** |" in page
-    assert "| telefon_ip: webhook | 1 | 1 | 0 | 4 | 0 | 0 |" in page
+    assert f"| CPU of our own code, warm start, {READ_BACK}: at most 3 ms | 3.1 ms | **no** |" in page
+    assert f"| {READ_BACK}: webhook | 1 | 1 | 0 | 4 | 0 | 0 |" in page
 
 
 def test_the_kept_results_are_of_this_form() -> None:

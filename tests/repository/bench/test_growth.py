@@ -2,8 +2,9 @@
 
 import pytest
 
-from attacks.world import dynamodb
-from bench.growth import Field
+from attacks.world import CODED, dynamodb
+from bench.field import Field, Vendors
+from bench.kinds import kind_of
 
 pytestmark = pytest.mark.stack
 
@@ -11,7 +12,7 @@ pytestmark = pytest.mark.stack
 def test_requests_and_units_are_the_same_beside_ten_and_a_hundred_others() -> None:
     asked = []
     with dynamodb() as client:
-        there = Field(client)
+        there = Field(client, Vendors())
         for count in (10, 90):
             there.fill(count)
             kinds = there.measure(2)
@@ -23,4 +24,4 @@ def test_requests_and_units_are_the_same_beside_ten_and_a_hundred_others() -> No
                 }
             )
     assert asked[0] == asked[1]
-    assert sum(writes for _, _, writes in asked[0]["flash_call", "start"]) > 0
+    assert sum(writes for _, _, writes in asked[0][kind_of(*CODED[0]), "start"]) > 0

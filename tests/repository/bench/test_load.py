@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from bench.load import latencies, run
-from bench.scripts import SCRIPTS, Journey, Measured, World, plan
+from bench.scripts import SCRIPTS, plan
+from bench.travel import Journey, Measured, World
 
 
 class Walk:

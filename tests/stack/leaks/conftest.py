@@ -1,4 +1,4 @@
-"""The service as in the functional tests, with everything that leaves it kept: log lines, items, replies, events."""
+"""The service as in its own tests, with everything that leaves it kept: log lines, items, replies, events."""
 
 from __future__ import annotations
 
@@ -12,24 +12,35 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
-from callverify import telemetry
-from callverify.items import verification_of_image
-from callverify.keys import Keys
-from callverify.models import Mode, Verification
-from simulators.accounts import SMSC_PASSWORD, TELEFON_IP_TOKEN, UCALLER_KEY
+from callverify.domain.keys import Keys
+from callverify.domain.verification import Verification
+from callverify.domain.words import Mode
+from callverify.events import telemetry
+from callverify.providers import registry
+from callverify.store.items import verification_of_image
+from simulators import accounts
 from simulators.webhooks import Webhook
-from tests.support import gateway
-from tests.service.conftest import aws, vendor_server  # noqa: F401
-from tests.support.gateway import TABLE, Answer, Api, VendorServer
 from tests.stack.leaks.searcher import Searcher
-from tests.support.simulators import Simulators
+from tests.support import surroundings
+from tests.support.gateway import Api
+from tests.support.handlers import Answer
+from tests.support.simulators import CREDENTIALS
+from tests.support.surroundings import VendorServer
 
 USER, STRANGER = "+79000004183", "+79000009276"
 SIGNING_SECRET = "whsec_" + "ZmFrZS1zaWduaW5nLXNlY3JldC1vZi10aGUtdGVzdHM="
 EVENT_URL_TOKEN = "fake-token-in-the-path-of-a-customers-url"
 METADATA, REFERENCE, ADDRESS = "canary-of-a-metadata-value", "canary-of-a-reference", "198.51.100.213"
 CODE = Keys.code  # also while a test has it fail
+SIGNATURE_LENGTH = 32  # of the shortest hash that a vendor signs with
+# What is ours to choose, and looked for under a name of its own.
+WEBHOOK_TOKENS = {str(given["webhook_token"]) for given in CREDENTIALS.values() if "webhook_token" in given}
+SIGNING_SECRETS = {
+    secret for name, given in CREDENTIALS.items() for secret in accounts.signing_secret(name, given).values()
+}
+VENDOR_CREDENTIALS = {*surroundings.VENDOR_SECRETS} - WEBHOOK_TOKENS - SIGNING_SECRETS
 # Not the service: what stands for AWS and for the vendors writes logs of its own.
 AROUND = ("moto", "simulators", "werkzeug", "asyncio")
 
@@ -58,17 +69,18 @@ class Kept:
 
     def searcher(self) -> Searcher:
         webhook_tokens = {webhook.url.split("?")[0].rsplit("/", 1)[1] for webhook in self.webhooks}
-        signatures = {webhook.form["md5"] for webhook in self.webhooks if webhook.form and webhook.form.get("md5")}
+        values = {value for webhook in self.webhooks for value in (webhook.form or {}).values()}
+        signatures = {value for value in values if len(value) >= SIGNATURE_LENGTH}
         return Searcher(
             self.phones,
             self.codes,
             {
-                "API key": {key for key, _, _ in harness.API_KEYS},
+                "API key": {key for key, _, _ in surroundings.API_KEYS},
                 "client token": {token.rsplit(".", 1)[1] for token in self.client_tokens},
-                "webhook token": webhook_tokens | {harness.SMSC_WEBHOOK_TOKEN},
-                "vendor credential": {UCALLER_KEY, TELEFON_IP_TOKEN, SMSC_PASSWORD},
-                "SMSC secret": {harness.SMSC_SECRET},
-                "pepper": {harness.PEPPER},
+                "webhook token": webhook_tokens | WEBHOOK_TOKENS,
+                "vendor credential": VENDOR_CREDENTIALS,
+                "vendor's signing secret": SIGNING_SECRETS,
+                "pepper": {surroundings.PEPPER},
                 "signing secret": {SIGNING_SECRET, EVENT_URL_TOKEN},
                 "keyed hash": {self.api.keys.hash_phone(phone) for phone in self.phones},
                 "raw body": {METADATA, REFERENCE, *signatures},
@@ -90,19 +102,21 @@ class Kept:
         self.at_rest.append(json.dumps(params, default=str))
 
     def keep_code(self, verification: Verification) -> None:
-        for attempt in range(1, len(verification.attempts) + 1):
-            self.codes.add(CODE(self.api.keys, verification.id, attempt))
+        for attempt in verification.attempts:
+            route = registry.route(attempt.provider, attempt.method)
+            if route and route.code:
+                self.codes.add(CODE(self.api.keys, verification.id, attempt.number, route.code.digits))
 
     def stream(self) -> list[dict[str, Any]]:
         """The table's stream since the last look, as images before and after of each item that changed."""
-        items = harness.aws_client("dynamodb").scan(TableName=TABLE)["Items"]
+        items = surroundings.aws_client("dynamodb").scan(TableName=surroundings.TABLE)["Items"]
         now = {item["pk"]["S"]: item for item in items}
         records = []
         for pk, image in now.items():
             if image != self.images.get(pk):
                 old = {"OldImage": self.images[pk]} if pk in self.images else {}
                 records.append({"dynamodb": {"NewImage": image, **old}})
-                if (verification := verification_of_image(image)) and verification.method == "flash_call":
+                if verification := verification_of_image(image):
                     self.keep_code(verification)
         self.images = now
         self.at_rest.append(json.dumps(records))
@@ -120,20 +134,32 @@ class Kept:
 class _KeepingApi(Api):
     kept: Kept
 
-    def _note(self, answer: Answer) -> Answer:
-        return self.kept.keep_reply(super()._note(answer))
-
     def pass_gateway(self, event: dict[str, Any]) -> Answer:
-        answer = super().pass_gateway(event)
-        # Keeps what the gateway itself refuses, and notes the codes that the request made.
+        answer = self.kept.keep_reply(super().pass_gateway(event))
+        # Notes the codes that the request made.
         self.kept.stream()
         return answer
 
 
+@pytest.fixture(scope="session")
+def vendor_server() -> Iterator[VendorServer]:
+    server = VendorServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="package")
+def aws() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched, mock_aws():
+        patched.setenv("AWS_DEFAULT_REGION", surroundings.ENVIRONMENT["AWS_DEFAULT_REGION"])
+        patched.setattr("callverify.aws.client", surroundings.aws_client)
+        yield
+
+
 @pytest.fixture
 def kept(
-    aws: None,  # noqa: ARG001, F811
-    vendor_server: VendorServer,  # noqa: F811
+    aws: None,  # noqa: ARG001
+    vendor_server: VendorServer,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Kept]:
@@ -145,12 +171,12 @@ def kept(
         "EVENT_SIGNING_SECRET": "event-signing",
         "EVENT_BUS_NAME": "bus",
         "DELIVERY_QUEUE_URL": "https://queue.example",
-        "SETTLEMENT_QUEUE_URL": "https://queue.example",
+        "FOLLOW_UP_QUEUE_URL": "https://queue.example",
     }
-    for name, value in (harness.environment(vendor_server.url) | loud).items():
+    for name, value in (surroundings.environment() | loud).items():
         monkeypatch.setenv(name, value)
     log = io.StringIO()
-    monkeypatch.setattr(harness.log_handler, "stream", log)
+    monkeypatch.setattr(surroundings.log_handler, "stream", log)
     handler = logging.StreamHandler(log)
     handler.addFilter(lambda record: not record.name.startswith(AROUND))
     root = logging.getLogger()
@@ -170,22 +196,15 @@ def kept(
         out, err = capfd.readouterr()
         return out + err
 
-    simulators = vendor_server.simulators = Simulators()
     # AWS's own client, whose requests and log lines are what is searched.
-    monkeypatch.setattr(harness, "dynamodb", harness.moto_client("dynamodb"))
-    harness.use_clock(monkeypatch, lambda: simulators.now)
-    harness.create_table(TABLE)
-    harness.clear_caches()
-    simulators.client.post(
-        "/smsc/cabinet",
-        json={
-            "handler_url": f"https://api.example/v1/webhooks/smsc/{harness.SMSC_WEBHOOK_TOKEN}",
-            "callback_secret": harness.SMSC_SECRET,
-        },
-    )
-    api = _KeepingApi(simulators, log.getvalue)
-    api.kept = Kept(api, log, printed, webhooks=simulators.sent)
-    hooks = harness.aws_client("dynamodb").meta.events
+    monkeypatch.setattr(surroundings, "dynamodb", surroundings.moto_client("dynamodb"))
+    surroundings.put_all_secrets(vendor_server)
+    surroundings.create_table()
+    surroundings.new_container()
+    api = _KeepingApi(vendor_server, log.getvalue)
+    surroundings.use_clock(monkeypatch, lambda: api.simulators.now)
+    api.kept = Kept(api, log, printed, webhooks=api.simulators.sent)
+    hooks = surroundings.aws_client("dynamodb").meta.events
     writes = [f"before-parameter-build.dynamodb.{name}" for name in ("PutItem", "UpdateItem", "TransactWriteItems")]
     for write in writes:
         hooks.register(write, api.kept.keep_write)
@@ -200,13 +219,12 @@ def kept(
         for name, level_around in levels_around.items():
             logging.getLogger(name).setLevel(level_around)
         telemetry.logger.setLevel(own_level)
-        harness.restore_secrets()
-        harness.drop_table(TABLE)
-        harness.clear_caches()
+        surroundings.drop_table()
+        surroundings.new_container()
 
 
 @pytest.fixture(autouse=True)
 def known_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids by counting, so that the codes are the same in each run: none of them may equal a port or a year."""
     counter, prefixes = iter(range(10**6)), {Mode.LIVE: "vrf_", Mode.TEST: "vrf_test_"}
-    monkeypatch.setattr("callverify.service._new_id", lambda mode: f"{prefixes[mode]}{next(counter):026}")
+    monkeypatch.setattr("callverify.service.start.new_id", lambda mode: f"{prefixes[mode]}{next(counter):026}")

@@ -15,20 +15,47 @@ from urllib.parse import quote
 import pytest
 from werkzeug import Request, Response
 
-from callverify import telemetry, wiring
+from callverify.domain.words import Method
+from callverify.events import telemetry
+from callverify.providers.base import Per, Proof
+from callverify.providers.names import NAMES
+from callverify.providers.registry import manifest, manifests
+from callverify.runtime import wiring
 from functions.deliver_event import app as deliver_event
 from functions.publish_event import app as publish_event
-from simulators.accounts import SMSC_PASSWORD, TELEFON_IP_TOKEN, UCALLER_KEY
+from simulators import accounts
 from simulators.webhooks import Webhook
-from tests.support import gateway
-from tests.support.gateway import LIVE_KEY, READ_KEY, TEST_KEY, load_event, smsc_webhook
-from tests.stack.leaks.conftest import ADDRESS, METADATA, REFERENCE, SIGNING_SECRET, STRANGER, USER, Kept
+from tests.stack.leaks.conftest import (
+    ADDRESS,
+    METADATA,
+    REFERENCE,
+    SIGNING_SECRET,
+    SIGNING_SECRETS,
+    STRANGER,
+    USER,
+    VENDOR_CREDENTIALS,
+    WEBHOOK_TOKENS,
+    Kept,
+)
 from tests.stack.leaks.searcher import digests, written_forms
+from tests.support import surroundings
+from tests.support.forgeries import Pairs, forger
+from tests.support.gateway import WEBHOOK_BASE, webhook_event
+from tests.support.simulators import CREDENTIALS
+from tests.support.surroundings import CREDENTIALS_SECRET, KEYS_SECRET, LIVE_KEY, READ_KEY, TEST_KEY
 
 FIELDS: dict[str, Any] = {"reference": REFERENCE, "metadata": {"note": METADATA}, "end_user_ip": ADDRESS}
+ROUTES = [(each.name, route) for each in manifests() for route in each.routes]
+STARTS: dict[str, dict[str, Any]] = {
+    f"{name} {route.method}": {"provider": name, "method": route.method} for name, route in ROUTES
+}
 FLASH: dict[str, Any] = {"method": "flash_call"}
-REVERSE: dict[str, Any] = {"provider": "telefon_ip"}
-SMSC: dict[str, Any] = {"provider": "smsc"}
+START_EVENT = f"start_{NAMES[0]}"
+CODED = next(name for name, route in ROUTES if route.method is Method.FLASH_CALL)
+READ_BACK = next(name for name, route in ROUTES if route.read_back and not route.code)
+REVERSE: dict[str, Any] = {"provider": READ_BACK, "method": "reverse_call"}
+REPORTING = [name for name in NAMES if manifest(name).webhook]
+SIGNING = [(name, route) for name, route in ROUTES if route.webhook and route.webhook.proof is Proof.SIGNATURE]
 
 # The table keeps what the customer sends, keyed hashes, and the address as a keyed hash; replies echo the former.
 MAY_BE_AT_REST = {"raw body", "keyed hash"}
@@ -67,16 +94,28 @@ def reverse_call(kept: Kept) -> None:
     assert api.status(started.id)["status"] == "verified"
 
 
-def smsc_call(kept: Kept) -> None:
+def signed_call(kept: Kept) -> None:
+    """At each vendor that signs, genuine reports and forged ones."""
     api = kept.api
-    started = api.start(USER, **SMSC, **FIELDS)
-    forged = [smsc_webhook(USER, api.now, md5="ab" * 16), smsc_webhook(USER, api.now - 10**6)]
-    forged += [smsc_webhook(USER, api.now, **{name: ""}) for name in ("phone", "ts", "md5")]
-    for webhook in (*forged, smsc_webhook(STRANGER, api.now)):
-        kept.webhooks.append(webhook)
-        api.send_webhook(webhook)
-    api.dial(started, USER)
-    assert api.status(started.id)["evidence"] == "provider_signature"
+    for name, route in SIGNING:
+        given = CREDENTIALS[name]
+        url = accounts.webhook_url(name, given, WEBHOOK_BASE)
+        assert url
+        started = api.start(USER, provider=name, method=route.method, **FIELDS)
+        genuine = forger(name, given).report(USER, "", api.now)
+        forged: list[Pairs] = [
+            *([(field, "" if field == emptied else value) for field, value in genuine] for emptied, _ in genuine),
+            [(field, "ab" * 16 if len(value) >= 32 else value) for field, value in genuine],
+            forger(name, given).report(USER, "", api.now - 10**6),
+            forger(name, given).report(STRANGER, "", api.now),
+        ]
+        for report in forged:
+            webhook = Webhook(name, url, route.window.default, dict(report))
+            kept.webhooks.append(webhook)
+            api.send_webhook(webhook)
+        api.dial(started, USER)
+        assert api.status(started.id)["evidence"] == "provider_signature"
+        api.advance(1300)
 
 
 def flash_call(kept: Kept) -> None:
@@ -85,12 +124,12 @@ def flash_call(kept: Kept) -> None:
     api.check(started.id, api.wrong_code(USER))
     api.check(started.id, "12345")
     api.advance(70)
-    api.send("repeat", id=started.id)
-    api.another_way(started.id, STRANGER, "reverse_call")
+    api.repeat(started.id)
+    api.switch(started.id, STRANGER, "reverse_call")
     api.advance(30)
-    api.another_way(started.id, USER, "reverse_call")
+    api.switch(started.id, USER, "reverse_call")
     api.advance(30)
-    api.another_way(started.id, USER, "flash_call")
+    api.switch(started.id, USER, "flash_call")
     answer = api.check(started.id, api.code(USER), credential=started["client_token"])
     assert answer["valid"]
     api.check(started.id, api.code(USER))
@@ -111,7 +150,7 @@ def ends(kept: Kept) -> None:
     expired = api.start(STRANGER, **REVERSE)
     api.advance(121)
     api.status(expired.id)
-    wiring.service().settle(expired.id, 1)
+    wiring.service().follow_up(expired.id, 1)
     for phone in ("+79000000101", "+79000000103", "+79000000104", USER):
         api.start(phone, credential=TEST_KEY)
 
@@ -125,9 +164,10 @@ def bad_requests(kept: Kept) -> None:
         api.start(form, method=[form])
     bodies = [f'{{"phone": "{USER}"', f'{{"phone": {USER[1:]}}}', f'["{USER}"]', USER, f'{{"phone": "{USER}", "x": 1}}']
     for body in bodies:
-        api.send("start_ucaller", raw_body=body)
+        api.send(START_EVENT, raw_body=body)
         api.send("check_wrong", id="vrf_x", raw_body=body)
         api.send("repeat", id="vrf_x", raw_body=body)
+        api.send("switch", id="vrf_x", raw_body=body)
     api.start(USER, end_user_ip=f"{ADDRESS}/32")
     api.start(USER, return_url=f"https://evil.example/?phone={USER}")
     api.start(USER, metadata={"note": [METADATA]})
@@ -149,24 +189,26 @@ def lost_webhooks(kept: Kept) -> None:
     """What comes to the webhooks' addresses, in shapes that nobody foresaw."""
     api = kept.api
     started = api.start(USER, **REVERSE)
-    token = api.keys.webhook_token(started.id)
-    event = load_event("webhook_telefon_ip")
     queries: list[dict[str, list[str]] | None] = [None, {"phone": [USER, USER]}, {"success": ["True"], "phone": [USER]}]
     bodies = [None, f'{{"phone": "{USER}"}}', f"phone={quote(USER)}&success=True&id=1", "\ud800", "{" * 5000]
-    for path_token in (token, f"{token}x"):
-        for query in queries:
-            for body in bodies:
-                path = f"/webhooks/telefon-ip/{started.id}/{path_token}"
-                changed: dict[str, Any] = {"httpMethod": "POST", "path": path, "body": body}
-                changed["pathParameters"] = {"id": started.id, "token": path_token}
-                changed["multiValueQueryStringParameters"] = query
-                if body and body.startswith("{"):
-                    changed["headers"] = {"Content-Type": "application/json"}
-                api.pass_gateway(event | changed)
-    kept.webhooks.append(Webhook("telefon_ip", f"https://api.example/{token}", 120))
+    for name in REPORTING:
+        hook = manifest(name).webhook
+        per_verification = hook is not None and hook.per is Per.VERIFICATION
+        token = api.keys.webhook_token(started.id) if per_verification else str(CREDENTIALS[name]["webhook_token"])
+        for path_token in (token, f"{token}x"):
+            path = (
+                f"/webhooks/{name}/{started.id}/{path_token}" if per_verification else f"/webhooks/{name}/{path_token}"
+            )
+            for query in queries:
+                for body in bodies:
+                    changed: dict[str, Any] = {"body": body, "multiValueQueryStringParameters": query}
+                    if body and body.startswith("{"):
+                        changed["headers"] = {"Content-Type": "application/json"}
+                    api.pass_gateway(webhook_event(path, "POST", **changed))
+        kept.webhooks.append(Webhook(name, f"https://api.example/{token}", 120))
 
 
-JOURNEYS = [reverse_call, smsc_call, flash_call, ends, bad_requests, credentials, lost_webhooks]
+JOURNEYS = [reverse_call, signed_call, flash_call, ends, bad_requests, credentials, lost_webhooks]
 
 
 @pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.__name__)
@@ -178,14 +220,13 @@ def test_no_journey_leaks(kept: Kept, journey: Callable[[Kept], None]) -> None:
 # Failures
 
 MODES = ["timeout", "http_500", "malformed_json", "no_money", "bad_credentials", "number_refused"]
-STARTS = {"ucaller": FLASH, "telefon_ip": REVERSE, "smsc": SMSC}
 
 
-@pytest.mark.parametrize("provider", STARTS)
-def test_no_failure_of_a_vendor_leaks(kept: Kept, provider: str) -> None:
+@pytest.mark.parametrize("route", STARTS)
+def test_no_failure_of_a_vendor_leaks(kept: Kept, route: str) -> None:
     for mode in MODES:
-        kept.api.simulators.fault(provider, mode, times=2)
-        kept.api.start(USER, **STARTS[provider], **FIELDS)
+        kept.api.simulators.fault(STARTS[route]["provider"], mode, times=2)
+        kept.api.start(USER, **STARTS[route], **FIELDS)
         kept.api.simulators.client.delete("/faults")
         kept.api.advance(700)
     assert_nothing_leaked(kept)
@@ -195,25 +236,24 @@ def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """A vendor that says all that it was told, as the text of an error, with its own secrets in a redirect."""
     request = Request(environ)
     said = f"{request.headers.get('Authorization')} {request.url} {request.get_data(as_text=True)}"
-    codes = {"smsc": {"error_code": 1}, "ucaller": {"status": False, "code": 3}}
-    body = {"success": False, "error": said} | next((codes[name] for name in codes if name in request.path), {})
+    # A refusal in every vendor's words at once.
+    body = {"success": False, "status": False, "error": said, "error_code": 1, "code": 3}
     headers = {"Location": request.url, "Set-Cookie": f"said={quote(said)}"}
     return Response(json.dumps(body), 400, headers, mimetype="application/json")(environ, start_response)
 
 
-@pytest.mark.parametrize("provider", STARTS)
-def test_a_vendor_that_echoes_everything_leaks_nothing(kept: Kept, provider: str) -> None:
+@pytest.mark.parametrize("route", STARTS)
+def test_a_vendor_that_echoes_everything_leaks_nothing(kept: Kept, route: str) -> None:
     with mock.patch.object(kept.api.simulators.client, "application", echo):
-        kept.api.start(USER, **STARTS[provider], **FIELDS)
+        kept.api.start(USER, **STARTS[route], **FIELDS)
     assert "vendor_words" in kept.logged()
     assert_nothing_leaked(kept)
 
 
-@pytest.mark.parametrize("provider", STARTS)
-def test_a_vendor_out_of_reach_leaks_nothing(kept: Kept, monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
-    monkeypatch.setenv(f"{provider.upper()}_BASE_URL", "http://127.0.0.1:9/path")
-    harness.clear_caches()
-    kept.api.start(USER, **STARTS[provider], **FIELDS)
+@pytest.mark.parametrize("route", STARTS)
+def test_a_vendor_out_of_reach_leaks_nothing(kept: Kept, route: str) -> None:
+    kept.api.configure(STARTS[route]["provider"], base_url="http://127.0.0.1:9/path")
+    kept.api.start(USER, **STARTS[route], **FIELDS)
     assert_nothing_leaked(kept)
 
 
@@ -224,9 +264,8 @@ def test_a_fault_of_ours_leaks_nothing(kept: Kept, monkeypatch: pytest.MonkeyPat
     started = api.start(USER, **FLASH)
     api.advance(400)
     code = api.code(USER)
-    text = (
-        f"{USER} {code} {LIVE_KEY} {harness.SMSC_SECRET} https://x.example/{TELEFON_IP_TOKEN}/{started['client_token']}"
-    )
+    secrets = " ".join([*VENDOR_CREDENTIALS, *SIGNING_SECRETS, *WEBHOOK_TOKENS])
+    text = f"{USER} {code} {LIVE_KEY} {secrets} https://x.example/{started['client_token']}"
 
     def fail(*_: object, **__: object) -> None:
         try:
@@ -235,9 +274,9 @@ def test_a_fault_of_ours_leaks_nothing(kept: Kept, monkeypatch: pytest.MonkeyPat
             raise RuntimeError(text) from error
 
     target = {
-        "store": "callverify.store.Store.begin",
-        "provider": "callverify.providers.ucaller.Ucaller.start",
-        "code": "callverify.keys.Keys.code",
+        "store": "callverify.store.Store.apply",
+        "provider": f"callverify.providers.{CODED}.client.Client.start",
+        "code": "callverify.domain.keys.Keys.code",
     }[where]
     with monkeypatch.context() as patched:
         patched.setattr(target, fail)
@@ -246,29 +285,40 @@ def test_a_fault_of_ours_leaks_nothing(kept: Kept, monkeypatch: pytest.MonkeyPat
     assert_nothing_leaked(kept)
 
 
-@pytest.mark.parametrize("secret", ["provider-credentials", "api-keys"])
+def spoilt(change: Callable[[object], object]) -> str:
+    """The providers' credentials with a mistake in every one."""
+    given = {name: {field: change(value) for field, value in each.items()} for name, each in CREDENTIALS.items()}
+    return json.dumps(given)
+
+
+@pytest.mark.parametrize("secret", [CREDENTIALS_SECRET, KEYS_SECRET])
 def test_broken_secrets_leak_nothing(kept: Kept, secret: str) -> None:
     api = kept.api
-    good = json.loads(harness.SECRETS[secret])
+    text = surroundings.aws_client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
+    good = json.loads(text)
     broken = [
-        harness.SECRETS[secret][:-1],
-        json.dumps(harness.SECRETS[secret]),
-        json.dumps([LIVE_KEY, SMSC_PASSWORD]),
+        text[:-1],
+        json.dumps(text),
+        json.dumps([LIVE_KEY, *VENDOR_CREDENTIALS]),
         json.dumps({name: [value] for name, value in good.items()} if isinstance(good, dict) else [[LIVE_KEY], good]),
-        json.dumps({"smsc": {"callback_secret": harness.SMSC_SECRET, "login": 5, "psw": [SMSC_PASSWORD]}}),
-        json.dumps({"telefon_ip": {"token": f"{TELEFON_IP_TOKEN}/.."}, "ucaller": {"key": f"{UCALLER_KEY} "}}),
+        spoilt(lambda value: [value]),
+        spoilt(lambda value: f"{value}/.."),
+        spoilt(lambda value: f"{value} "),
+        spoilt(lambda value: f"{value}\n"),
+        json.dumps({name: dict([*given.items()][:1]) for name, given in CREDENTIALS.items()}),
+        json.dumps({name: {value: field for field, value in given.items()} for name, given in CREDENTIALS.items()}),
     ]
     api.start(USER, **FLASH)
-    for text in broken:
-        harness.put_secret(secret, text)
-        harness.clear_caches()
+    for each in broken:
+        surroundings.put_secret(secret, each)
+        surroundings.new_container()
         for fields in STARTS.values():
             api.start(STRANGER, **fields)
     assert_nothing_leaked(kept)
 
 
 def test_events_and_their_failures_leak_nothing(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    harness.aws_client("secretsmanager").create_secret(Name="event-signing", SecretString=json.dumps([SIGNING_SECRET]))
+    surroundings.put_secret("event-signing", json.dumps([SIGNING_SECRET]))
     api = kept.api
     kept.images = {}
     started = api.start(USER, **FLASH, **FIELDS)
@@ -285,7 +335,7 @@ def test_events_and_their_failures_leak_nothing(kept: Kept, monkeypatch: pytest.
     queue.send_message.side_effect = lambda **message: kept.events.append(json.dumps(message))
     clients = {"events": bus, "sqs": queue}
     monkeypatch.setenv("REPUBLISH_QUEUE_URL", "https://sqs.example/republish")
-    monkeypatch.setattr("callverify.aws.client", lambda name: clients.get(name) or harness.aws_client(name))
+    monkeypatch.setattr("callverify.aws.client", lambda name: clients.get(name) or surroundings.aws_client(name))
     kept.lambda_runs(publish_event.handler, records)
     bus.put_events.side_effect = None
     bus.put_events.return_value = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
@@ -317,15 +367,11 @@ def planted(kept: Kept) -> dict[str, list[str]]:
         "hash of a code": list(digests(code)),
         "API key": [LIVE_KEY, base64.b64encode(b"Bearer " + key).decode(), key.hex()],
         "client token": list(kept.client_tokens),
-        "webhook token": [webhook.url for webhook in kept.webhooks] + [harness.SMSC_WEBHOOK_TOKEN],
-        "vendor credential": [
-            UCALLER_KEY,
-            SMSC_PASSWORD,
-            f"https://x/authcalls/{TELEFON_IP_TOKEN}/a",
-        ],
-        "SMSC secret": [harness.SMSC_SECRET],
-        "hash of SMSC secret": [hashlib.md5(harness.SMSC_SECRET.encode()).hexdigest()],
-        "pepper": [harness.PEPPER],
+        "webhook token": [*(webhook.url for webhook in kept.webhooks), *WEBHOOK_TOKENS],
+        "vendor credential": [*VENDOR_CREDENTIALS, *(f"https://x/calls/{each}/a" for each in VENDOR_CREDENTIALS)],
+        "vendor's signing secret": [*SIGNING_SECRETS],
+        "hash of vendor's signing secret": [hashlib.md5(each.encode()).hexdigest() for each in SIGNING_SECRETS],
+        "pepper": [surroundings.PEPPER],
         "signing secret": [SIGNING_SECRET],
         "keyed hash": [kept.api.keys.hash_phone(USER)],
         "raw body": [json.dumps({"metadata": {"a": METADATA}}), REFERENCE],

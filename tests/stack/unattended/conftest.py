@@ -5,17 +5,25 @@ from pathlib import Path
 
 import pytest
 
+from callverify.domain.words import Method
+from callverify.providers.base import Proof
+from callverify.providers.registry import manifests
 from local.background import background_stack
 from tests.support.client import Api, Operator, Secrets, Vendors
 from tests.support.receiver import Receiver
 
 WINDOW_SECONDS = 12
+ROUTES = [(each.name, route) for each in manifests() for route in each.routes]
+# Its user types a code; it can be asked whether its user has called, and has the short window; it signs its reports.
+TYPED = next(name for name, route in ROUTES if route.method is Method.FLASH_CALL)
+ASKED = next(name for name, route in ROUTES if route.read_back and not route.code)
+SIGNING = next(name for name, route in ROUTES if route.webhook and route.webhook.proof is Proof.SIGNATURE)
 MAX_DELIVERIES = 4
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    providers = {"telefon_ip": {"window_seconds": WINDOW_SECONDS}}
+    providers = {ASKED: {"window_seconds": WINDOW_SECONDS}}
     directory: Path = tmp_path_factory.mktemp("unattended")
     with background_stack(directory, {"EventMaxDeliveries": str(MAX_DELIVERIES)}, providers=providers) as env:
         yield env | {"DEV_DIR": str(directory)}

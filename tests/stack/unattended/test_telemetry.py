@@ -1,28 +1,30 @@
 """What an operator finds in the log: every step of a journey by one id, and the metrics as CloudWatch reads them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from callverify.providers.base import Route
+from tests.stack.unattended.conftest import ASKED, ROUTES, TYPED
 from tests.support.client import Answer, Api, Operator, Secrets, Vendors, Webhooks, new_phone, until
 
-ALWAYS = {"start-verification", "schedule-settlement", "publish-event", "deliver-event"}
+ALWAYS = {"start-verification", "schedule-follow-up", "publish-event", "deliver-event"}
 NAMESPACE = "callverify/callverify"
 
 Metrics = dict[tuple[str, str], float]
 
 
 def metrics_of(lines: list[dict[str, Any]]) -> Metrics:
-    """Each metric's last value by its name and unit, and the values of its dimensions."""
+    """Each metric's last value by its name and unit, and the values of each set of its dimensions."""
     found: Metrics = {}
     for line in lines:
         if "_aws" in line:
             (directive,) = line["_aws"]["CloudWatchMetrics"]
-            (metric,), (dimensions,) = directive["Metrics"], directive["Dimensions"]
+            (metric,) = directive["Metrics"]
             assert directive["Namespace"] == NAMESPACE
-            by = ", ".join(f"{name} {line[name]}" for name in dimensions)
-            (found[f"{metric['Name']} in {metric['Unit']}", by],) = line[metric["Name"]]
+            for dimensions in directive["Dimensions"]:
+                by = ", ".join(f"{name} {line[name]}" for name in dimensions)
+                (found[f"{metric['Name']} in {metric['Unit']}", by],) = line[metric["Name"]]
     return found
 
 
@@ -34,47 +36,34 @@ def answer_reverse_call(_: Api, vendors: Vendors, phone: str, started: Answer) -
     vendors.dial(phone, started)
 
 
-@pytest.mark.parametrize(
-    ("provider", "method", "answer", "services", "own_metrics"),
-    [
-        (
-            "ucaller",
-            "flash_call",
-            answer_flash_call,
-            ALWAYS | {"check-status"},
-            {("PaidCalls in Count", "provider ucaller")},
-        ),
-        (
-            "telefon_ip",
-            "reverse_call",
-            answer_reverse_call,
-            # Of the three, its window alone is short here: the end of the others' comes after the test.
-            ALWAYS | {"receive-webhook", "settle-verification"},
-            {("VendorLatency in Milliseconds", "provider telefon_ip, action check")},
-        ),
-        ("smsc", "reverse_call", answer_reverse_call, ALWAYS | {"receive-webhook"}, set()),
-    ],
-)
+def services_of(name: str, route: Route) -> set[str]:
+    heard = {"check-status"} if route.code else {"receive-webhook"}
+    # Only one provider's window is short here: the end of the others' comes after the test.
+    return ALWAYS | heard | ({"follow-up"} if name == ASKED else set())
+
+
+def own_metrics(name: str, route: Route) -> set[tuple[str, str]]:
+    """What not every provider has."""
+    paid = {("PaidCalls in Count", f"provider {name}")} if route.paid else set()
+    asked = {("VendorLatency in Milliseconds", f"provider {name}, action check")} if route.read_back else set()
+    return paid | asked
+
+
+@pytest.mark.parametrize(("provider", "route"), ROUTES, ids=lambda each: getattr(each, "method", each))
 def test_one_id_finds_every_step_and_its_metrics(
-    api: Api,
-    vendors: Vendors,
-    operator: Operator,
-    provider: str,
-    method: str,
-    answer: Callable[[Api, Vendors, str, Answer], None],
-    services: set[str],
-    own_metrics: set[tuple[str, str]],
+    api: Api, vendors: Vendors, operator: Operator, provider: str, route: Route
 ) -> None:
+    method, services = route.method, services_of(provider, route)
     phone = new_phone()
-    started = api.started(phone, provider=provider)
-    answer(api, vendors, phone, started)
+    started = api.started(phone, provider=provider, method=method)
+    (answer_flash_call if route.code else answer_reverse_call)(api, vendors, phone, started)
 
     def lines() -> list[dict[str, Any]]:
         return [line for line in operator.log_lines(started.id) if line.get("verification_id") == started.id]
 
     def is_whole(lines: list[dict[str, Any]]) -> bool:
         delivered = [line["event_id"] for line in lines if line.get("message") == "event delivered"]
-        return len(delivered) == 2 and {line["service"] for line in lines} == services
+        return len(delivered) == 3 and {line["service"] for line in lines} == services
 
     found = until(lines, is_whole)
     for name in ("start-verification", *services & {"check-status", "receive-webhook"}):
@@ -82,11 +71,12 @@ def test_one_id_finds_every_step_and_its_metrics(
 
     metrics = metrics_of(found)
     one, both = f"provider {provider}", f"provider {provider}, method {method}"
-    assert metrics.keys() == own_metrics | {
+    assert metrics.keys() == own_metrics(provider, route) | {
         ("Started in Count", both),
         ("Verified in Count", both),
         ("SecondsToVerify in Seconds", both),
         ("Conversion in Count", one),
+        ("Conversion in Count", f"method {method}"),
         ("ProviderFailures in Count", one),
         ("VendorLatency in Milliseconds", f"{one}, action start"),
     }
@@ -96,31 +86,31 @@ def test_one_id_finds_every_step_and_its_metrics(
 
 
 def test_a_window_that_ends_is_a_call_that_did_not_verify(api: Api, operator: Operator) -> None:
-    started = api.started(new_phone(), provider="telefon_ip")
+    started = api.started(new_phone(), provider=ASKED)
     found = until(
         lambda: metrics_of(operator.log_lines(started.id)),
-        lambda metrics: ("Conversion in Count", "provider telefon_ip") in metrics,
+        lambda metrics: ("Conversion in Count", f"provider {ASKED}") in metrics,
     )
-    assert found["Conversion in Count", "provider telefon_ip"] == 0
-    assert found["Expired in Count", "provider telefon_ip, method reverse_call"] == 1
+    assert found["Conversion in Count", f"provider {ASKED}"] == 0
+    assert found["Expired in Count", f"provider {ASKED}, method reverse_call"] == 1
 
 
 def test_a_vendor_without_money_is_counted_by_its_cause(api: Api, vendors: Vendors, operator: Operator) -> None:
     after = len(operator.log)
-    vendors.fault("ucaller", "no_money", times=1)
-    failed = api.start(new_phone(), provider="ucaller")
+    vendors.fault(TYPED, "no_money", times=1)
+    failed = api.start(new_phone(), provider=TYPED)
     vendors.clear_faults()
     failed.expect(503, "provider_unavailable")
     counted = ("ConfigurationFaults in Count", "")
     metrics = until(
         lambda: metrics_of(operator.log_lines(failed["verification_id"], after)), lambda metrics: counted in metrics
     )
-    assert metrics["VendorErrors in Count", "provider ucaller, cause no_money"] == 1
+    assert metrics["VendorErrors in Count", f"provider {TYPED}, cause no_money"] == 1
     assert metrics[counted] == 1
 
 
 def test_a_stranger_at_a_webhook_is_counted(stack: dict[str, str], api: Api, operator: Operator, used: Secrets) -> None:
-    started = api.started(new_phone(), provider="telefon_ip")
-    Webhooks(stack, used).send(f"{stack['BASE_URL']}/webhooks/telefon-ip/{started.id}/guessed").expect(404)
-    counted = ("ForgedWebhooks in Count", "provider telefon_ip, cause token")
+    started = api.started(new_phone(), provider=ASKED)
+    Webhooks(stack, used).send(f"{stack['BASE_URL']}/webhooks/{ASKED}/{started.id}/guessed").expect(404)
+    counted = ("ForgedWebhooks in Count", f"provider {ASKED}, cause token")
     assert until(lambda: metrics_of(operator.log_lines(started.id)), lambda metrics: counted in metrics)[counted] == 1

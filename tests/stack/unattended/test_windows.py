@@ -2,44 +2,47 @@
 
 import time
 
+from tests.stack.unattended.conftest import ASKED, TYPED, WINDOW_SECONDS
 from tests.support.client import Api, Operator, Vendors, new_phone, until
-from tests.stack.unattended.conftest import WINDOW_SECONDS
 from tests.support.events import events_after
 from tests.support.receiver import Receiver
+from tests.support.template import function_of
+
+CREATED, STARTED = "verification.created", "verification.started"
 
 
 def test_a_call_whose_webhook_is_lost_is_found_before_the_window_ends(
     api: Api, vendors: Vendors, receiver: Receiver
 ) -> None:
     phone = new_phone()
-    vendors.fault("telefon_ip", "webhook_lost")
-    started = api.started(phone, provider="telefon_ip")
+    vendors.fault(ASKED, "webhook_lost")
+    started = api.started(phone, provider=ASKED)
     vendors.dial(phone, started)
 
     event = receiver.wait_for(started.id, "verification.verified")
     assert event["data"]["evidence"] == "provider_read_back"
     assert event["data"]["verified_at"] < started["expires_at"]
     time.sleep(WINDOW_SECONDS / 2)  # past the window's end, where a second end would show
-    assert receiver.types(started.id) == ["verification.started", "verification.verified"]
+    assert receiver.types(started.id) == [CREATED, STARTED, "verification.verified"]
 
 
 def test_a_window_without_a_call_ends_as_expired(api: Api, operator: Operator, receiver: Receiver) -> None:
-    started = api.started(new_phone(), provider="telefon_ip")
+    started = api.started(new_phone(), provider=ASKED)
 
     event = receiver.wait_for(started.id, "verification.expired")
     assert (event["data"]["status"], event["data"]["reason"]) == ("expired", "window_elapsed")
     assert event["created_at"] >= started["expires_at"]
     assert operator.record(started.id)["status"] == "expired"
     assert operator.lock(started.id) is None
-    assert receiver.types(started.id) == ["verification.started", "verification.expired"]
+    assert receiver.types(started.id) == [CREATED, STARTED, "verification.expired"]
 
 
-def test_another_way_moves_the_end_of_the_window(api: Api, vendors: Vendors, operator: Operator) -> None:
+def test_a_switch_moves_the_end_of_the_window(api: Api, vendors: Vendors, operator: Operator) -> None:
     phone = new_phone()
-    started = api.started(phone, provider="telefon_ip")
+    started = api.started(phone, provider=ASKED)
     operator.delete(f"limit#phone_cooldown#{operator.record(started.id)['phone_hash']}")
-    again = api.repeat(started.id, phone=phone, method="flash_call").expect(200)
-    assert (again["provider"], again["status"]) == ("ucaller", "pending")
+    again = api.switch(started.id, phone, "flash_call").expect(200)
+    assert (again["provider"], again["status"]) == (TYPED, "pending")
 
     time.sleep(WINDOW_SECONDS + 3)  # the message of the first attempt has come and gone
     assert operator.record(started.id)["status"] == "pending"
@@ -47,19 +50,19 @@ def test_another_way_moves_the_end_of_the_window(api: Api, vendors: Vendors, ope
 
 
 def test_a_worker_killed_in_the_middle_loses_nothing(stack: dict[str, str], api: Api, receiver: Receiver) -> None:
-    started = [api.started(new_phone(), provider="telefon_ip") for _ in range(4)]
+    started = [api.started(new_phone(), provider=ASKED) for _ in range(4)]
     deadline = time.monotonic() + WINDOW_SECONDS + 2
     while time.monotonic() < deadline:
-        kill_workers(stack, "PublishEventFunction", "SettleVerificationFunction", "ScheduleSettlementFunction")
+        kill_workers(stack, *map(function_of, ("publish_event", "follow_up", "schedule_follow_up")))
         time.sleep(0.7)
     for answer in started:
         receiver.wait_for(answer.id, "verification.expired")
-        assert {*receiver.types(answer.id)} == {"verification.started", "verification.expired"}
+        assert {*receiver.types(answer.id)} == {CREATED, STARTED, "verification.expired"}
     numbered = until(
         lambda: [
             event["id"] for event in events_after(api)[0] if event["data"]["id"] in {answer.id for answer in started}
         ],
-        lambda ids: len(ids) == 2 * len(started),
+        lambda ids: len(ids) == 3 * len(started),
     )
     assert len(set(numbered)) == len(numbered)
 

@@ -1,0 +1,228 @@
+"""One person's verification through the HTTP API, and what has to come of it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from callverify.providers.registry import manifests
+from tests.support.client import Answer, Api, Vendors
+
+PATIENCE = 90  # seconds: the embedded AWS may let a request wait long before it is answered
+COOLDOWN_AND_MORE = 22
+# Vendors' answers that come before a look at the request: its record names no phone.
+UNNAMED = ("http_500", "no_money", "number_refused", "bad_credentials")
+OFFERED = [(manifest.name, route) for manifest in manifests() for route in manifest.routes]
+STRANGERS = 5_000  # the upper half of each block of 10,000 numbers
+
+
+Attempt = tuple[str, str, int]
+"""A provider, what became of its attempt, and the calls and numbers that it bills."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a journey may end.
+
+    attempts: (provider, outcome, calls and numbers that the vendor bills) of each.
+    """
+
+    status: str
+    reason: str | None
+    evidence: str | None
+    attempts: tuple[Attempt, ...]
+
+
+Steps = Iterator[float]
+"""A journey, step by step: after each it says how many seconds later the next is due."""
+
+CODED = [name for name, route in OFFERED if route.code]
+REPEATED = [name for name, route in OFFERED if route.repeats]
+RESENT = [name for name, route in OFFERED if route.code and route.resends_safely]
+DIALLED = [name for name, route in OFFERED if not route.code]
+READ_BACK = [name for name, route in OFFERED if not route.code and route.read_back]
+SIGNED = [name for name in DIALLED if name not in READ_BACK]
+
+
+def started(provider: str) -> Attempt:
+    return (provider, "started", 1)
+
+
+def evidence(provider: str) -> str:
+    if provider in CODED:
+        return "code_matched"
+    return "provider_read_back" if provider in READ_BACK else "provider_signature"
+
+
+def verified(*attempts: Attempt) -> Outcome:
+    return Outcome("verified", None, evidence(attempts[-1][0]), attempts)
+
+
+def expired(*attempts: Attempt) -> Outcome:
+    return Outcome("expired", "window_elapsed", None, attempts)
+
+
+def failed(reason: str, *attempts: Attempt) -> Outcome:
+    return Outcome("failed", reason, None, attempts)
+
+
+@dataclass
+class Measured:
+    """How long requests took, in seconds, by their kind."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    @contextmanager
+    def request(self, kind: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds.setdefault(kind, []).append(time.monotonic() - began)
+
+
+@dataclass(frozen=True)
+class World:
+    """What all journeys share."""
+
+    api: Api
+    vendors: Vendors
+    measured: Measured
+
+
+class Journey:
+    """One person's verification, by a script that `chance` steers.
+
+    outcomes: what may come of it, one of them. unnamed: how many requests to vendors may be on record without its
+    phone. wrong: what was answered otherwise than the script has it; such a journey goes no further.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        script: str,
+        number: int,
+        phone: str,
+        chance: random.Random,
+        steps: Callable[[Journey], Steps],
+    ) -> None:
+        self.world, self.script, self.phone, self.chance = world, script, phone, chance
+        self.name = f"{script} {number}"
+        self.id: str | None = None
+        self.outcomes: tuple[Outcome, ...] = ()
+        self.unnamed = 0
+        self.wrong: list[str] = []
+        self.ends_at = 0.0
+        self._started: Answer
+        self._token = ""
+        self.steps: Steps = steps(self)
+
+    def pause(self) -> float:
+        """What a person takes to look, or to type."""
+        return self.chance.uniform(0, 2)
+
+    def expect(self, *outcomes: Outcome) -> None:
+        self.outcomes = outcomes
+
+    def fault(self, provider: str, mode: str, **more: Any) -> None:
+        """The vendor's next answer about this phone goes wrong."""
+        self.world.vendors.fault(provider, mode, phone=self.phone, **more)
+        self.unnamed += more.get("times", 1) if mode in UNNAMED else 0
+
+    # Requests
+
+    def start(self, status: int = 201, code: str | None = None, *, key: str | None = None, **fields: Any) -> Answer:
+        kind = "start" if status == 201 else "start, refused"
+        if self.unnamed or status == 503 or code == "provider_rejected":
+            kind = "start, vendor failing"
+        fields = {"reference": self.script, **fields}
+        with self.world.measured.request(kind):
+            answer = self.world.api.start(self.phone, idempotency_key=key, patience=PATIENCE, **fields)
+        answer.expect(status, code)
+        if self.id is None:
+            self.id = answer["id"] if status == 201 else answer["verification_id"]
+            self._note(answer)
+        return answer
+
+    def replay(self, key: str, status: int = 200, code: str | None = None, **fields: Any) -> None:
+        """The same start again, as after a reply that got lost: the first answer again."""
+        fields = {"reference": self.script, **fields}
+        with self.world.measured.request("start, replayed"):
+            answer = self.world.api.start(self.phone, idempotency_key=key, patience=PATIENCE, **fields)
+        answer.expect(status, code)
+        assert answer.replayed, answer.body
+        assert answer["id" if status == 200 else "verification_id"] == self.id, answer.body
+
+    def read(self) -> Answer:
+        with self.world.measured.request("read"):
+            answer = self.world.api.read(self.known, key=self._credential(), patience=PATIENCE).expect(200)
+        return self._note(answer)
+
+    def check(self, code: str, *, valid: bool) -> None:
+        with self.world.measured.request("check"):
+            answer = self.world.api.check(self.known, code, key=self._credential(), patience=PATIENCE).expect(200)
+        assert answer["valid"] is valid, answer.body
+
+    def right(self) -> None:
+        self.check(self.world.vendors.code(self.phone), valid=True)
+
+    def guess(self) -> None:
+        self.check(self.world.vendors.wrong_code(self.phone), valid=False)
+
+    def check_refused(self, code: str) -> None:
+        with self.world.measured.request("check, refused"):
+            self.world.api.check(self.known, "1234", patience=PATIENCE).expect(409, code)
+
+    def cancel(self) -> None:
+        with self.world.measured.request("cancel"):
+            self.world.api.cancel(self.known, patience=PATIENCE).expect(200)
+
+    def repeat(self, status: int = 200, code: str | None = None) -> Answer:
+        return self._step("repeat", {}, status, code)
+
+    def switch(self, method: str, status: int = 200, code: str | None = None) -> Answer:
+        return self._step("switch", {"phone": self.phone, "method": method}, status, code)
+
+    def _step(self, kind: str, fields: Mapping[str, str], status: int, code: str | None) -> Answer:
+        with self.world.measured.request(kind if status == 200 else f"{kind}, refused"):
+            answer = self.world.api.send(
+                "POST", f"/verifications/{self.known}/{kind}", fields, key=self._credential(), patience=PATIENCE
+            )
+        answer.expect(status, code)
+        return self._note(answer) if status == 200 else answer
+
+    def answer(self) -> None:
+        """Do what the challenge says."""
+        if self._started["challenge"]["type"] == "enter_digits":
+            self.right()
+        else:
+            self.dial()
+
+    def dial(self, number_of: Answer | None = None) -> None:
+        assert self.world.vendors.dial(self.phone, number_of or self._started) != "none"
+
+    # What it knows
+
+    @property
+    def known(self) -> str:
+        assert self.id is not None
+        return self.id
+
+    @property
+    def left(self) -> float:
+        """Seconds until its window ends."""
+        return self.ends_at - time.time()
+
+    def _credential(self) -> str:
+        """The server's key, or the browser's token."""
+        return str(self.chance.choice([self.world.api.key, self._token]))
+
+    def _note(self, answer: Answer) -> Answer:
+        if answer.status < 300:
+            self._started = answer
+            self._token = answer.body.get("client_token") or self._token
+            self.ends_at = datetime.fromisoformat(answer["expires_at"]).timestamp()
+        return answer
