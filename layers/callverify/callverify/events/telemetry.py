@@ -29,6 +29,7 @@ PROPERTIES = ("service", "request_id", "verification_id")
 SETS: dict[str, tuple[tuple[str, ...], ...]] = {
     "BreakerOpened": (("provider",), ()),
     "Conversion": (("provider",), ("method",)),
+    "PredictableCodes": (("provider", "method"), ()),
     "VendorErrors": (("provider", "cause"), ("cause",)),
 }
 
