@@ -1,5 +1,6 @@
 """The telephone: which calls reached a number, and calling a number oneself."""
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # Flash calls come from made-up numbers of the test block, ending in the code.
 CALLING_PREFIX = "+7900000"
+VOICE = "+79000000000"
 PAGES = Path(__file__).parent / "pages"
 
 
@@ -23,17 +25,42 @@ class Telephone:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._incoming: dict[str, list[dict[str, str]]] = {}
+        self._incoming: dict[str, list[dict[str, str | None]]] = {}
+        self._asked: dict[str, Callable[[str], str | None]] = {}
 
     def ring(self, number: str, code: str) -> None:
         """A flash call reaches `number` (digits, 7…) from a number that ends in `code`."""
+        self._reach(number, CALLING_PREFIX + code, None)
+
+    def speak(self, number: str, text: str) -> None:
+        """A call reaches `number` (digits, 7…), is picked up, and says `text`."""
+        self._reach(number, VOICE, text)
+
+    def ask_for_key(self, number: str, press: Callable[[str], str | None]) -> None:
+        """A call reaches `number` (digits), and says nothing until a key is pressed: then what `press` returns for it."""
+        self._reach(number, VOICE, None)
         with self._lock:
-            call = {"from": CALLING_PREFIX + code, "at": utc(self._clock())}
+            self._asked[number] = press
+
+    def press(self, number: str, key: str) -> str | None:
+        """Press a key in the call that asks for one: what it says then. Raises BadInputError where none does."""
+        with self._lock:
+            press = self._asked.pop(number, None)
+        if press is None:
+            raise BadInputError("no call asks this phone for a key")
+        spoken = press(key)
+        with self._lock:
+            self._incoming[number][-1]["spoken"] = spoken
+        return spoken
+
+    def _reach(self, number: str, calling: str, spoken: str | None) -> None:
+        with self._lock:
+            call = {"from": calling, "at": utc(self._clock()), "spoken": spoken}
             self._incoming.setdefault(number, []).append(call)
 
-    def incoming(self, number: str) -> list[dict[str, str]]:
+    def incoming(self, number: str) -> list[dict[str, str | None]]:
         with self._lock:
-            return list(self._incoming.get(number, []))
+            return [dict(call) for call in self._incoming.get(number, [])]
 
 
 def blueprint(world: "World", dial: Callable[[str, str], dict[str, object]]) -> Blueprint:
@@ -52,7 +79,10 @@ def blueprint(world: "World", dial: Callable[[str, str], dict[str, object]]) -> 
 
     @routes.get("/<number>")
     def incoming_calls(number: str) -> Response:
-        """Lists the calls that reached this phone; the last four digits of `from` are a flash call's code."""
+        """Lists the calls that reached this phone; the last four digits of `from` are a flash call's code.
+
+        `spoken` is what a voice call said.
+        """
         return jsonify(incoming_calls=world.telephone.incoming(normalise(number)))
 
     @routes.post("/<number>/dial")
@@ -65,5 +95,16 @@ def blueprint(world: "World", dial: Callable[[str, str], dict[str, object]]) -> 
         if not isinstance(dialled, str):
             raise BadInputError('the body must be {"number": "+7…"}')
         return jsonify(dial(normalise(number), normalise(dialled)))
+
+    @routes.post("/<number>/press")
+    def press_key(number: str) -> Response:
+        """This phone presses a key in the call that asks for one, and hears what it says then.
+
+        {"key": "1"}
+        """
+        key = json_body().get("key")
+        if not isinstance(key, str) or not re.fullmatch(r"[0-9*#]", key):
+            raise BadInputError('the body must be {"key": "1"}')
+        return jsonify(spoken=world.telephone.press(normalise(number), key))
 
     return routes

@@ -31,7 +31,7 @@ async function refresh() {
   try {
     const { incoming_calls: calls } = number ? await ask(`/phone/${encodeURIComponent(number)}`) : { incoming_calls: [] };
     const list = calls.map((call) => {
-      const item = row("li", [["strong", call.from], ["span", time(call.at)]]);
+      const item = row("li", [["strong", call.from], ["span", time(call.at)], ["span", call.spoken || ""]]);
       item.classList.toggle("ringing", Date.now() - Date.parse(call.at) < 8000);
       return item;
     });

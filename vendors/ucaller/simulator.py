@@ -50,6 +50,7 @@ ERRORS = {
     13: "Wrong attempt at a free repeat",
     18: "The limit of calls to this number is reached",
     19: "Wait 15 seconds before another authorization of this number",
+    20: "Voice authorization is unavailable for the country",
     401: "Authentication failed. Make sure you are using the correct authentication scheme. "
     "(https://developer.ucaller.ru/)",
     405: "Method Not Allowed",
@@ -71,6 +72,7 @@ class Authorization:
     client: str | None
     unique: str | None
     cost: float = 0.0
+    voice: bool = False
     first: "Authorization | None" = None
     repeats: list[int] = field(default_factory=list)
 
@@ -165,14 +167,17 @@ class Simulator(Vendor):
         phone = self._phone(parameters)
         code = self._code(parameters)
         client, unique = self._text(parameters, "client"), self._text(parameters, "unique")
+        voice = parameters.get("voice") in (True, "true", "1")
         record.phone, record.unique = f"+{phone}", unique
+        if voice and not phone.startswith("7"):
+            raise refuse(20)
         for earlier in self.authorizations.values():
             if unique is not None and earlier.unique == unique and earlier.first is None:
                 return json_reply(self._reply(earlier) | {"exists": True})
         self._check_limits(phone)
         cost = 0.0 if phone in TEST_NUMBERS else CALL_COST
         new = self._call(
-            Authorization(self._new_id(), self.world.clock(), self.balance, phone, code, client, unique, cost)
+            Authorization(self._new_id(), self.world.clock(), self.balance, phone, code, client, unique, cost, voice)
         )
         record.paid = True
         return json_reply(self._reply(new))
@@ -261,7 +266,10 @@ class Simulator(Vendor):
         self.authorizations[authorization.ucaller_id] = authorization
         self.balance = round(self.balance - authorization.cost, 2)
         if authorization.reached:
-            self.world.telephone.ring(authorization.phone, authorization.code)
+            if authorization.voice:
+                self.world.telephone.speak(authorization.phone, " ".join(authorization.code))
+            else:
+                self.world.telephone.ring(authorization.phone, authorization.code)
         return authorization
 
     def _new_id(self) -> int:

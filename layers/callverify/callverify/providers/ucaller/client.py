@@ -1,4 +1,4 @@
-"""uCaller: flash calls. The last four digits of the calling number are the code, which we choose.
+"""uCaller: flash calls, whose calling number ends in our code, and voice calls, in which a robot says it.
 
 Vendor pages: developer.ucaller.ru, methods initCall, initRepeat, getInfo and the error page, transcribed 2026-09-22;
 live answers for the vendor's own test numbers, captured from 2026-09-22 to 2026-10-08. See vendors/ucaller/README.md.
@@ -18,6 +18,7 @@ from callverify.domain.words import (
     Clock,
     Deadline,
     InboundWebhook,
+    Method,
     Outcome,
     Reason,
     Verdict,
@@ -42,7 +43,7 @@ _ERRORS: Mapping[int, tuple[Outcome, Reason]] = {
     9: (Outcome.UNAVAILABLE, Reason.ACCOUNT_FAULT),  # country forbidden by the geography set in the cabinet
     18: (Outcome.REJECTED, Reason.VENDOR_LIMIT),  # 4 calls a minute or 30 a day to this number
     19: (Outcome.REJECTED, Reason.VENDOR_LIMIT),  # less than 15 s since the last call to this number
-    20: (Outcome.REJECTED, Reason.NUMBER_REFUSED),  # not offered for the number's country
+    20: (Outcome.REJECTED, Reason.NUMBER_REFUSED),  # a voice call is not offered for the number's country
     50: (Outcome.UNAVAILABLE, Reason.VENDOR_LIMIT),  # the hourly limit set in the cabinet
     401: (Outcome.UNAVAILABLE, Reason.BAD_CREDENTIALS),
     429: (Outcome.UNAVAILABLE, Reason.VENDOR_LIMIT),
@@ -79,9 +80,11 @@ class Client:
 
     def start(self, order: CallOrder, deadline: Deadline) -> CallOutcome:
         if order.code is None:
-            raise ValueError("a flash call needs a code")
+            raise ValueError("a call of this vendor needs a code")
         # `phone` must be a JSON number: digits as text are answered with error 1 (live, 2026-09).
-        request = {"phone": int(order.phone.digits), "code": order.code, "unique": order.unique}
+        request: dict[str, Any] = {"phone": int(order.phone.digits), "code": order.code, "unique": order.unique}
+        if order.method is Method.VOICE_CALL:
+            request["voice"] = True
         return self._ask("initCall", request, _ERRORS, deadline, code=order.code)
 
     def repeat(self, call_id: str, deadline: Deadline) -> CallOutcome:
