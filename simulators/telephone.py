@@ -37,7 +37,7 @@ class Telephone:
         self._reach(number, VOICE, text)
 
     def ask_for_key(self, number: str, press: Callable[[str], str | None]) -> None:
-        """A call reaches `number` (digits), and says nothing until a key is pressed: then what `press` returns for it."""
+        """A call reaches `number` (digits), and says nothing until a key is pressed: then what `press` returns."""
         self._reach(number, VOICE, None)
         with self._lock:
             self._asked[number] = press
