@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import threading
@@ -33,7 +32,10 @@ class _Exceptions:
 
 
 class MemoryDynamoDb:
-    """A client. `on_change` hears each item that was written, before (None: there was none) and after."""
+    """A client. `on_change` hears each item that was written, before (None: there was none) and after.
+
+    No value in an item is ever changed in place: whoever reads an item shares them.
+    """
 
     exceptions = _Exceptions
 
@@ -51,21 +53,17 @@ class MemoryDynamoDb:
 
     def scan(self, *, TableName: str, **_: Any) -> Any:  # noqa: N803
         with self._lock:
-            return {"Items": copy.deepcopy(list(self.tables[TableName].values()))}
+            return {"Items": [dict(item) for item in self.tables[TableName].values()]}
 
     def get_item(self, *, TableName: str, Key: Item, **_: Any) -> Any:  # noqa: N803
         with self._lock:
             found = self.tables[TableName].get(_pk(Key))
-            return {"Item": copy.deepcopy(found)} if found else {}
+            return {"Item": dict(found)} if found else {}
 
     def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
         with self._lock:
             answers = {
-                table: [
-                    copy.deepcopy(self.tables[table][_pk(key)])
-                    for key in asked["Keys"]
-                    if _pk(key) in self.tables[table]
-                ]
+                table: [dict(self.tables[table][_pk(key)]) for key in asked["Keys"] if _pk(key) in self.tables[table]]
                 for table, asked in RequestItems.items()
             }
         return {"Responses": answers, "UnprocessedKeys": {}}
@@ -89,7 +87,7 @@ class MemoryDynamoDb:
             self._store(request["TableName"], pk, after)
         answers = {"ALL_NEW": after, "ALL_OLD": before, "UPDATED_NEW": after}
         told = answers.get(request.get("ReturnValues", "NONE"))
-        return {"Attributes": copy.deepcopy(told)} if told else {}
+        return {"Attributes": dict(told)} if told else {}
 
     def transact_write_items(self, *, TransactItems: Any, ClientRequestToken: str | None = None) -> Any:  # noqa: N803
         writes = [(operation, request) for each in TransactItems for operation, request in each.items()]
@@ -107,7 +105,7 @@ class MemoryDynamoDb:
                 before = self.tables[table].get(pk)
                 failed: Item = {} if _holds(request, before) else {"Code": "ConditionalCheckFailed"}
                 if failed and before and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
-                    failed["Item"] = copy.deepcopy(before)
+                    failed["Item"] = dict(before)
                 reasons.append(failed or {"Code": "None"})
             if any(reason["Code"] != "None" for reason in reasons):
                 raise _error("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
@@ -123,7 +121,7 @@ class MemoryDynamoDb:
         if operation == "Delete":
             return None
         if operation == "Put":
-            return copy.deepcopy(dict(request["Item"]))
+            return dict(request["Item"])
         return _updated(request, before)
 
     def _store(self, table: str, pk: str, after: Item | None) -> None:
@@ -150,7 +148,7 @@ def _conditional_check_failed(request: Any, before: Item | None, operation: str)
         "ResponseMetadata": {"HTTPStatusCode": 400},
     }
     if before and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
-        answer["Item"] = copy.deepcopy(before)
+        answer["Item"] = dict(before)
     return ConditionalCheckFailedException(answer, operation)
 
 
@@ -167,7 +165,7 @@ def _holds(request: Any, item: Item | None) -> bool:
 
 def _updated(request: Any, before: Item | None) -> Item:
     names, values = request.get("ExpressionAttributeNames") or {}, request.get("ExpressionAttributeValues") or {}
-    item = copy.deepcopy(before) if before else copy.deepcopy(dict(request["Key"]))
+    item = dict(before or request["Key"])
     old = before or {}
     for path, evaluate in _update(request.get("UpdateExpression", "")):
         name = names.get(path, path)
@@ -177,7 +175,7 @@ def _updated(request: Any, before: Item | None) -> Item:
             new = evaluate(old, names, values)
             if new is MISSING:
                 raise _error("ValidationException", "UpdateItem")
-            item[name] = copy.deepcopy(new)
+            item[name] = new
     return item
 
 

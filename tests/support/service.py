@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from callverify.domain.keys import Keys
 from callverify.domain.verification import Verification
@@ -72,7 +72,7 @@ class Parts:
         self.client: Any = client if client is not None else MemoryDynamoDb()
         if client is None:
             self.client.create_table(TableName=TABLE)
-        self.store = store or Store(self.client, TABLE, sleep=lambda _: None, monotonic=self.clock)
+        self.store = store or Store(cast("Any", self.client), TABLE, sleep=lambda _: None, monotonic=self.clock)
         self.manifests = every_manifest() if manifests is None else list(manifests)
         self.vendors = [FakeVendor(manifest, self, points) for manifest in self.manifests]
         self.service = self.new_service()

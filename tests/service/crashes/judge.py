@@ -38,6 +38,7 @@ class Judge:
         self.world = world
         # By name as well where the world no longer has them: what they were paid for is paid.
         self._vendors: dict[str, FakeVendor] = {vendor.name: vendor for vendor in world.vendors}
+        self._phones = {world.keys.hash_phone(phone): phone for phone in (*PHONES, *TEST_NUMBERS)}
         self._ends_read: dict[str, Any] = {}
         self._answers: dict[tuple[str, str], str | None] = {}
 
@@ -55,15 +56,14 @@ class Judge:
             self._judge_evidence(verification)
             live[verification.phone_hash] += verification.is_live(self.world.now)
         assert not paid, f"paid for without an intention on record: {paid}"
-        for phone in PHONES:
-            assert live[self.world.keys.hash_phone(phone)] <= 1
-            self._judge_lock(items.get(f"phone#{self.world.keys.hash_phone(phone)}"))
+        for phone_hash in self._phones if not self.world.tests else ():
+            assert live[phone_hash] <= 1
+            self._judge_lock(items.get(f"phone#{phone_hash}"))
         self._judge_holds(records)
         self._judge_counts(records, items)
 
     def phone_of(self, verification: Verification) -> str:
-        known = (*PHONES, *TEST_NUMBERS)
-        return next(phone for phone in known if self.world.keys.hash_phone(phone) == verification.phone_hash)
+        return self._phones[verification.phone_hash]
 
     def _route(self, attempt: Attempt) -> Route:
         return self._vendors[attempt.provider].route(attempt.method)
