@@ -96,3 +96,24 @@ def test_failures_of_the_line_carry_no_url(name: str) -> None:
     while error is not None:
         assert secret not in repr(error)
         error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api..example.com",
+        "https://me@api.example.com",
+        "https://api.example.com?a=1",
+        "https://api.example.com#a",
+        "https://",
+        "ftp://api.example.com",
+        "https://api.example.com/a b",
+        "http://api.example.com",
+        "//api.example.com",
+        7,
+    ],
+)
+def test_a_base_url_is_a_host_and_perhaps_a_path(name: str, url: object) -> None:
+    with pytest.raises(ConfigurationFault, match="base_url"):
+        lines(name, {**case(name).credentials, "base_url": url}, VendorHttp())

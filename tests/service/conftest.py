@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from tests.support import gateway
-from tests.support.gateway import TABLE, Api, VendorServer
-from tests.support.simulators import Simulators
+from tests.support import surroundings
+from tests.support.gateway import Api
+from tests.support.surroundings import VendorServer
 
 
 @pytest.fixture(scope="session")
@@ -21,14 +21,15 @@ def vendor_server() -> Iterator[VendorServer]:
 @pytest.fixture(scope="package")
 def aws() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched, mock_aws():
-        patched.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        patched.setattr("callverify.aws.client", harness.aws_client)
-        harness.create_secrets()
+        patched.setenv("AWS_DEFAULT_REGION", surroundings.ENVIRONMENT["AWS_DEFAULT_REGION"])
+        patched.setattr("callverify.aws.client", surroundings.aws_client)
         yield
 
 
 # Their tests run at API Gateway's own address and at a custom domain.
-JOURNEYS = {"test_ends", "test_flash_call", "test_repeat", "test_reverse_call", "test_start", "test_test_mode"}
+JOURNEYS = {
+    "test_ends", "test_flash_call", "test_repeat", "test_reverse_call", "test_start", "test_switch", "test_test_mode"
+}  # fmt: skip
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -47,35 +48,29 @@ def api(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Api]:
-    """The service at the template's defaults; `@pytest.mark.parametrize("api", [{...}], indirect=True)` changes some.
+    """The service at the template's defaults; `@pytest.mark.parametrize("api", [{…}], indirect=True)` changes some.
 
     At the end of every test, whatever it was about: nothing leaked.
     """
     parameters: dict[str, str] = getattr(request, "param", {})
-    for name, value in (harness.environment(vendor_server.url) | parameters).items():
+    for name, value in surroundings.environment(**parameters).items():
         monkeypatch.setenv(name, value)
-    simulators = vendor_server.simulators = Simulators()
     log = io.StringIO()
-    monkeypatch.setattr(harness.log_handler, "stream", log)
+    monkeypatch.setattr(surroundings.log_handler, "stream", log)
 
     def logged() -> str:
         log.write(capsys.readouterr().out)  # metrics are printed
         return log.getvalue()
 
-    harness.use_clock(monkeypatch, lambda: simulators.now)
-    harness.create_table(TABLE)
-    harness.clear_caches()
-    cabinet = {
-        "handler_url": f"https://api.example/v1/webhooks/smsc/{harness.SMSC_WEBHOOK_TOKEN}",
-        "callback_secret": harness.SMSC_SECRET,
-    }
-    simulators.client.post("/smsc/cabinet", json=cabinet)
-    api = Api(simulators, logged)
+    surroundings.put_all_secrets(vendor_server)
+    surroundings.create_table()
+    surroundings.new_container()
+    api = Api(vendor_server, logged)
     api.at_custom_domain = at_custom_domain
+    surroundings.use_clock(monkeypatch, lambda: api.simulators.now)
     yield api
     try:
         api.assert_nothing_leaked()
     finally:
-        harness.restore_secrets()
-        harness.drop_table(TABLE)
-        harness.clear_caches()
+        surroundings.drop_table()
+        surroundings.new_container()

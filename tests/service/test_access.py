@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from typing import Any
 
 import pytest
 
 from functions.authorize import app as authorize
-from tests.support.gateway import (
-    HANDLERS,
-    LIVE_KEY,
-    NO_SCOPE_KEY,
-    PHONE,
-    READ_KEY,
-    TEST_KEY,
-    WRITE_KEY,
-    Answer,
-    Api,
-    allows,
-    answer_of,
-    load_event,
-    put_secret,
-)
+from tests.support.gateway import PHONE, Api, allows, load_event
+from tests.support.handlers import HANDLERS, Answer, answer_of
+from tests.support.surroundings import LIVE_KEY, NO_SCOPE_KEY, READ_KEY, TEST_KEY, WRITE_KEY, api_key, put_api_keys
 
-OURS = ("start_telefon_ip", "status", "check_wrong", "repeat", "cancel")
-
-
-def put_api_keys(entries: object) -> None:
-    put_secret("api-keys", entries if isinstance(entries, str) else json.dumps(entries))
-
-
-def entry(key: str, **changes: Any) -> dict[str, Any]:
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    return {"name": "k", "sha256": digest, "scopes": ["verifications:read"], "mode": "live"} | changes
+OURS = ("start_telefon_ip", "status", "check_wrong", "repeat", "switch", "cancel")
 
 
 @pytest.mark.parametrize(
@@ -65,9 +42,9 @@ def test_another_scheme_is_401(api: Api, authorization: str) -> None:
 @pytest.mark.parametrize(
     ("key", "allowed"),
     [
-        (LIVE_KEY, {"start_telefon_ip", "status", "check_wrong", "repeat", "cancel"}),
+        (LIVE_KEY, set(OURS)),
         (READ_KEY, {"status"}),
-        (WRITE_KEY, {"start_telefon_ip", "check_wrong", "repeat", "cancel"}),
+        (WRITE_KEY, set(OURS) - {"status"}),
         (NO_SCOPE_KEY, set()),
     ],
 )
@@ -98,10 +75,15 @@ def test_the_policy_names_every_route_that_the_credential_may_use(api: Api, auth
     base = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/v1/"
     event = {"type": "TOKEN", "authorizationToken": f"Bearer {credential}", "methodArn": f"{base}GET/verifications/x"}
     answer = authorize.handler(event, None)
-    open_to_all = {"GET/verifications/", "POST/verifications//check", "POST/verifications//repeat"}
+    open_to_all = {
+        "GET/verifications/",
+        "POST/verifications//check",
+        "POST/verifications//repeat",
+        "POST/verifications//switch",
+    }
     own = {route.replace("verifications/", f"verifications/{started.id}", 1) for route in open_to_all}
     others = {route.replace("verifications/", "verifications/vrf_other", 1) for route in open_to_all}
-    more = {"POST/verifications", f"POST/verifications/{started.id}/cancel"}
+    more = {"POST/verifications", "GET/events", f"POST/verifications/{started.id}/cancel"}
     expected = own if authorization == "client" else own | others | more
     assert {route for route in own | others | more if allows(answer["policyDocument"], base + route)} == expected
     assert not allows(answer["policyDocument"], f"{base}GET/webhooks/smsc/x")
@@ -112,7 +94,7 @@ def test_the_policy_names_every_route_that_the_credential_may_use(api: Api, auth
 def test_each_mode_sees_its_own_alone(api: Api) -> None:
     test, live = api.start("+79000000101", credential=TEST_KEY), api.start()
     for id_, credential in ((test.id, LIVE_KEY), (live.id, TEST_KEY)):
-        for event in ("status", "check_wrong", "repeat", "cancel"):
+        for event in OURS[1:]:
             answer = api.send(event, id=id_, credential=credential)
             assert (answer.status, answer["code"]) == (404, "not_found")
     assert api.status(live.id)["status"] == api.status(test.id, credential=TEST_KEY)["status"] == "pending"
@@ -130,14 +112,14 @@ def test_a_client_token_reads_checks_and_repeats_its_own_verification_alone(api:
     token = own["client_token"]
     assert api.status(own.id, credential=token).status == 200
     assert api.check(own.id, api.wrong_code(PHONE), credential=token)["valid"] is False
-    assert api.send("repeat", id=own.id, credential=token)["code"] == "repeat_too_soon"
-    assert api.send("cancel", id=own.id, credential=token).status == 403
+    assert api.repeat(own.id, credential=token)["code"] == "repeat_too_soon"
+    assert api.cancel(own.id, credential=token).status == 403
     assert api.start("+79000000013", credential=token).status == 403
-    for event in ("status", "check_wrong", "repeat", "cancel"):
+    for event in OURS[1:]:
         assert api.send(event, id=other.id, credential=token).status == 403
 
 
-@pytest.mark.parametrize("event", ["status", "check_wrong", "repeat", "cancel"])
+@pytest.mark.parametrize("event", OURS[1:])
 def test_the_functions_compare_the_tokens_id_and_end_again(api: Api, event: str) -> None:
     started, other = api.start(), api.start("+79000000012")
 
@@ -155,7 +137,7 @@ def test_the_functions_compare_the_tokens_id_and_end_again(api: Api, event: str)
         return answer_of(HANDLERS[request["httpMethod"], request["resource"]](request, None))
 
     assert send(other.id, api.now + 1).status == 403
-    assert send(started.id, api.now + 1).status == {"cancel": 403, "status": 200}.get(event, 409)
+    assert send(started.id, api.now + 1).status == {"cancel": 403, "status": 200, "switch": 422}.get(event, 409)
     assert send(started.id, api.now).status == (403 if event == "cancel" else 401)
 
 
@@ -173,7 +155,7 @@ def test_a_client_token_checks_and_repeats_until_the_record_ends(api: Api) -> No
     token = started["client_token"]
     api.check(started.id, api.code(PHONE))
     assert api.check(started.id, "1111", credential=token)["code"] == "verification_not_pending"
-    assert api.send("repeat", id=started.id, credential=token)["code"] == "verification_not_pending"
+    assert api.repeat(started.id, credential=token)["code"] == "verification_not_pending"
 
 
 def test_a_tampered_client_token_is_401(api: Api) -> None:
@@ -199,9 +181,9 @@ def test_a_tampered_client_token_is_401(api: Api) -> None:
 def test_an_unknown_key_makes_us_read_the_secret_again_but_not_at_every_guess(api: Api) -> None:
     new, newer = "cv_live_" + "1" * 43, "cv_live_" + "2" * 43
     api.status("vrf_x")
-    put_api_keys([entry(LIVE_KEY), entry(new)])
+    put_api_keys([api_key(LIVE_KEY), api_key(new)])
     assert api.status("vrf_x", credential=new).status == 404
-    put_api_keys([entry(LIVE_KEY), entry(new), entry(newer)])
+    put_api_keys([api_key(LIVE_KEY), api_key(new), api_key(newer)])
     assert api.status("vrf_x", credential=newer).status == 401
     api.advance(10)
     assert api.status("vrf_x", credential=newer).status == 404
@@ -218,7 +200,7 @@ def test_what_is_no_list_of_keys_opens_nothing_and_the_log_names_it(api: Api, se
 
 
 def test_a_mark_in_front_of_the_list_of_keys_is_passed_over(api: Api) -> None:
-    put_api_keys("\ufeff" + json.dumps([entry(LIVE_KEY)]))
+    put_api_keys("\ufeff" + json.dumps([api_key(LIVE_KEY)]))
     assert api.status("vrf_x").status == 404
 
 
@@ -229,15 +211,15 @@ def test_a_mark_in_front_of_the_list_of_keys_is_passed_over(api: Api) -> None:
         None,
         [],
         {},
-        entry(TEST_KEY, sha256="abc"),
-        entry(TEST_KEY, sha256=None),
-        entry(TEST_KEY, sha256=" ".join(["00"] * 32)),
-        entry(TEST_KEY, mode="prod"),
-        entry(TEST_KEY, mode=None),
-        entry(TEST_KEY, mode=["test"]),
-        entry(TEST_KEY, scopes="verifications:read"),
-        entry(TEST_KEY, scopes={"verifications:read": True}),
-        entry(TEST_KEY, scopes=None),
+        api_key(TEST_KEY, sha256="abc"),
+        api_key(TEST_KEY, sha256=None),
+        api_key(TEST_KEY, sha256=" ".join(["00"] * 32)),
+        api_key(TEST_KEY, mode="prod"),
+        api_key(TEST_KEY, mode=None),
+        api_key(TEST_KEY, mode=["test"]),
+        api_key(TEST_KEY, scopes="verifications:read"),
+        api_key(TEST_KEY, scopes={"verifications:read": True}),
+        api_key(TEST_KEY, scopes=None),
         {"sha256": "0" * 64},
     ],
     ids=str,
@@ -246,7 +228,7 @@ def test_a_mark_in_front_of_the_list_of_keys_is_passed_over(api: Api) -> None:
 def test_an_entry_with_a_mistake_opens_nothing_itself_and_the_others_go_on(
     api: Api, broken: object, first: bool
 ) -> None:
-    put_api_keys([broken, entry(LIVE_KEY)] if first else [entry(LIVE_KEY), broken])
+    put_api_keys([broken, api_key(LIVE_KEY)] if first else [api_key(LIVE_KEY), broken])
     assert api.status("vrf_x").status == 404
     assert api.status("vrf_x", credential=TEST_KEY).status == 401
     assert f'"setting":"api-keys[{0 if first else 1}]"' in api.logged()
@@ -256,7 +238,7 @@ def test_an_entry_with_a_mistake_opens_nothing_itself_and_the_others_go_on(
 @pytest.mark.parametrize("more", [[], ["verifications:read"]])
 def test_a_scope_that_this_version_does_not_know_opens_nothing(api: Api, more: list[str]) -> None:
     """After a roll-back the list may name scopes of the later version."""
-    put_api_keys([entry(LIVE_KEY, scopes=["verifications:erase", 7, *more]), entry(READ_KEY)])
+    put_api_keys([api_key(LIVE_KEY, scopes=["verifications:erase", 7, *more]), api_key(READ_KEY)])
     assert api.status("vrf_x").status == (404 if more else 403)
     assert api.status("vrf_x", credential=READ_KEY).status == 404
     assert api.metrics()["ConfigurationFaults"] == 0
@@ -270,5 +252,5 @@ def test_a_stack_without_keys_opens_nothing(api: Api, secret: str) -> None:
 
 def test_several_keys_are_in_force_at_once(api: Api) -> None:
     second = "cv_live_" + "2" * 43
-    put_api_keys([entry(LIVE_KEY), entry(second)])
+    put_api_keys([api_key(LIVE_KEY), api_key(second)])
     assert {api.status("vrf_x", credential=key).status for key in (LIVE_KEY, second)} == {404}

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from callverify.phone import parse_phone
-from callverify.service import DAY
-from tests.support.gateway import Api, items
+from callverify.domain.phone import parse_phone
+from callverify.domain.words import DAY
+from tests.support.gateway import Api
+from tests.support.surroundings import items
 
 FLASH = {"method": "flash_call"}
 
@@ -24,7 +25,7 @@ def numbers_of(value: Any) -> set[int]:
 
 
 def blocks() -> list[dict[str, Any]]:
-    return [item for item in items("callverify") if item["pk"].startswith("limit#prefix_10m#")]
+    return [item for item in items() if item["pk"].startswith("limit#prefix_10m#")]
 
 
 def test_the_block_of_a_number_is_in_its_own_item_alone(api: Api) -> None:
@@ -35,7 +36,7 @@ def test_the_block_of_a_number_is_in_its_own_item_alone(api: Api) -> None:
     hashes = {api.keys.hash_block(phone) for phone in phones}
     found = blocks()
     assert {item["pk"].removeprefix("limit#prefix_10m#") for item in found} == hashes
-    others = repr([item for item in items("callverify") if item not in found])
+    others = repr([item for item in items() if item not in found])
     assert not [each for each in hashes if each in others]
 
 
@@ -61,7 +62,7 @@ def test_what_an_earlier_version_wrote_is_read(api: Api) -> None:
     started = api.start(allowed_methods=["flash_call", "reverse_call"], **FLASH)
     api.put(f"verification#{started.id}", block_hash="0" * 64)
     api.advance(20)
-    assert api.another_way(started.id, "+79000000011", "flash_call").status == 200
+    assert api.switch(started.id, "+79000000011", "flash_call").status == 200
     assert api.check(started.id, api.code("+79000000011"))["valid"] is True
 
 

@@ -10,7 +10,9 @@ import pytest
 from functions.check_status import app as check_status
 from functions.receive_webhook import app as receive_webhook
 from functions.start_verification import app as start_verification
-from tests.support.gateway import LIVE_KEY, PHONE, TEST_KEY, Answer, Api, answer_of, items, load_event
+from tests.support.gateway import PHONE, Api, load_event
+from tests.support.handlers import Answer, answer_of
+from tests.support.surroundings import LIVE_KEY, TEST_KEY, items
 
 
 def assert_refused(api: Api, answer: Answer, status: int, code: str, *says: str) -> None:
@@ -20,7 +22,7 @@ def assert_refused(api: Api, answer: Answer, status: int, code: str, *says: str)
     for words in says:
         assert words in answer["detail"]
     assert api.requests() == []
-    assert items("callverify") == []
+    assert items() == []
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_a_number_that_cannot_be_verified_is_422(api: Api, phone: str, code: str
         assert len(digits) < 5 or digits not in json.dumps(answer.body)
 
 
-@pytest.mark.parametrize("api", [{"ALLOWED_COUNTRIES": "RU,KZ", "DEFAULT_COUNTRY": "KZ"}], indirect=True)
+@pytest.mark.parametrize("api", [{"AllowedCountries": "RU,KZ", "DefaultCountry": "KZ"}], indirect=True)
 def test_countries_are_the_operators_choice(api: Api) -> None:
     assert api.start("+77010000011")["phone"] == "+7******0011"
     assert api.start("8 701 000 00 12").status == 201
@@ -240,7 +242,7 @@ def test_an_unknown_field_is_named_before_anything_else_is_judged(api: Api) -> N
     ids=lambda value: ascii(value)[:20],
 )
 def test_an_id_that_is_not_ours_is_404(api: Api, id_: str) -> None:
-    for event in ("status", "check_wrong", "repeat", "cancel"):
+    for event in ("status", "check_wrong", "repeat", "switch", "cancel"):
         assert_refused(api, api.send(event, id=id_), 404, "not_found")
 
 
@@ -255,7 +257,7 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing(api: Api, monkeypatch: pyte
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"nobody may read of {PHONE}")
 
-    monkeypatch.setattr("callverify.store.Store.begin", fail)
+    monkeypatch.setattr("callverify.store.Store.apply", fail)
     answer = api.start()
     assert (answer.status, answer["code"]) == (500, "internal_error")
     assert "RuntimeError" not in str(answer.body)

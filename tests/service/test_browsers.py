@@ -5,23 +5,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from callverify import wiring
 from functions.check_status import app as check_status
 from functions.receive_webhook import app as receive_webhook
 from functions.start_verification import app as start_verification
-from tests.support.gateway import PHONE, Api, clear_caches
+from tests.support.gateway import PHONE, Api
 
 SHOP = "https://shop.example.com"
 ALLOW = "Access-Control-Allow-Origin"
 
 
-@pytest.fixture
-def allowed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 (its environment comes first)
-    monkeypatch.setenv(
-        "ALLOWED_ORIGINS",
-        "https://Shop.Example.com:443,https://APP.example.com,capacitor://localhost,http://[::1]:8080",
-    )
-    wiring.allowed_origins.cache_clear()
+ORIGINS = "https://Shop.Example.com:443,https://APP.example.com,capacitor://localhost,http://[::1]:8080"
+with_origins = pytest.mark.parametrize("api", [{"AllowedOrigins": ORIGINS}], indirect=True, ids=["origins"])
 
 
 def preflight(app: Any, path: str, origin: str | None) -> dict[str, str]:
@@ -82,8 +76,8 @@ def test_a_client_token_reads_nothing_that_is_the_servers_own(api: Api) -> None:
     replies = [
         api.status(started.id, credential=token),
         api.check(started.id, "0000", credential=token),
-        api.send("repeat", id=started.id, body={}, credential=token),
-        api.another_way(started.id, PHONE, "flash_call", credential=token),
+        api.repeat(started.id, body={}, credential=token),
+        api.switch(started.id, PHONE, "flash_call", credential=token),
     ]
     for answer in replies:
         assert not own.keys() & answer.body.keys(), answer.body
@@ -107,7 +101,7 @@ def test_browsers_keep_to_https(api: Api) -> None:
 # CORS
 
 
-@pytest.mark.usefixtures("allowed")
+@with_origins
 @pytest.mark.parametrize("origin", [SHOP, "https://app.example.com", "capacitor://localhost", "http://[::1]:8080"])
 def test_an_allowed_origin_is_echoed(api: Api, origin: str) -> None:
     started = api.start()
@@ -121,7 +115,7 @@ def test_an_allowed_origin_is_echoed(api: Api, origin: str) -> None:
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-@pytest.mark.usefixtures("allowed")
+@with_origins
 @pytest.mark.parametrize(
     "origin",
     [
@@ -141,14 +135,14 @@ def test_no_other_origin_is(api: Api, origin: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "parameter"), [("ALLOWED_ORIGINS", "AllowedOrigins"), ("RETURN_ORIGINS", "ReturnOrigins")]
+    ("api", "parameter"),
+    [({name: f"https://shop.example.com:65536,{SHOP}"}, name) for name in ("AllowedOrigins", "ReturnOrigins")],
+    indirect=["api"],
 )
 def test_an_origin_that_can_never_be_met_is_a_fault_of_configuration_and_stops_nothing(
-    api: Api, monkeypatch: pytest.MonkeyPatch, variable: str, parameter: str
+    api: Api, parameter: str
 ) -> None:
-    monkeypatch.setenv(variable, f"https://shop.example.com:65536,{SHOP}")
-    clear_caches()
-    started = api.start(**{"return_url": f"{SHOP}/done"} if variable == "RETURN_ORIGINS" else {})
+    started = api.start(**{"return_url": f"{SHOP}/done"} if parameter == "ReturnOrigins" else {})
     assert started.status == 201
     api.status(started.id, headers={"Origin": SHOP})
     assert f'"setting":"{parameter}"' in api.logged()
@@ -156,7 +150,7 @@ def test_an_origin_that_can_never_be_met_is_a_fault_of_configuration_and_stops_n
 
 
 @pytest.mark.parametrize(
-    "api", [{"RETURN_ORIGINS": "https://Shop.Example:443,http://localhost:3000,https://магазин.рф"}], indirect=True
+    "api", [{"ReturnOrigins": "https://Shop.Example:443,http://localhost:3000,https://магазин.рф"}], indirect=True
 )
 @pytest.mark.parametrize(
     ("url", "status"),
@@ -183,19 +177,20 @@ def test_a_return_url_is_compared_in_the_normal_form_of_its_origin(api: Api, url
 
 
 def test_nothing_is_said_of_origins_where_none_is_allowed(api: Api) -> None:
-    wiring.allowed_origins.cache_clear()
     answer = api.status(api.start().id, headers={"Origin": SHOP})
     assert not {ALLOW, "Vary"} & answer.headers.keys()
     assert ALLOW not in preflight(check_status, "/verifications/vrf_x", SHOP)
 
 
-@pytest.mark.usefixtures("allowed")
+@with_origins
+@pytest.mark.usefixtures("api")
 @pytest.mark.parametrize(
     ("app", "path"),
     [
         (check_status, "/verifications/vrf_x"),
         (check_status, "/verifications/vrf_x/check"),
         (start_verification, "/verifications/vrf_x/repeat"),
+        (start_verification, "/verifications/vrf_x/switch"),
     ],
 )
 def test_preflight(app: Any, path: str) -> None:
@@ -206,6 +201,7 @@ def test_preflight(app: Any, path: str) -> None:
     assert ALLOW not in preflight(app, path, "https://evil.example")
 
 
-@pytest.mark.usefixtures("allowed")
+@with_origins
+@pytest.mark.usefixtures("api")
 def test_webhooks_are_not_for_browsers() -> None:
     assert ALLOW not in preflight(receive_webhook, "/webhooks/smsc/x", SHOP)

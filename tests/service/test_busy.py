@@ -6,50 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from callverify import errors
+from callverify.domain import errors
 from functions.authorize import app as authorize
-from tests.support import gateway
-from tests.support.gateway import LIVE_KEY, PHONE, Api, load_event
-
-
-def refusal(code: str, status: int = 400) -> ClientError:
-    answer: Any = {
-        "Error": {"Code": code, "Message": f"Rate of {PHONE} exceeded"},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-    }
-    return ClientError(answer, "AnyOperation")
-
-
-BUSY = {
-    "throttled": refusal("ThrottlingException"),
-    "throughput": refusal("ProvisionedThroughputExceededException"),
-    "request limit": refusal("RequestLimitExceeded"),
-    "500": refusal("InternalServerError", 500),
-    "503": refusal("ServiceUnavailable", 503),
-    "timeout": ReadTimeoutError(endpoint_url="https://dynamodb"),
-    "no connection": EndpointConnectionError(endpoint_url="https://dynamodb"),
-}
-
-
-class Failing:
-    """A client that answers nothing but an error."""
-
-    def __init__(self, client: Any, error: Exception) -> None:
-        self._client = client
-        self._error = error
-        self.asked = 0
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "exceptions":
-            return self._client.exceptions
-
-        def fail(**_: Any) -> None:
-            self.asked += 1
-            raise self._error
-
-        return fail
+from tests.support import surroundings
+from tests.support.failing import BUSY, SECRET_IN_ERRORS, Failing, refusal
+from tests.support.gateway import PHONE, Api, load_event
+from tests.support.handlers import Answer
+from tests.support.surroundings import LIVE_KEY
 
 
 @pytest.fixture
@@ -57,23 +21,24 @@ def fail(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception]
     """Have every request to an AWS service answer an error."""
 
     def begin(service: str, error: Exception) -> Failing:
-        failing = Failing(harness.aws_client(service), error)
-        real = harness.aws_client
+        failing = Failing(surroundings.aws_client(service), error)
+        real = surroundings.aws_client
         monkeypatch.setattr("callverify.aws.client", lambda name: failing if name == service else real(name))
-        harness.clear_caches()
+        surroundings.new_container()
         return failing
 
     return begin
 
 
-def calls(api: Api, id: str) -> dict[str, Callable[[], harness.Answer]]:  # noqa: A002
+def calls(api: Api, id: str) -> dict[str, Callable[[], Answer]]:  # noqa: A002
     return {
         "start": lambda: api.start(),
         "start with a key": lambda: api.start(headers={"Idempotency-Key": "k"}),
         "status": lambda: api.status(id),
         "check": lambda: api.check(id, "1234"),
-        "repeat": lambda: api.send("repeat", id=id),
-        "cancel": lambda: api.send("cancel", id=id),
+        "repeat": lambda: api.repeat(id),
+        "switch": lambda: api.switch(id, PHONE, "flash_call"),
+        "cancel": lambda: api.cancel(id),
     }
 
 
@@ -82,7 +47,7 @@ def test_every_call_is_answered_busy(
     api: Api, fail: Callable[[str, Exception], Failing], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     started = api.start(method="flash_call")
-    monkeypatch.setattr("callverify.store.BUSY_SECONDS", 0)
+    monkeypatch.setattr("callverify.store.table.BUSY_SECONDS", 0)
     failing = fail("dynamodb", error)
     for name, call in calls(api, started.id).items():
         asked, answer = failing.asked, call()
@@ -111,7 +76,7 @@ def test_secrets_that_cannot_be_read_are_answered_busy(
         authorize.handler(event, None)
     # What Lambda writes to the log of an error that leaves a function.
     assert raised.value.__suppress_context__
-    assert PHONE not in str(raised.value)
+    assert SECRET_IN_ERRORS not in str(raised.value)
 
 
 class Throttled:
@@ -135,10 +100,10 @@ class Throttled:
 def test_a_throttle_after_the_vendors_yes_names_the_verification(
     api: Api, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    throttled, real = Throttled(harness.aws_client("dynamodb"), times=1), harness.aws_client
+    throttled, real = Throttled(surroundings.aws_client("dynamodb"), times=1), surroundings.aws_client
     monkeypatch.setattr("callverify.aws.client", lambda name: throttled if name == "dynamodb" else real(name))
-    monkeypatch.setattr("callverify.store.BUSY_SECONDS", 0)
-    harness.clear_caches()
+    monkeypatch.setattr("callverify.store.table.BUSY_SECONDS", 0)
+    surroundings.new_container()
     key = {"Idempotency-Key": "one click"}
 
     answer = api.start(method=method, headers=key)
@@ -161,11 +126,11 @@ def test_a_throttle_after_the_vendors_yes_names_the_verification(
 
 def test_a_busy_answer_is_not_the_keys(api: Api, fail: Callable[[str, Exception], Failing]) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("callverify.store.BUSY_SECONDS", 0)
+        patched.setattr("callverify.store.table.BUSY_SECONDS", 0)
         fail("dynamodb", refusal("ThrottlingException"))
         key = {"Idempotency-Key": "one click"}
         assert api.start(headers=key)["code"] == "busy"
-        patched.setattr("callverify.aws.client", harness.aws_client)
-        harness.clear_caches()
+        patched.setattr("callverify.aws.client", surroundings.aws_client)
+        surroundings.new_container()
         answer = api.start(headers=key)
     assert (answer.status, answer.replayed) == (201, False)

@@ -8,29 +8,29 @@ from typing import Any
 
 import pytest
 
-from callverify import wiring
 from functions.check_status import app as check_status
+from functions.follow_up import app as follow_up
 from functions.publish_event import app as publish_event
-from functions.schedule_settlement import app as schedule_settlement
-from functions.settle_verification import app as settle_verification
-from tests.support.gateway import Answer, Api, answer_of, aws_client, items, load_event
+from functions.schedule_follow_up import app as schedule_follow_up
+from tests.support.gateway import Api, load_event
+from tests.support.handlers import Answer, answer_of
+from tests.support.surroundings import TABLE, aws_client, items, new_container
 
 
 @pytest.fixture
 def queues(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:  # noqa: ARG001 (its environment comes first)
-    names = ("REPUBLISH_QUEUE_URL", "STREAM_DEAD_LETTER_QUEUE_URL", "DELIVERY_QUEUE_URL", "SETTLEMENT_QUEUE_URL")
+    names = ("REPUBLISH_QUEUE_URL", "STREAM_DEAD_LETTER_QUEUE_URL", "DELIVERY_QUEUE_URL", "FOLLOW_UP_QUEUE_URL")
     urls = {name: aws_client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in names}
     for name, url in urls.items():
         monkeypatch.setenv(name, url)
     aws_client("events").create_event_bus(Name="bus")
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")
     monkeypatch.setenv("EVENT_WEBHOOK_URL", "https://shop.example/events")
-    wiring.publisher.cache_clear()
+    new_container()
     yield urls
     for url in urls.values():
         aws_client("sqs").delete_queue(QueueUrl=url)
     aws_client("events").delete_event_bus(Name="bus")
-    wiring.publisher.cache_clear()
 
 
 def messages(url: str) -> list[str]:
@@ -42,7 +42,7 @@ def messages(url: str) -> list[str]:
 
 def stream(*spoilt: int) -> dict[str, Any]:
     """The records of three new verifications; the spoilt ones can't be read."""
-    found = aws_client("dynamodb").scan(TableName="callverify")["Items"]
+    found = aws_client("dynamodb").scan(TableName=TABLE)["Items"]
     images = [item for item in found if item["pk"]["S"].startswith("verification#")]
     (template, *_) = load_event("transition")["Records"]
     records = []
@@ -92,30 +92,26 @@ def test_the_ends_of_other_windows_are_scheduled_beside_one_that_cannot_be_read(
     api: Api, queues: dict[str, str]
 ) -> None:
     ids = started(api)
-    wiring.settlement.cache_clear()
-    schedule_settlement.handler(stream(0), None)
+    schedule_follow_up.handler(stream(0), None)
     (aside,) = messages(queues["STREAM_DEAD_LETTER_QUEUE_URL"])
     assert ids[0] in aside
-    url = queues["SETTLEMENT_QUEUE_URL"]
+    url = queues["FOLLOW_UP_QUEUE_URL"]
     names = ["ApproximateNumberOfMessagesDelayed"]
     held = aws_client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     assert held["ApproximateNumberOfMessagesDelayed"] == "2"
-    wiring.settlement.cache_clear()
 
 
 def test_a_window_is_brought_to_its_end(api: Api, queues: dict[str, str]) -> None:  # noqa: ARG001
     """Through the function, so that what it may do to the table is judged."""
-    wiring.settlement.cache_clear()
     ids = started(api)
     for seconds in (115, 6):  # the last question, and the end
         api.advance(seconds)
         for verification_id in ids:
             body = json.dumps({"verification_id": verification_id, "attempt": 1})
             record = {"messageId": "1", "eventSource": "aws:sqs", "body": body}
-            assert settle_verification.handler({"Records": [record]}, None) == {"batchItemFailures": []}
-    records = [item for item in items("callverify") if item["pk"].startswith("verification#")]
+            assert follow_up.handler({"Records": [record]}, None) == {"batchItemFailures": []}
+    records = [item for item in items() if item["pk"].startswith("verification#")]
     assert {record["status"] for record in records} == {"expired"}
-    wiring.settlement.cache_clear()
 
 
 def test_a_cursor_that_cannot_be_placed_is_told(api: Api, queues: dict[str, str]) -> None:  # noqa: ARG001

@@ -17,17 +17,10 @@ from functions.receive_webhook import app as receive_webhook
 from functions.serve_docs import app as serve_docs
 from functions.serve_page import app as serve_page
 from functions.start_verification import app as start_verification
-from tests.support.gateway import (
-    CUSTOM_DOMAIN,
-    EVENTS,
-    HANDLERS,
-    LIVE_KEY,
-    Answer,
-    answer_of,
-    custom_domain,
-    load_event,
-)
+from tests.support.gateway import CUSTOM_DOMAIN, EVENTS, custom_domain, load_event
+from tests.support.handlers import HANDLERS, Answer, answer_of
 from tests.support.samples import JOURNEYS
+from tests.support.surroundings import LIVE_KEY
 from tests.support.template import FUNCTIONS
 
 # The same requests as they come at a custom domain: what each is answered is what it is answered at the other address.
@@ -85,7 +78,7 @@ def test_every_route_of_the_template_has_its_function() -> None:
     routed = 0
     for app in (check_status, receive_webhook, start_verification):
         for method, resource in routes_of(app):
-            parameters = {"id": "vrf_x", "token": "x"}
+            parameters = {"id": "vrf_x", "provider": "x", "rest": "x"}
             event = load_event("status") | {"httpMethod": method, "resource": resource, "pathParameters": parameters}
             with mock.patch.object(app.wiring, "service", side_effect=RuntimeError), redirect_stdout(io.StringIO()):
                 status = app.handler(event, None)["statusCode"]
@@ -145,7 +138,7 @@ def test_an_event_is_consistent(name: str) -> None:
     assert context["resourcePath"] == event["resource"]
     assert context["httpMethod"] == event["httpMethod"]
     assert context["path"] == f"/{context['stage']}{event['path']}"
-    assert event["resource"].format(**(event["pathParameters"] or {})) == event["path"]
+    assert event["resource"].replace("+}", "}").format(**(event["pathParameters"] or {})) == event["path"]
     assert {key: values[-1] for key, values in event["multiValueHeaders"].items()} == event["headers"]
     query = event["multiValueQueryStringParameters"] or {}
     assert {key: values[-1] for key, values in query.items()} == (event["queryStringParameters"] or {})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.gateway import CREDENTIALS, PHONE, Api, smsc_webhook
+from tests.support.gateway import PHONE, Api, smsc_webhook
+from tests.support.simulators import CREDENTIALS
 
 SMSC = {"provider": "smsc"}
 WINDOW, HELD = 300, 600
@@ -48,7 +49,7 @@ def test_a_redial_after_a_verified_call_does_not_verify_the_next_session(api: Ap
     assert second["provider"] == "telefon_ip"
     api.send_webhook(smsc_webhook(PHONE, api.now))
     assert api.status(second.id)["status"] == "pending"
-    api.send("cancel", id=second.id)
+    api.cancel(second.id)
     api.advance(115)
     assert api.start(**SMSC).status == 201
 
@@ -59,12 +60,12 @@ def test_however_the_earlier_session_ended(api: Api, end: str) -> None:
     api.advance(21)
     match end:
         case "canceled":
-            api.send("cancel", id=first.id)
+            api.cancel(first.id)
         case "switched":
-            api.another_way(first.id, PHONE, "flash_call")
-            api.send("cancel", id=first.id)
+            api.switch(first.id, PHONE, "flash_call")
+            api.cancel(first.id)
         case "verified otherwise":
-            api.another_way(first.id, PHONE, "flash_call")
+            api.switch(first.id, PHONE, "flash_call")
             assert api.check(first.id, api.code(PHONE))["valid"] is True
     api.advance(21)
     assert api.start(**SMSC)["retry_after"] == WINDOW + HELD - 42
@@ -73,7 +74,7 @@ def test_however_the_earlier_session_ended(api: Api, end: str) -> None:
     # Nor can it switch there.
     api.simulators.fault("telefon_ip", "no_money")
     api.advance(21)
-    switched = api.another_way(second.id, PHONE, "reverse_call")
+    switched = api.switch(second.id, PHONE, "reverse_call")
     assert (switched.status, switched["code"]) == (503, "provider_unavailable")
     assert api.requests("smsc") == ["wait_call"]
 
@@ -84,17 +85,17 @@ def test_a_switch_that_finds_the_only_vendor_held_says_until_when(api: Api) -> N
     second = api.start(method="flash_call", allowed_methods=["flash_call", "reverse_call"])
     api.advance(21)
     without_telefon_ip(api)
-    refused = api.another_way(second.id, PHONE, "reverse_call")
+    refused = api.switch(second.id, PHONE, "reverse_call")
     assert (refused.status, refused["code"], refused["retry_after"]) == (503, "no_provider_available", HELD - 21)
 
 
 def test_a_later_attempt_of_the_same_session_is_not_held(api: Api) -> None:
     started = api.start(allowed_methods=["reverse_call", "flash_call"], **SMSC)
     api.advance(21)
-    api.another_way(started.id, PHONE, "flash_call")
+    api.switch(started.id, PHONE, "flash_call")
     without_telefon_ip(api)
     api.advance(21)
-    again = api.another_way(started.id, PHONE, "reverse_call")
+    again = api.switch(started.id, PHONE, "reverse_call")
     assert (again.status, again["provider"]) == (200, "smsc")
     api.send_webhook(smsc_webhook(PHONE, api.now))
     assert api.status(started.id)["status"] == "verified"
@@ -110,11 +111,11 @@ def test_a_vendor_that_certainly_waits_for_no_call_is_not_held(api: Api) -> None
 def test_an_attempt_that_was_refused_leaves_the_hold_of_the_one_before(api: Api) -> None:
     started = api.start(allowed_methods=["reverse_call", "flash_call"], **SMSC)
     api.advance(21)
-    api.another_way(started.id, PHONE, "flash_call")
+    api.switch(started.id, PHONE, "flash_call")
     without_telefon_ip(api)
     api.simulators.fault("smsc", "no_money")
     api.advance(21)
-    assert api.another_way(started.id, PHONE, "reverse_call")["code"] == "provider_unavailable"
+    assert api.switch(started.id, PHONE, "reverse_call")["code"] == "provider_unavailable"
     assert api.requests("smsc") == ["wait_call"] * 2
     api.advance(21)
     assert api.start(**SMSC)["code"] == "no_provider_available"

@@ -8,20 +8,12 @@ from typing import Any
 
 import pytest
 
-from callverify import wiring
-from callverify.store import Store
-from tests.support.gateway import (
-    CREDENTIALS,
-    LIVE_KEY,
-    OTHER_LIVE_KEY,
-    PHONE,
-    TABLE,
-    TEST_KEY,
-    Answer,
-    Api,
-    aws_client,
-    items,
-)
+from callverify.runtime import wiring
+from callverify.service.dial import Dial
+from tests.support.gateway import PHONE, Api
+from tests.support.handlers import Answer
+from tests.support.simulators import CREDENTIALS
+from tests.support.surroundings import LIVE_KEY, OTHER_LIVE_KEY, TABLE, TEST_KEY, aws_client, items
 
 KEY = {"Idempotency-Key": "order-1"}
 
@@ -42,7 +34,7 @@ def die_after_the_vendors_answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[A
             raise ProcessDied
 
         with monkeypatch.context() as patched:
-            patched.setattr(Store, "record_started", die)
+            patched.setattr(Dial, "record_answer", die)
             with pytest.raises(ProcessDied):
                 api.start(headers=KEY, **fields)
 
@@ -98,7 +90,7 @@ def test_a_replay_shows_the_verification_as_it_is_now(api: Api) -> None:
     assert (again.status, again["status"], again["client_token"]) == (200, "verified", first["client_token"])
 
 
-@pytest.mark.parametrize(("api", "hours"), [({}, 24), ({"RETENTION_HOURS": "1"}, 1)], indirect=["api"])
+@pytest.mark.parametrize(("api", "hours"), [({}, 24), ({"RetentionHours": "1"}, 1)], indirect=["api"])
 def test_a_key_is_kept_as_long_as_its_verification_and_then_is_new(api: Api, hours: int) -> None:
     first = api.start(headers=KEY)
     api.advance(30 * 60 + hours * 3600 - 1)
@@ -109,17 +101,15 @@ def test_a_key_is_kept_as_long_as_its_verification_and_then_is_new(api: Api, hou
     assert (later.status, later.id != first.id) == (201, True)
 
 
-@pytest.mark.parametrize("api", [{"RETENTION_HOURS": "1"}], indirect=True)
+@pytest.mark.parametrize("api", [{"RetentionHours": "1"}], indirect=True)
 def test_all_keys_of_a_verification_end_with_it_whatever_it_met(api: Api) -> None:
     started = api.start(headers=KEY, provider="ucaller")
     api.advance(100)
-    assert api.send("repeat", id=started.id, headers={"Idempotency-Key": "order-2"}).status == 200
+    assert api.repeat(started.id, headers={"Idempotency-Key": "order-2"}).status == 200
     api.advance(100)
-    another = api.another_way(started.id, PHONE, "reverse_call", headers={"Idempotency-Key": "order-3"})
+    another = api.switch(started.id, PHONE, "reverse_call", headers={"Idempotency-Key": "order-3"})
     assert another.status == 200
-    kept = {
-        item["pk"]: item["ttl"] for item in items(TABLE) if item["pk"].startswith(("verification#", "idempotency#"))
-    }
+    kept = {item["pk"]: item["ttl"] for item in items() if item["pk"].startswith(("verification#", "idempotency#"))}
     assert len(kept) == 4
     assert set(kept.values()) == {api.now - 200 + 30 * 60 + 3600}
 
@@ -152,7 +142,7 @@ def test_a_key_from_before_an_upgrade_is_replayed(api: Api) -> None:
     """Version 1 compared the address too, and kept keys for 24 h."""
     body = {"phone": PHONE, "end_user_ip": "198.51.100.7"}
     first = api.send("start_telefon_ip", body=body, headers=KEY)
-    (key,) = [item["pk"] for item in items(TABLE) if item["pk"].startswith("idempotency#")]
+    (key,) = [item["pk"] for item in items() if item["pk"].startswith("idempotency#")]
     old = api.keys.hash_body("start\n" + json.dumps(body, sort_keys=True))
     aws_client("dynamodb").update_item(
         TableName=TABLE,
@@ -276,20 +266,20 @@ def test_a_take_over_after_the_window_asks_nobody(api: Api, die_after_the_vendor
 def test_a_repeat_is_replayed(api: Api) -> None:
     started = api.start(method="flash_call", allowed_methods=["flash_call", "reverse_call"])
     api.advance(61)
-    first = api.send("repeat", id=started.id, headers=KEY)
-    again = api.send("repeat", id=started.id, headers=KEY)
+    first = api.repeat(started.id, headers=KEY)
+    again = api.repeat(started.id, headers=KEY)
     assert (first.status, first.replayed, again.status, again.replayed) == (200, False, 200, True)
     assert again.body == first.body
     assert api.requests() == ["initCall", "initRepeat"]
-    other = api.another_way(started.id, PHONE, "reverse_call", headers=KEY)
+    other = api.switch(started.id, PHONE, "reverse_call", headers=KEY)
     assert (other.status, other["code"]) == (422, "idempotency_key_reused")
 
 
-def test_another_way_is_replayed(api: Api) -> None:
+def test_a_switch_is_replayed(api: Api) -> None:
     started = api.start(method="flash_call", allowed_methods=["flash_call", "reverse_call"])
     api.advance(20)
-    first = api.another_way(started.id, PHONE, "reverse_call", headers=KEY)
-    again = api.another_way(started.id, PHONE, "reverse_call", headers=KEY)
+    first = api.switch(started.id, PHONE, "reverse_call", headers=KEY)
+    again = api.switch(started.id, PHONE, "reverse_call", headers=KEY)
     assert (again.status, again.replayed, again.body) == (200, True, first.body)
     assert api.paid_calls() == 2
 
@@ -298,8 +288,8 @@ def test_a_failed_repeat_is_replayed_as_that_failure(api: Api) -> None:
     started = api.start(method="flash_call")
     api.advance(61)
     api.simulators.fault("ucaller", "repeat_405")
-    first = api.send("repeat", id=started.id, headers=KEY)
-    again = api.send("repeat", id=started.id, headers=KEY)
+    first = api.repeat(started.id, headers=KEY)
+    again = api.repeat(started.id, headers=KEY)
     assert (first.status, again.status, again["code"]) == (409, 409, "repeat_not_supported")
     assert (first.replayed, again.replayed) == (False, True)
 
@@ -307,7 +297,7 @@ def test_a_failed_repeat_is_replayed_as_that_failure(api: Api) -> None:
 def test_a_start_key_is_no_repeat_key(api: Api) -> None:
     started = api.start(method="flash_call", headers=KEY)
     api.advance(61)
-    assert api.send("repeat", id=started.id, headers=KEY)["code"] == "idempotency_key_reused"
+    assert api.repeat(started.id, headers=KEY)["code"] == "idempotency_key_reused"
 
 
 @pytest.mark.parametrize("credential", [LIVE_KEY, "client token"])
@@ -320,13 +310,13 @@ def test_a_taken_over_repeat_is_not_sent_again(api: Api, monkeypatch: pytest.Mon
         raise ProcessDied
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "record_repeat", die)
+        patched.setattr("callverify.service.repeat.record_repeat", die)
         with pytest.raises(ProcessDied):
-            api.send("repeat", id=started.id, headers=KEY, credential=credential)
+            api.repeat(started.id, headers=KEY, credential=credential)
     api.advance(14)
-    assert api.send("repeat", id=started.id, headers=KEY, credential=credential)["code"] == "idempotency_in_progress"
+    assert api.repeat(started.id, headers=KEY, credential=credential)["code"] == "idempotency_in_progress"
     api.advance(1)
-    answer = api.send("repeat", id=started.id, headers=KEY, credential=credential)
+    answer = api.repeat(started.id, headers=KEY, credential=credential)
     assert (answer.status, answer.replayed, answer["repeats_remaining"]) == (200, True, 1)
     assert api.requests() == ["initCall", "initRepeat"]
 
@@ -354,9 +344,9 @@ def test_a_start_that_was_killed_and_nobody_takes_over_counts_at_its_end(
     api: Api, die_after_the_vendors_answer: Start
 ) -> None:
     die_after_the_vendors_answer(api, {"provider": "telefon_ip"})
-    (record,) = (item for item in items(TABLE) if item["pk"].startswith("verification#"))
+    (record,) = (item for item in items() if item["pk"].startswith("verification#"))
     verification_id = record["pk"].partition("#")[2]
     api.advance(120)
     for _ in range(2):
-        wiring.service().settle(verification_id, 1)
+        wiring.service().follow_up(verification_id, 1)
     assert api.measured("ProviderFailures") == [(0, "telefon_ip"), (1, "telefon_ip")]

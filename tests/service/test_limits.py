@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from callverify.models import ProviderName
-from callverify.store import Breaker
-from tests.support.gateway import LIVE_KEY, OTHER_LIVE_KEY, PHONE, Answer, Api, items
+from callverify.store.counters import FAILURES_IN_A_ROW
+from tests.support.gateway import PHONE, Api
+from tests.support.handlers import Answer
+from tests.support.surroundings import LIVE_KEY, OTHER_LIVE_KEY, items
 
 FLASH = {"method": "flash_call"}
 DAY = 24 * 3600
@@ -30,7 +31,7 @@ def assert_limited(answer: Answer, limit: str, retry_after: int) -> None:
 def start_and_cancel(api: Api, phone: str = PHONE, **fields: Any) -> Answer:
     started = api.start(phone, **fields)
     if started.status == 201:
-        api.send("cancel", id=started.id, credential=fields.get("credential", LIVE_KEY))
+        api.cancel(started.id, credential=fields.get("credential", LIVE_KEY))
     return started
 
 
@@ -48,7 +49,7 @@ def test_a_failed_start_cools_down_too(api: Api) -> None:
     assert_limited(api.start(), "phone_cooldown", 20)
 
 
-@pytest.mark.parametrize("api", [{"PHONE_COOLDOWN_SECONDS": "0"}], indirect=True)
+@pytest.mark.parametrize("api", [{"PhoneCooldownSeconds": "0"}], indirect=True)
 def test_the_cooldown_can_be_switched_off(api: Api) -> None:
     start_and_cancel(api)
     assert api.start().status == 201
@@ -68,7 +69,7 @@ def test_phone_10m_is_five_starts_in_any_ten_minutes(api: Api, fields: dict[str,
     assert_limited(api.start(**fields), "phone_10m", 40)
 
 
-@pytest.mark.parametrize("api", [{"IP_10M_LIMIT": "3"}], indirect=True)
+@pytest.mark.parametrize("api", [{"IpTenMinuteLimit": "3"}], indirect=True)
 @pytest.mark.parametrize(
     ("addresses", "other"),
     [
@@ -88,7 +89,7 @@ def test_ip_10m_counts_an_address_and_an_ipv6_by_its_64(api: Api, addresses: lis
     assert api.start(next(phone), end_user_ip=addresses[0]).status == 201
 
 
-@pytest.mark.parametrize("api", [{"IP_BLOCK_10M_LIMIT": "3"}], indirect=True)
+@pytest.mark.parametrize("api", [{"IpBlockTenMinuteLimit": "3"}], indirect=True)
 def test_ip_block_10m_counts_the_ipv6_networks_of_one_line(api: Api) -> None:
     phone = phones()
     for network in range(3):
@@ -102,15 +103,15 @@ def test_ip_block_10m_counts_the_ipv6_networks_of_one_line(api: Api) -> None:
     assert api.start(next(phone), end_user_ip="2001:db8:0:3::1").status == 201
 
 
-@pytest.mark.parametrize("api", [{"IP_BLOCK_10M_LIMIT": "2"}], indirect=True)
+@pytest.mark.parametrize("api", [{"IpBlockTenMinuteLimit": "2"}], indirect=True)
 def test_a_switch_counts_for_the_line_that_started(api: Api) -> None:
     started = api.start(allowed_methods=["flash_call", "reverse_call"], end_user_ip="2001:db8::1")
     api.advance(20)
-    assert api.another_way(started.id, PHONE, "flash_call").status == 200
+    assert api.switch(started.id, PHONE, "flash_call").status == 200
     assert_limited(api.start("+79000000012", end_user_ip="2001:db8:0:1::1"), "ip_block_10m", 580)
 
 
-@pytest.mark.parametrize("api", [{"KEY_FREE_HOUR_LIMIT": "2"}], indirect=True)
+@pytest.mark.parametrize("api", [{"KeyFreeHourLimit": "2"}], indirect=True)
 def test_key_free_hour_counts_reverse_calls_and_leads_to_no_paid_one(api: Api) -> None:
     phone = phones()
     assert api.start(next(phone), provider="telefon_ip").status == 201
@@ -123,14 +124,14 @@ def test_key_free_hour_counts_reverse_calls_and_leads_to_no_paid_one(api: Api) -
     assert api.start(next(phone)).status == 201
 
 
-@pytest.mark.parametrize("api", [{"KEY_FREE_HOUR_LIMIT": "1"}], indirect=True)
+@pytest.mark.parametrize("api", [{"KeyFreeHourLimit": "1"}], indirect=True)
 def test_a_fail_over_that_meets_key_free_hour_leads_to_no_paid_call(api: Api) -> None:
     api.simulators.fault("telefon_ip", "no_money")
     assert api.start()["code"] == "provider_unavailable"
     assert api.requests("smsc") == api.requests("ucaller") == []
 
 
-@pytest.mark.parametrize("api", [{"PHONE_DAY_LIMIT": "2"}], indirect=True)
+@pytest.mark.parametrize("api", [{"PhoneDayLimit": "2"}], indirect=True)
 def test_phone_day_counts_flash_calls_alone(api: Api) -> None:
     for _ in range(2):
         assert start_and_cancel(api, **FLASH).status == 201
@@ -141,7 +142,7 @@ def test_phone_day_counts_flash_calls_alone(api: Api) -> None:
     assert api.start(**FLASH).status == 201
 
 
-@pytest.mark.parametrize("api", [{"PREFIX_10M_LIMIT": "2"}], indirect=True)
+@pytest.mark.parametrize("api", [{"PrefixTenMinuteLimit": "2"}], indirect=True)
 def test_prefix_10m_counts_flash_calls_to_a_block_of_ten_thousand(api: Api) -> None:
     assert api.start("+79000000011", **FLASH).status == 201
     assert api.start("+79000009999", **FLASH).status == 201
@@ -150,7 +151,7 @@ def test_prefix_10m_counts_flash_calls_to_a_block_of_ten_thousand(api: Api) -> N
     assert api.start("+79000010000", **FLASH).status == 201
 
 
-@pytest.mark.parametrize("api", [{"KEY_PAID_DAY_LIMIT": "2"}], indirect=True)
+@pytest.mark.parametrize("api", [{"KeyPaidDayLimit": "2"}], indirect=True)
 def test_key_paid_day_counts_flash_calls_of_one_key(api: Api) -> None:
     phone = phones()
     for _ in range(2):
@@ -160,7 +161,7 @@ def test_key_paid_day_counts_flash_calls_of_one_key(api: Api) -> None:
     assert api.start(next(phone), method="reverse_call").status == 201
 
 
-@pytest.mark.parametrize("api", [{"STACK_PAID_HOUR_LIMIT": "2"}], indirect=True)
+@pytest.mark.parametrize("api", [{"StackPaidHourLimit": "2"}], indirect=True)
 def test_stack_paid_hour_counts_flash_calls_of_everybody(api: Api) -> None:
     phone = phones()
     for credential in (LIVE_KEY, OTHER_LIVE_KEY):
@@ -172,13 +173,13 @@ def test_stack_paid_hour_counts_flash_calls_of_everybody(api: Api) -> None:
     assert api.start(next(phone), **FLASH).status == 201
 
 
-@pytest.mark.parametrize("api", [{"STACK_PAID_HOUR_LIMIT": "1", "PROVIDER_ORDER": "ucaller,telefon_ip"}], indirect=True)
+@pytest.mark.parametrize("api", [{"StackPaidHourLimit": "1", "ProviderOrder": "ucaller,telefon_ip"}], indirect=True)
 def test_a_limit_of_flash_calls_leaves_the_other_methods_to_a_start_that_names_none(api: Api) -> None:
     assert api.start("+79000000012")["provider"] == "ucaller"
     assert api.start("+79000000013")["provider"] == "telefon_ip"
 
 
-@pytest.mark.parametrize("api", [{"STACK_PAID_HOUR_LIMIT": "1"}], indirect=True)
+@pytest.mark.parametrize("api", [{"StackPaidHourLimit": "1"}], indirect=True)
 def test_fail_over_to_a_flash_call_meets_its_limits(api: Api) -> None:
     assert api.start("+79000000012", **FLASH).status == 201
     api.simulators.fault("telefon_ip", "no_money")
@@ -190,7 +191,7 @@ def test_fail_over_to_a_flash_call_meets_its_limits(api: Api) -> None:
 
 # Calls that were certainly not made
 
-PAID = ["KEY_PAID_DAY_LIMIT", "STACK_PAID_HOUR_LIMIT", "PREFIX_10M_LIMIT"]
+PAID = ["KeyPaidDayLimit", "StackPaidHourLimit", "PrefixTenMinuteLimit"]
 
 
 @pytest.mark.parametrize("api", [{limit: "2"} for limit in PAID], indirect=True, ids=PAID)
@@ -227,7 +228,7 @@ def test_no_more_is_given_back_than_the_limit_in_its_window(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "api", [{limit: "1", "PROVIDER_ORDER": "ucaller,smsc"} for limit in PAID], indirect=True, ids=PAID
+    "api", [{limit: "1", "ProviderOrder": "ucaller,smsc"} for limit in PAID], indirect=True, ids=PAID
 )
 def test_a_refused_call_gives_back_when_the_start_goes_on_to_a_free_one(api: Api) -> None:
     api.simulators.fault("ucaller", "no_money")
@@ -241,7 +242,7 @@ def test_a_repeat_that_was_not_made_is_given_back_and_another_is_not(api: Api) -
     started = api.start(**FLASH)
     api.simulators.fault("ucaller", "repeat_405")
     api.advance(61)
-    assert api.send("repeat", id=started.id)["code"] == "repeat_not_supported"
+    assert api.repeat(started.id)["code"] == "repeat_not_supported"
     assert api.start("+79000000012", **FLASH).status == 201
     assert api.start("+79000000013", **FLASH).status == 429
 
@@ -249,9 +250,9 @@ def test_a_repeat_that_was_not_made_is_given_back_and_another_is_not(api: Api) -
 def test_counts_of_phone_and_address_stay(api: Api) -> None:
     api.simulators.fault("ucaller", "number_refused", times=2)
     api.start(end_user_ip="2001:db8::1", **FLASH)
-    counts = {item["pk"].split("#")[1]: len(item["starts"]) for item in items("callverify") if "starts" in item}
+    counts = {item["pk"].split("#")[1]: len(item["starts"]) for item in items() if "starts" in item}
     assert counts == dict.fromkeys(("phone_10m", "phone_day", "ip_10m", "ip_block_10m", "ip_refused_10m"), 1)
-    counters = {item["pk"].split("#")[1]: int(item["n"]) for item in items("callverify") if "n" in item}
+    counters = {item["pk"].split("#")[1]: int(item["n"]) for item in items() if "n" in item}
     assert counters == {"key_paid_day": 0, "stack_paid_hour": 0, "key_refused_hour": 1}
 
 
@@ -271,10 +272,10 @@ def test_ip_refused_10m_is_five_starts_of_an_address_that_a_provider_refused(api
 def test_a_start_that_another_provider_took_was_not_refused(api: Api) -> None:
     api.simulators.fault("telefon_ip", "number_refused")
     assert api.start(end_user_ip="198.51.100.7")["provider"] == "smsc"
-    assert not [item for item in items("callverify") if "refused" in item["pk"]]
+    assert not [item for item in items() if "refused" in item["pk"]]
 
 
-@pytest.mark.parametrize("api", [{"KEY_REFUSED_HOUR_LIMIT": "2"}], indirect=True)
+@pytest.mark.parametrize("api", [{"KeyRefusedHourLimit": "2"}], indirect=True)
 def test_key_refused_hour_closes_flash_calls_alone(api: Api) -> None:
     phone = phones()
     api.simulators.fault("telefon_ip", "number_refused")
@@ -290,9 +291,9 @@ def test_key_refused_hour_closes_flash_calls_alone(api: Api) -> None:
 
 def test_a_refused_start_creates_nothing_counts_nothing_and_asks_no_vendor(api: Api) -> None:
     start_and_cancel(api, **FLASH)
-    before = sorted(map(repr, items("callverify")))
+    before = sorted(map(repr, items()))
     assert api.start(end_user_ip="198.51.100.7", headers={"Idempotency-Key": "k"}, **FLASH).status == 429
-    assert sorted(map(repr, items("callverify"))) == before
+    assert sorted(map(repr, items())) == before
     assert api.requests() == ["initCall"]
 
 
@@ -308,31 +309,30 @@ def test_reads_are_never_counted(api: Api) -> None:
         assert api.status(started.id, credential=started["client_token"]).status == 200
 
 
-@pytest.mark.parametrize("api", [{"IP_10M_LIMIT": "1", "BROWSER_10M_LIMIT": "2"}], indirect=True)
+@pytest.mark.parametrize("api", [{"IpTenMinuteLimit": "1", "BrowserTenMinuteLimit": "2"}], indirect=True)
 def test_a_browsers_checks_and_repeats_count_by_the_address_in_the_request_context(api: Api) -> None:
     started = api.start(allowed_methods=["flash_call", "reverse_call"], end_user_ip="203.0.113.7", **FLASH)
     browser: dict[str, Any] = {"credential": started["client_token"], "source_ip": "203.0.113.7"}
     wrong = api.wrong_code(PHONE)
     assert api.check(started.id, wrong, **browser)["valid"] is False
     api.advance(20)
-    assert api.another_way(started.id, PHONE, "flash_call", **browser).status == 200
+    assert api.switch(started.id, PHONE, "flash_call", **browser).status == 200
     refused = api.check(started.id, wrong, headers={"X-Forwarded-For": "198.51.100.1"}, **browser)
     assert_limited(refused, "browser_10m", 580)
     api.advance(20)
-    assert_limited(api.another_way(started.id, PHONE, "reverse_call", **browser), "browser_10m", 560)
+    assert_limited(api.switch(started.id, PHONE, "reverse_call", **browser), "browser_10m", 560)
     # It cost no guess, is not counted against the server, and another address is another.
-    assert api.status(started.id)["attempts_remaining"] == 4
+    assert api.status(started.id)["checks_remaining"] == 4
     assert api.check(started.id, api.wrong_code(PHONE)).status == 200
     assert api.check(started.id, api.code(PHONE), **{**browser, "source_ip": "203.0.113.8"})["valid"] is True
 
 
 def test_a_provider_that_keeps_failing_is_asked_last_for_a_while(api: Api) -> None:
     phone = phones()
-    failures = Breaker(ProviderName.TELEFON_IP).failures
-    api.simulators.fault("telefon_ip", "no_money", times=failures)
-    for _ in range(failures):
+    api.simulators.fault("telefon_ip", "no_money", times=FAILURES_IN_A_ROW)
+    for _ in range(FAILURES_IN_A_ROW):
         assert api.start(next(phone))["provider"] == "smsc"
     rested = api.start(next(phone))
     assert (rested["provider"], len(rested["attempts"])) == ("smsc", 1)
-    assert len(api.requests("telefon_ip")) == failures
+    assert len(api.requests("telefon_ip")) == FAILURES_IN_A_ROW
     assert api.start(next(phone), provider="telefon_ip").status == 201

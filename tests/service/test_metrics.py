@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from callverify.models import ProviderName
-from callverify.store import Breaker
-from tests.support.gateway import PHONE, TEST_KEY, Api, smsc_webhook
+from callverify.store.counters import FAILURES_IN_A_ROW
+from tests.support.gateway import PHONE, Api, smsc_webhook
+from tests.support.surroundings import TEST_KEY
 
 FLASH = {"method": "flash_call"}
 
@@ -30,10 +30,10 @@ def test_a_call_that_meets_wrong_codes_alone(api: Api) -> None:
     assert api.measured("Conversion") == [(0, "ucaller")]
 
 
-def test_a_call_that_is_left_for_another_way(api: Api) -> None:
+def test_a_call_that_is_left_for_another(api: Api) -> None:
     started = api.start(provider="telefon_ip")
     api.advance(21)
-    api.another_way(started.id, PHONE, "flash_call")
+    api.switch(started.id, PHONE, "flash_call")
     api.advance(5)
     api.check(started.id, api.code(PHONE))
     assert api.measured("Conversion") == [(0, "telefon_ip"), (1, "ucaller")]
@@ -50,7 +50,7 @@ def test_a_start_that_fails_says_nothing_of_conversion(api: Api) -> None:
 
 
 def test_a_verification_that_is_canceled_says_nothing_of_conversion(api: Api) -> None:
-    api.send("cancel", id=api.start().id)
+    api.cancel(api.start().id)
     assert api.measured("Canceled") == [(1, "telefon_ip", "reverse_call")]
     assert api.metrics()["Conversion"] == 0
 
@@ -64,10 +64,10 @@ def test_test_mode_is_not_counted(api: Api) -> None:
 def test_repeats_may_cost_money_unless_they_are_refused(api: Api) -> None:
     started = api.start(**FLASH)
     api.advance(61)
-    api.send("repeat", id=started.id)
+    api.repeat(started.id)
     api.simulators.fault("ucaller", "repeat_405")
     api.advance(61)
-    api.send("repeat", id=started.id)
+    api.repeat(started.id)
     assert api.measured("PaidCalls") == [(1, "ucaller")] * 2
     assert api.measured("VendorErrors") == [(1, "ucaller", "not_supported")]
     assert [labels for _, *labels in api.measured("VendorLatency")] == [
@@ -93,9 +93,8 @@ def test_the_share_of_starts_that_fail(api: Api) -> None:
 
 
 def test_a_provider_that_is_sent_to_rest(api: Api) -> None:
-    failures = Breaker(ProviderName.TELEFON_IP).failures
-    api.simulators.fault("telefon_ip", "no_money", times=failures)
-    for number in range(failures):
+    api.simulators.fault("telefon_ip", "no_money", times=FAILURES_IN_A_ROW)
+    for number in range(FAILURES_IN_A_ROW):
         assert api.metrics()["BreakerOpened"] == 0
         api.start(f"+790000002{number:02}")
     assert api.measured("BreakerOpened") == [(1, "telefon_ip")]

@@ -10,21 +10,25 @@ from urllib.parse import urlencode
 
 import pytest
 
-from callverify.models import CallReport, CallVerdict, Challenge, Evidence, Outcome, Result
-from callverify.phone import e164_from_vendor
-from callverify.providers.telefon_ip import TelefonIp
+from callverify.domain.phone import e164_from_vendor
+from callverify.domain.words import CallOutcome, CallReport, Challenge, Evidence, Outcome, Verdict
+from callverify.providers.telefon_ip.client import Client as TelefonIp
 from simulators.webhooks import Webhook
-from tests.support.gateway import PHONE, SMSC_SECRET, SMSC_WEBHOOK_TOKEN, Answer, Api, load_event, smsc_webhook
+from tests.support.gateway import PHONE, Api, smsc_webhook, webhook_event
+from tests.support.handlers import Answer
+from tests.support.simulators import CREDENTIALS
 
 STRANGER = "+79000000099"
 SMSC = {"provider": "smsc"}
+SMSC_WEBHOOK_TOKEN, SMSC_SECRET = CREDENTIALS["smsc"]["webhook_token"], CREDENTIALS["smsc"]["callback_secret"]
+SMSC_PATH = f"/webhooks/smsc/{SMSC_WEBHOOK_TOKEN}"
 
 
 def telefon_ip_webhook(api: Api, started: Answer, *, query: str | None = None, token: str | None = None) -> Webhook:
     """The vendor's report for a start, with another query or path token if given."""
     query = "success=True&phone=89000000011&id=022760" if query is None else query
     token = token or api.keys.webhook_token(started.id)
-    return Webhook("telefon_ip", f"https://api.example/v1/webhooks/telefon-ip/{started.id}/{token}?{query}", 120)
+    return Webhook("telefon_ip", f"https://api.example/v1/webhooks/telefon_ip/{started.id}/{token}?{query}", 120)
 
 
 # telefon-ip: a webhook is a hint, our own read proves
@@ -134,8 +138,8 @@ def test_a_vendor_that_cannot_be_read_leaves_the_verification_pending(api: Api, 
     assert api.status(started.id)["status"] == "verified"
 
 
-@pytest.mark.parametrize("api", [{"TELEFON_IP_START": "get"}], indirect=True)
 def test_without_a_webhook_reads_alone_verify(api: Api) -> None:
+    api.configure("telefon_ip", start="get")
     started = api.start()
     api.dial(started, PHONE)
     assert api.requests() == ["reverse_auth_phone_get"]
@@ -197,7 +201,7 @@ def test_a_report_of_an_earlier_attempt_counts_for_nothing(api: Api) -> None:
     api.simulators.fault("telefon_ip", "webhook_late", delay=25)
     api.dial(started, PHONE)
     api.advance(20)
-    assert api.another_way(started.id, PHONE, "flash_call").status == 200
+    assert api.switch(started.id, PHONE, "flash_call").status == 200
     api.advance(5)
     assert [answer.status for answer in api.webhook_answers] == [200]
     assert api.status(started.id)["status"] == "pending"
@@ -217,7 +221,7 @@ def test_a_signed_callback_verifies(api: Api) -> None:
     assert verified["verified_at"] == "2027-01-15T08:00:07Z"
 
 
-@pytest.mark.parametrize("api", [{"ALLOWED_COUNTRIES": "RU,VN,HK,KZ"}], indirect=True)
+@pytest.mark.parametrize("api", [{"AllowedCountries": "RU,VN,HK,KZ"}], indirect=True)
 @pytest.mark.parametrize(
     ("phone", "reported"),
     [
@@ -235,7 +239,7 @@ def test_an_8_is_read_as_plus_7_only_for_a_phone_that_begins_so(api: Api, phone:
     assert api.status(started.id)["status"] == "verified"
 
 
-@pytest.mark.parametrize("api", [{"ALLOWED_COUNTRIES": "RU,VN"}], indirect=True)
+@pytest.mark.parametrize("api", [{"AllowedCountries": "RU,VN"}], indirect=True)
 @pytest.mark.parametrize(
     ("reported", "status"), [("84912345678", "verified"), ("89000000011", "pending"), ("84912345679", "pending")]
 )
@@ -244,10 +248,8 @@ def test_a_number_read_back_is_compared_with_the_phone_in_its_own_country(
 ) -> None:
     # The simulator, like the vendor's page, takes Russian numbers alone.
     number = Challenge.call_number("+79644115786")
-    report = CallReport(
-        CallVerdict.CONFIRMED, e164_from_vendor(reported), "22760", evidence=Evidence.PROVIDER_READ_BACK
-    )
-    monkeypatch.setattr(TelefonIp, "start", lambda *_: Outcome(Result.STARTED, challenge=number, call_id="22760"))
+    report = CallReport(Verdict.CONFIRMED, e164_from_vendor(reported), "22760", evidence=Evidence.PROVIDER_READ_BACK)
+    monkeypatch.setattr(TelefonIp, "start", lambda *_: CallOutcome(Outcome.STARTED, challenge=number, call_id="22760"))
     monkeypatch.setattr(TelefonIp, "check", lambda *_: report)
     started = api.start("+84912345678", provider="telefon_ip")
     api.advance(3)
@@ -339,9 +341,7 @@ def test_a_parameter_given_twice_is_400(api: Api, name: str) -> None:
 
 def report_with(api: Api, body: str, content_type: str | None, query: dict[str, str] | None = None) -> Answer:
     """A callback of SMSC with this very body."""
-    event = load_event("webhook_smsc") | {"httpMethod": "POST", "body": body}
-    event["path"] = f"/webhooks/smsc/{SMSC_WEBHOOK_TOKEN}"
-    event["pathParameters"] = {"token": SMSC_WEBHOOK_TOKEN}
+    event = webhook_event(SMSC_PATH, "POST", body=body)
     event["headers"] = {k: v for k, v in event["headers"].items() if k.lower() != "content-type"}
     event["headers"] |= {"cOnTent-type": content_type} if content_type else {}
     event["multiValueQueryStringParameters"] = {name: [value] for name, value in (query or {}).items()} or None
@@ -419,8 +419,7 @@ def test_a_parameter_twice_in_one_body_is_400(api: Api, name: str, write: Callab
 @pytest.mark.parametrize("name", ["success", "phone", "id"])
 def test_telefon_ip_is_not_heard_with_a_parameter_twice_in_json(api: Api, name: str) -> None:
     started = api.start(provider="telefon_ip")
-    event = load_event("webhook_telefon_ip") | {"httpMethod": "POST", "multiValueQueryStringParameters": None}
-    event["pathParameters"] = {"id": started.id, "token": api.keys.webhook_token(started.id)}
+    event = webhook_event(f"/webhooks/telefon_ip/{started.id}/{api.keys.webhook_token(started.id)}", "POST")
     event["headers"] |= {"Content-Type": "Application/Json"}
     once = '"success": true, "phone": "89000000011", "id": "022760"'
     assert api.pass_gateway(event | {"body": f'{{{once}, "{name}": 1}}'}).status == 400
@@ -487,9 +486,6 @@ def test_the_webhook_of_a_provider_that_is_switched_off_is_404(api: Api) -> None
     ],
 )
 def test_a_webhooks_body_is_bounded_and_readable(api: Api, content_type: str, body: str, status: int) -> None:
-    event = load_event("webhook_smsc")
-    event["path"] = f"/webhooks/smsc/{SMSC_WEBHOOK_TOKEN}"
-    event["pathParameters"] = {"token": SMSC_WEBHOOK_TOKEN}
+    event = webhook_event(SMSC_PATH, "POST", body=body)
     event["headers"]["content-type"] = content_type
-    event["body"] = body
     assert api.pass_gateway(event).status == status

@@ -7,17 +7,20 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway import CREDENTIALS, CUSTOM_DOMAIN, LIVE_KEY, OTHER_LIVE_KEY, PHONE, Api, items, load_event
+from tests.support.gateway import CUSTOM_DOMAIN, PHONE, Api, load_event
+from tests.support.simulators import CREDENTIALS
+from tests.support.surroundings import LIVE_KEY, OTHER_LIVE_KEY, items
 
 FLASH = {"method": "flash_call"}
+EVERY_METHOD = ["reverse_call", "flash_call"]
 
 
 @pytest.mark.parametrize(
-    ("event", "method", "provider", "window", "challenge", "attempts_remaining", "repeats_remaining"),
+    ("event", "method", "provider", "window", "challenge", "checks_remaining", "repeats_remaining", "repeat_after"),
     [
-        ("start_telefon_ip", "reverse_call", "telefon_ip", "08:02:00", "call_number", None, 0),
-        ("start_smsc", "reverse_call", "smsc", "08:05:00", "call_number", None, 0),
-        ("start_ucaller", "flash_call", "ucaller", "08:05:00", "enter_digits", 5, 2),
+        ("start_telefon_ip", "reverse_call", "telefon_ip", "08:02:00", "call_number", None, 0, None),
+        ("start_smsc", "reverse_call", "smsc", "08:05:00", "call_number", None, 0, None),
+        ("start_ucaller", "flash_call", "ucaller", "08:05:00", "enter_digits", 5, 2, "2027-01-15T08:01:01Z"),
     ],
 )
 def test_a_start_answers_201_with_the_resource_and_a_client_token(
@@ -27,8 +30,9 @@ def test_a_start_answers_201_with_the_resource_and_a_client_token(
     provider: str,
     window: str,
     challenge: str,
-    attempts_remaining: int | None,
+    checks_remaining: int | None,
     repeats_remaining: int,
+    repeat_after: str | None,
 ) -> None:
     answer = api.send(event)
 
@@ -58,8 +62,12 @@ def test_a_start_answers_201_with_the_resource_and_a_client_token(
         "phone": {"start_telefon_ip": "+7******0011", "start_smsc": "+7******0012", "start_ucaller": "+7******0001"}[
             event
         ],
-        "attempts_remaining": attempts_remaining,
+        "checks_remaining": checks_remaining,
         "repeats_remaining": repeats_remaining,
+        "repeat_after": repeat_after,
+        "switches_remaining": 2,
+        "switch_until": "2027-01-15T08:10:00Z",
+        "allowed_methods": EVERY_METHOD[::-1] if event == "start_ucaller" else EVERY_METHOD,
         "attempts": [attempt],
         "reference": "order-1001" if with_more else None,
         "metadata": {"cart": "7"} if with_more else {},
@@ -94,7 +102,7 @@ def test_the_first_provider_in_order_that_the_request_allows_is_asked(
     assert api.start(**request_fields)["provider"] == provider
 
 
-@pytest.mark.parametrize("api", [{"PROVIDER_ORDER": "ucaller,smsc"}], indirect=True)
+@pytest.mark.parametrize("api", [{"ProviderOrder": "ucaller,smsc"}], indirect=True)
 def test_the_operator_chooses_the_order(api: Api) -> None:
     assert api.start()["provider"] == "ucaller"
 
@@ -110,15 +118,15 @@ def test_the_webhook_is_built_on_the_domain_and_stage_of_the_start(api: Api) -> 
     own = load_event("start_telefon_ip")["requestContext"]["domainName"]
     domain = CUSTOM_DOMAIN if api.at_custom_domain else own
     assert started["page_url"].startswith(f"https://{domain}/v1/page#")
-    assert sent.url.startswith(f"https://{domain}/v1/webhooks/telefon-ip/{started.id}/")
+    assert sent.url.startswith(f"https://{domain}/v1/webhooks/telefon_ip/{started.id}/")
 
 
-@pytest.mark.parametrize("api", [{"PUBLIC_BASE_URL": "https://verify.example/api/"}], indirect=True)
+@pytest.mark.parametrize("api", [{"PublicBaseUrl": "https://verify.example/api/"}], indirect=True)
 def test_the_webhook_is_built_on_the_operators_base_url(api: Api) -> None:
     api.simulators.on_webhook = lambda _: (200, "OK")
     started = api.start()
     api.dial(started, PHONE)
-    assert api.simulators.sent[0].url.startswith(f"https://verify.example/api/webhooks/telefon-ip/{started.id}/")
+    assert api.simulators.sent[0].url.startswith(f"https://verify.example/api/webhooks/telefon_ip/{started.id}/")
 
 
 # A verification in progress
@@ -155,7 +163,7 @@ def test_the_id_in_progress_is_for_the_same_key_and_reference_alone(
 
 def test_an_ended_verification_blocks_a_new_start_no_longer_than_the_cooldown(api: Api) -> None:
     first = api.start()
-    api.send("cancel", id=first.id)
+    api.cancel(first.id)
     assert api.start()["limit"] == "phone_cooldown"
     api.advance(20)
     assert api.start().status == 201
@@ -171,7 +179,7 @@ def test_an_expired_verification_does_not_block(api: Api) -> None:
 
 def test_smsc_is_skipped_while_an_earlier_request_of_the_phone_may_still_be_answered(api: Api) -> None:
     first = api.start(provider="smsc")
-    api.send("cancel", id=first.id)
+    api.cancel(first.id)
     api.advance(30)
 
     skipped = api.start(provider="smsc")
@@ -197,7 +205,7 @@ def test_no_provider_is_503_and_creates_nothing(api: Api, credentials: object) -
     api.set_credentials(credentials)
     answer = api.start()
     assert (answer.status, answer["code"]) == (503, "no_provider_available")
-    assert items("callverify") == []
+    assert items() == []
 
 
 @pytest.mark.parametrize("only", ["telefon_ip", "smsc", "ucaller"])
@@ -210,8 +218,7 @@ def test_one_provider_is_enough(api: Api, only: str) -> None:
 def test_smsc_alone_is_left_out_without_a_callback_secret_and_the_log_names_the_setting(
     api: Api, secret: str | None
 ) -> None:
-    smsc = {**CREDENTIALS["smsc"], "callback_secret": secret}
-    api.set_credentials({**CREDENTIALS, "smsc": smsc})
+    api.configure("smsc", callback_secret=secret)
 
     assert api.start(provider="smsc")["code"] == "no_provider_available"
     assert '"setting":"provider-credentials: smsc.callback_secret"' in api.logged()
@@ -334,9 +341,8 @@ def test_a_start_fails_over_to_the_next_provider_and_its_attempts_tell_why(api: 
     assert api.check(started.id, api.code(PHONE))["valid"] is True
 
 
-def test_a_vendor_that_cannot_be_reached_was_not_asked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TELEFON_IP_BASE_URL", "http://127.0.0.1:1")
-    api.set_credentials(CREDENTIALS)
+def test_a_vendor_that_cannot_be_reached_was_not_asked(api: Api) -> None:
+    api.configure("telefon_ip", base_url="http://127.0.0.1:1")
     started = api.start()
     assert [(a["outcome"], a["reason"]) for a in started["attempts"]] == [
         ("unavailable", "unreachable"),
@@ -345,11 +351,10 @@ def test_a_vendor_that_cannot_be_reached_was_not_asked(api: Api, monkeypatch: py
 
 
 @pytest.mark.parametrize("url", ["http://vendor.example", "ftp://127.0.0.1", "", "vendor.example"])
-def test_a_provider_with_an_unusable_base_url_is_left_out(api: Api, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setenv("SMSC_BASE_URL", url)
-    api.set_credentials(CREDENTIALS)
+def test_a_provider_with_an_unusable_base_url_is_left_out(api: Api, url: str) -> None:
+    api.configure("smsc", base_url=url)
     assert api.start(provider="smsc")["code"] == "no_provider_available"
-    assert '"setting":"SMSC_BASE_URL"' in api.logged()
+    assert '"setting":"provider-credentials: smsc.base_url"' in api.logged()
 
 
 def test_starts_that_name_no_address_are_counted_by_a_metric(api: Api) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
+=======
+from collections.abc import Mapping
+>>>>>>> c
 from functools import cache
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
 
 from callverify.domain.errors import ConfigurationFault
 from callverify.domain.words import Method
@@ -17,7 +20,16 @@ from callverify.providers.names import NAMES
 
 # Plain http is for vendors' stand-ins beside the stack: this machine, or the one that hosts a container.
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "172.17.0.1", "host.docker.internal"})
+<<<<<<< HEAD
 SETTINGS = ("base_url", "window_seconds", "methods", "countries")
+=======
+# A host, perhaps a port and a path; no user, query or fragment, which a request would carry on.
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*)"
+    r"(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?"
+)
+SETTINGS = ("base_url", "window_seconds", "methods")
+>>>>>>> c
 
 
 @cache
@@ -99,9 +111,8 @@ def lines(name: str, given: Any, http: VendorHttp) -> list[Line]:
 
 def _base_url(declared: Manifest, given: Mapping[str, Any], setting: str) -> str:
     url = given.get("base_url", declared.base_url)
-    parts = urlsplit(url) if isinstance(url, str) else None
-    local = parts is not None and parts.scheme == "http" and parts.hostname in LOCAL_HOSTS
-    if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
+    found = _URL.fullmatch(url) if isinstance(url, str) else None
+    if found is None or (found["scheme"] == "http" and found["host"] not in LOCAL_HOSTS):
         raise ConfigurationFault(
             f"{setting}.base_url", "must be an https URL (plain http is for the local stack alone)"
         )

@@ -74,6 +74,9 @@ class Start:
     def _judge(self, request: requests.StartRequest) -> tuple[Phone, Sequence[Line]]:
         """The phone, and the lines that may be dialled for it, in the order in which they are tried."""
         wanted = [request.method] if request.method else list(request.allowed_methods)
+        if request.provider:
+            offered = self._lane.methods().get(request.provider, wanted)
+            wanted = [method for method in wanted if method in offered]
         try:
             phone = self._lane.judge(request.phone, wanted)
         except (errors.InvalidPhone, errors.CountryNotAllowed) as refused:

@@ -26,9 +26,15 @@ def switch(
     caller: Caller,
     key: IdempotencyKey | None,
     base_url: str,
+<<<<<<< HEAD
 ) -> tuple[Verification, Sequence[Skipped]]:
     """The record, and the routes that were passed over. Raises a switch's errors, Stale, Taken and LimitReached."""
     phone, verification = same_phone(ctx, lane, verification, request.phone)
+=======
+) -> Verification:
+    """Raises the errors of a switch, Stale, Taken and LimitReached."""
+    verification = same_phone(ctx, lane, verification, request.phone)
+>>>>>>> c
     if request.method not in verification.allowed_methods:
         allowed = ", ".join(verification.allowed_methods)
         raise errors.MethodNotAllowed(f"This verification allows only {allowed} (see `allowed_methods`).")
@@ -36,6 +42,7 @@ def switch(
         raise errors.SwitchExhausted(f"A verification has at most {MAX_SWITCHES} switches. Start another one.")
     if ctx.now() >= verification.switch_until:
         raise errors.SwitchWindowClosed("Switches are open until `switch_until`. Start another verification.")
+    phone = lane.judge(request.phone, [request.method])
 
     def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
         change = transitions.switch(
@@ -58,8 +65,8 @@ def lines_for(lane: Lane, phone: Phone, request: requests.SwitchRequest) -> list
     return [line for line in lane.lines(phone) if line.method is request.method]
 
 
-def same_phone(ctx: Context, lane: Lane, verification: Verification, text: str) -> tuple[Phone, Verification]:
-    """The phone that a switch names, which must be the one of the verification, and the record as it is then.
+def same_phone(ctx: Context, lane: Lane, verification: Verification, text: str) -> Verification:
+    """The record once the phone that a switch names is found to be the one of the verification.
 
     A mismatch is counted before it is compared, and given back when it is none. Raises PhoneMismatch and
     SwitchExhausted.
@@ -68,7 +75,7 @@ def same_phone(ctx: Context, lane: Lane, verification: Verification, text: str) 
     counted = _count_mismatch(ctx, verification, 1)
     if not hmac.compare_digest(ctx.keys.hash_phone(phone.e164), verification.phone_hash):
         raise errors.PhoneMismatch("`phone` is not the number of this verification.")
-    return phone, _count_mismatch(ctx, counted, -1)
+    return _count_mismatch(ctx, counted, -1)
 
 
 def _count_mismatch(ctx: Context, verification: Verification, by: int) -> Verification:
