@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
-=======
-from collections.abc import Mapping
->>>>>>> c
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -20,16 +16,12 @@ from callverify.providers.names import NAMES
 
 # Plain http is for vendors' stand-ins beside the stack: this machine, or the one that hosts a container.
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "172.17.0.1", "host.docker.internal"})
-<<<<<<< HEAD
-SETTINGS = ("base_url", "window_seconds", "methods", "countries")
-=======
 # A host, perhaps a port and a path; no user, query or fragment, which a request would carry on.
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*)"
     r"(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?"
 )
-SETTINGS = ("base_url", "window_seconds", "methods")
->>>>>>> c
+SETTINGS = ("base_url", "window_seconds", "methods", "countries")
 
 
 @cache

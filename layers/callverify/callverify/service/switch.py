@@ -26,15 +26,9 @@ def switch(
     caller: Caller,
     key: IdempotencyKey | None,
     base_url: str,
-<<<<<<< HEAD
 ) -> tuple[Verification, Sequence[Skipped]]:
     """The record, and the routes that were passed over. Raises a switch's errors, Stale, Taken and LimitReached."""
-    phone, verification = same_phone(ctx, lane, verification, request.phone)
-=======
-) -> Verification:
-    """Raises the errors of a switch, Stale, Taken and LimitReached."""
     verification = same_phone(ctx, lane, verification, request.phone)
->>>>>>> c
     if request.method not in verification.allowed_methods:
         allowed = ", ".join(verification.allowed_methods)
         raise errors.MethodNotAllowed(f"This verification allows only {allowed} (see `allowed_methods`).")
