@@ -10,19 +10,24 @@ from simulators.faults import WEBHOOK_MODES, Faults
 from simulators.web import utc
 
 CONNECT_AND_READ_SECONDS = (3.0, 15.0)
+REPEAT_EVERY_SECONDS, MOST_REPEATS = 5.0, 60
 
 Job = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A report ready to be sent: a GET to `url`, or a POST when there is a `form` or a `json`."""
+    """A report ready to be sent: a GET to `url`, or a POST when there is a `form` or a `json`.
+
+    repeated_until: the body of an answer, before which it is sent again and again; empty: it is sent once.
+    """
 
     provider: str
     url: str
     window: int
     form: dict[str, str] | None = None
     json: dict[str, object] | None = None
+    repeated_until: str = ""
 
     @property
     def method(self) -> str:
@@ -94,9 +99,9 @@ class Webhooks:
         """Report a call and wait for the answer."""
         self._deliver(webhook, self._note(webhook, "waiting"))
 
-    def _send_later(self, delay: float, webhook: Webhook) -> None:
+    def _send_later(self, delay: float, webhook: Webhook, repeats: int = MOST_REPEATS) -> None:
         entry = self._note(webhook, "waiting")
-        self._run_later(delay, lambda: self._deliver(webhook, entry))
+        self._run_later(delay, lambda: self._deliver(webhook, entry, repeats))
 
     def _note(self, webhook: Webhook, outcome: str) -> dict[str, object]:
         known: dict[str, object] = {
@@ -110,7 +115,7 @@ class Webhooks:
             self._log.append(entry)
         return entry
 
-    def _deliver(self, webhook: Webhook, entry: dict[str, object]) -> None:
+    def _deliver(self, webhook: Webhook, entry: dict[str, object], repeats: int = MOST_REPEATS) -> None:
         result: dict[str, object] = {"at": utc(self._clock())}
         try:
             status, body = self._send(webhook)
@@ -120,3 +125,6 @@ class Webhooks:
             result |= {"outcome": "failed", "error": type(error).__name__}
         with self._lock:
             entry.update(result)
+        heard = str(result.get("body", "")).strip() == webhook.repeated_until
+        if webhook.repeated_until and not heard and repeats:
+            self._send_later(REPEAT_EVERY_SECONDS, webhook, repeats - 1)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from callverify.domain.errors import InvalidRequest
 from callverify.service.requests import MAX_BODY_BYTES
 
-MAX_WEBHOOK_FIELDS = 50
+MAX_WEBHOOK_FIELDS = 120  # a vendor may report 100 calls at once
 _BOUNDARY = re.compile(r'boundary="?([^\s";,]{1,70})', re.IGNORECASE)
 _PART_NAME = re.compile(
     r'^content-disposition:\s*form-data;(?:.*;)?\s*name="?([^"\r\n;]+)', re.IGNORECASE | re.MULTILINE

@@ -85,8 +85,9 @@ class Route:
     """One method of a provider.
 
     paid: a call costs money. code: None where the user dials. countries: of the numbers that it reaches, as regions
-    (None: all); where `asks_countries`, those that the credentials list. read_back: `check` works. last_question:
-    seconds before the window's end at which it is asked although nobody reads. repeats, repeat_after: how often the
+    (None: all); where `asks_countries`, those that the credentials list. read_back: `check` works. names_caller: it
+    says who called; where it doesn't, a call's id has to be one phone's alone. last_question: seconds before the
+    window's end at which it is asked although nobody reads. repeats, repeat_after: how often the
     vendor repeats a call for nothing, and from how many seconds after its answer. resends_safely: one order may be sent
     twice and is carried out once.
     """
@@ -100,6 +101,7 @@ class Route:
     identifies: Identifies = Identifies.BY_CALL_ID
     webhook: Webhook | None = None
     read_back: bool = False
+    names_caller: bool = True
     last_question: int = 5
     repeats: int = 0
     repeat_after: int = 0

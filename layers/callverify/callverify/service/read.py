@@ -43,7 +43,7 @@ def read_back(ctx: Context, lane: Lane, line: Line, verification: Verification) 
     report = timed(ctx, lane, line.provider, "check", lambda: line.client.check(call_id, deadline))
     if report.verdict is Verdict.UNREADABLE:
         lane.observer.count("VendorErrors", provider=line.provider, cause=Reason.UNREADABLE_ANSWER)
-    if not _proves(ctx, lane, report, verification):
+    if not _proves(ctx, lane, line, report, verification):
         return verification
     now = ctx.now()
     change = transitions.verify(verification, Evidence.PROVIDER_READ_BACK, now=now)
@@ -55,9 +55,12 @@ def read_back(ctx: Context, lane: Lane, line: Line, verification: Verification) 
     return verified
 
 
-def _proves(ctx: Context, lane: Lane, report: CallReport, verification: Verification) -> bool:
-    if report.call_id != verification.call_id or report.caller is None:
+def _proves(ctx: Context, lane: Lane, line: Line, report: CallReport, verification: Verification) -> bool:
+    if report.call_id != verification.call_id:
         return False
+    if report.caller is None:
+        # The id, of our own start reply, is that of a call awaited from the claimed phone alone.
+        return not line.route.names_caller and report.verdict is Verdict.CONFIRMED
     callers = [ctx.keys.hash_phone(number) for number in readings(report.caller)]
     if not any(hmac.compare_digest(caller, verification.phone_hash) for caller in callers):
         lane.observer.count("WrongCaller", provider=verification.provider, method=verification.method)
