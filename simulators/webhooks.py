@@ -1,7 +1,7 @@
 """The vendors' reports of calls: sending them, and what became of each."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import requests
@@ -19,19 +19,26 @@ Job = Callable[[], None]
 class Webhook:
     """A report ready to be sent: a GET to `url`, or a POST when there is a `form` or a `json`.
 
-    repeated_until: the body of an answer, before which it is sent again and again; empty: it is sent once.
+    form: a field with a list is given as often as the list says. multipart: how the form is written. repeated_until: the body of an answer, before which it is sent again and again; empty: it is sent once.
     """
 
     provider: str
     url: str
     window: int
-    form: dict[str, str] | None = None
+    form: Mapping[str, str | list[str]] | None = None
     json: dict[str, object] | None = None
+    multipart: bool = False
     repeated_until: str = ""
 
     @property
     def method(self) -> str:
         return "GET" if self.form is None and self.json is None else "POST"
+
+    @property
+    def parts(self) -> list[tuple[str, tuple[None, str]]]:
+        """The fields of the form, as `requests` wants those of a multipart one."""
+        given = [(name, text if isinstance(text, list) else [text]) for name, text in (self.form or {}).items()]
+        return [(name, (None, text)) for name, texts in given for text in texts]
 
 
 def send_by_http(webhook: Webhook) -> tuple[int, str]:
@@ -41,7 +48,8 @@ def send_by_http(webhook: Webhook) -> tuple[int, str]:
         reply = session.request(
             webhook.method,
             webhook.url,
-            data=webhook.form,
+            data=None if webhook.multipart else webhook.form,
+            files=webhook.parts if webhook.multipart else None,
             json=webhook.json,
             timeout=CONNECT_AND_READ_SECONDS,
             allow_redirects=False,

@@ -18,6 +18,7 @@ from callverify.providers.base import Line, Per
 from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import lines, manifest
+from callverify.service.webhooks import Request
 from simulators.__main__ import QuietHandler
 from simulators.app import create_app
 from simulators.vendor import World
@@ -65,7 +66,7 @@ class Vendors:
         def report(path: str) -> Response:
             name, *rest = path.split("/")
             try:
-                return Response(service.report(name, rest, dict))
+                return Response(service.report(Request(name, rest, dict)).body)
             except CallverifyError as error:
                 return Response(json.dumps(error.problem("request-1")), error.status, content_type="application/json")
 

@@ -15,10 +15,12 @@ from callverify.domain.verification import Verification
 from callverify.domain.words import (
     CallOrder,
     CallOutcome,
+    CallReport,
     Deadline,
     Evidence,
     Method,
     Status,
+    Verdict,
 )
 from callverify.providers import registry
 from callverify.providers.base import (
@@ -26,22 +28,23 @@ from callverify.providers.base import (
     Line,
     Manifest,
     Option,
-    OurCode,
     Per,
     Proof,
     Route,
     Webhook,
     Window,
+    our_code,
 )
 from callverify.providers.credentials import Either, Number, Text
 from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
 from callverify.service.policy import Policy
+from callverify.service.webhooks import Request
 from tests.support.service import BASE_URL, LIVE, Parts
 from tests.support.vendors import ACCOUNT_TOKEN, FakeVendor, Mood
 
 PHONE, OTHER_PHONE = "+79000000011", "+79000000022"
-FLASH = Route(Method.FLASH_CALL, Window(default=300, most=300), paid=True, code=OurCode(digits=4))
+FLASH = Route(Method.FLASH_CALL, Window(default=300, most=300), paid=True, code=our_code(4))
 REVERSE = Route(Method.REVERSE_CALL, Window(default=120, most=120), paid=False, read_back=True)
 HINTS = Webhook(Per.VERIFICATION, Proof.HINT)
 SIGNED = Webhook(Per.ACCOUNT, Proof.SIGNATURE)
@@ -84,7 +87,7 @@ class World:
     def report(self, phone: str = PHONE) -> str:
         """The phone calls, and the vendor reports it. Returns what the report is answered with."""
         ((rest, parameters),) = self.vendor.dial(phone)
-        return self.parts.service.report(self.vendor.name, rest, lambda: parameters)
+        return self.parts.service.report(Request(self.vendor.name, rest, lambda: parameters)).body
 
     def counted(self, metric: str) -> int:
         return [name for name, _ in self.parts.observer.counts].count(metric)
@@ -156,7 +159,7 @@ def test_only_what_is_free_is_tried_after_an_unknown_outcome(paid: bool) -> None
 
 @pytest.mark.parametrize("digits", [4, 6])
 def test_code_digits(digits: int) -> None:
-    world = World(replace(FLASH, code=OurCode(digits=digits)))
+    world = World(replace(FLASH, code=our_code(digits)))
     started = world.start()
     assert started.challenge
     assert started.challenge.length == digits
@@ -214,9 +217,9 @@ def test_webhook_per(per: Per) -> None:
         assert url is None
         right, wrong = [ACCOUNT_TOKEN], [started.id, token]
     parameters = {"phone": (PHONE,), "said": ("1",)}
-    world.parts.service.report("made_up", right, lambda: parameters)
+    world.parts.service.report(Request("made_up", right, lambda: parameters))
     with pytest.raises(errors.NotFound):
-        world.parts.service.report("made_up", wrong, lambda: parameters)
+        world.parts.service.report(Request("made_up", wrong, lambda: parameters))
 
 
 @pytest.mark.parametrize("proof", Proof)
@@ -245,10 +248,11 @@ def test_without_a_webhook_nobody_reports() -> None:
     started = world.start()
     assert world.orders[0].webhook_url is None
     with pytest.raises(errors.NotFound):
-        world.parts.service.report("made_up", [started.id, world.parts.keys.webhook_token(started.id)], dict)
+        rest = [started.id, world.parts.keys.webhook_token(started.id)]
+        world.parts.service.report(Request("made_up", rest, dict))
 
 
-# Route.read_back, last_question
+# Route.read_back, names_caller, last_question
 
 
 @pytest.mark.parametrize("read_back", [True, False])
@@ -259,6 +263,28 @@ def test_read_back(read_back: bool) -> None:
     read = world.read(started)
     assert read.status is (Status.VERIFIED if read_back else Status.PENDING)
     assert read.evidence is (Evidence.PROVIDER_READ_BACK if read_back else None)
+
+
+@pytest.mark.parametrize("names_caller", [True, False])
+@pytest.mark.parametrize("verdict", Verdict)
+def test_names_caller(names_caller: bool, verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that names nobody is believed where the route says that it does, and only if it says that one called."""
+    world = World(replace(REVERSE, names_caller=names_caller, webhook=HINTS))
+    started = world.start()
+    evidence = Evidence.PROVIDER_READ_BACK
+    monkeypatch.setattr(world.vendor, "check", lambda id_, _: CallReport(verdict, call_id=id_, evidence=evidence))
+    world.report()
+    believed = verdict is Verdict.CONFIRMED and not names_caller
+    assert world.read(started).status is (Status.VERIFIED if believed else Status.PENDING)
+
+
+def test_a_check_that_names_somebody_is_compared_where_it_need_not() -> None:
+    world = World(replace(REVERSE, names_caller=False))
+    started = world.start()
+    world.vendor.dial(PHONE)
+    world.vendor.awaited["1"].phone = OTHER_PHONE
+    world.wait(60)
+    assert world.read(started).status is Status.PENDING
 
 
 @pytest.mark.parametrize("seconds", [5, 30])

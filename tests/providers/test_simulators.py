@@ -65,8 +65,9 @@ def test_simulators_answer_as_the_recordings_do(name: str, recorded: str, simula
     assert answer.status_code == payload.status
     if payload.text is None:
         assert shape(answer.get_json()) == shape(payload.body)
-        assert answer.get_json().get("code") == payload.body.get("code")
-        assert answer.get_json().get("error_code") == payload.body.get("error_code")
+        picked = (payload.expect or {}).get("code")  # by the vendor, and so another with every call
+        for name in ("code", "error_code", "status_code"):
+            assert (name == "code" and picked) or answer.get_json().get(name) == payload.body.get(name)
     else:
         said, expected = answer.data.decode(payload.encoding).strip(), payload.content.decode(payload.encoding).strip()
         assert re.sub("[0-9]{11}", "NUMBER", said) == re.sub("[0-9]{11}", "NUMBER", expected)
@@ -76,18 +77,19 @@ def test_simulators_answer_as_the_recordings_do(name: str, recorded: str, simula
 def test_a_report_has_the_recorded_parameters(name: str, method: Method, simulators: Simulators) -> None:
     simulators.fill_cabinets()
     (line,) = [line for line in simulators.lines(name) if line.method is method]
-    challenge = simulators.order(line).challenge
-    assert challenge
-    assert challenge.number
-    simulators.dial(PHONE.e164, challenge.number)
+    outcome = simulators.order(line)
+    assert outcome.challenge
+    assert outcome.challenge.number
+    simulators.dial(PHONE.e164, outcome.challenge.number)
     (sent,) = simulators.sent
     assert sent.url.startswith(RECEIVER)
     parameters = parameters_of(sent)
     recorded = [each for each in payloads.load_all() if (each.provider, each.operation) == (name, "webhook")]
     assert parameters.keys() in [(each.parameters or {}).keys() for each in recorded]
-    report = line.client.open_webhook(InboundWebhook(parameters, verification_of(name)))
-    assert report is not None
-    assert PHONE.e164 in readings(report.caller or "")
+    (report,) = line.client.open_webhook(InboundWebhook(parameters, verification_of(name)))
+    assert report.call_id == outcome.call_id
+    assert report.caller or report.call_id
+    assert report.caller is None or PHONE.e164 in readings(report.caller)
 
 
 # The clients, asking the simulators by HTTP
@@ -153,7 +155,7 @@ def test_a_start_is_understood(name: str, method: Method, served: Served) -> Non
     assert outcome.challenge is not None
     if route_of(name, method).code:
         (number,) = served.ringing()
-        assert number.endswith(str(order(name, method).code))
+        assert number.endswith(outcome.code or str(order(name, method).code))
     else:
         dialled = served.post(f"/phone/{PHONE.e164}/dial", number=outcome.challenge.number)
         assert dialled["provider"] == name
@@ -228,5 +230,5 @@ def test_a_check_is_understood(name: str, method: Method, served: Served) -> Non
     served.post(f"/phone/{PHONE.e164}/dial", number=outcome.challenge.number)
     confirmed = client.check(outcome.call_id, soon())
     assert (confirmed.verdict, confirmed.call_id) == (Verdict.CONFIRMED, outcome.call_id)
-    assert PHONE.e164 in readings(confirmed.caller or "")
-    assert client.check("999999", soon()).verdict is Verdict.UNREADABLE
+    assert PHONE.e164 in readings(confirmed.caller or "") or not route_of(name, method).names_caller
+    assert client.check("999999", soon()).verdict in (Verdict.UNREADABLE, Verdict.EXPIRED)

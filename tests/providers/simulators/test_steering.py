@@ -218,6 +218,7 @@ def test_a_late_webhook_comes_after_the_window_or_the_asked_delay(
     assert simulators.get("/webhooks")["webhooks"][0]["outcome"] == "waiting"
     simulators.advance(1)
     assert len(simulators.sent) == 1
+    simulators.jobs.clear()  # a vendor that wants another answer sends it again
     simulators.fault(name, "webhook_late", delay=5)
     called(simulators, name, method)
     simulators.advance(5)
@@ -238,7 +239,7 @@ def test_a_webhook_can_be_answered_before_the_start_is(simulators: Simulators, n
     simulators.fault(name, "webhook_before_reply")
     simulators.started(name, method)
     assert answers_at_webhook == [None]
-    (listed,) = simulators.get("/webhooks")["webhooks"]
+    listed = simulators.get("/webhooks")["webhooks"][0]
     assert (listed["outcome"], listed["status"], listed["body"]) == ("answered", 404, "not yet")
     assert simulators.get("/requests")["requests"][0]["answer"] == 200
 
@@ -306,10 +307,10 @@ def test_no_two_vendors_lend_the_same_numbers(simulators: Simulators) -> None:
 
 
 @pytest.mark.parametrize(("name", "method"), [(name, route.method) for name, route in ROUTES if route.code])
-def test_a_call_rings_from_a_number_that_ends_in_our_code(simulators: Simulators, name: str, method: Method) -> None:
-    simulators.started(name, method)
+def test_a_call_rings_from_a_number_that_ends_in_the_code(simulators: Simulators, name: str, method: Method) -> None:
+    code = simulators.started(name, method).code or CODE
     (call,) = simulators.incoming(PHONE)
-    assert call["from"].endswith(CODE)
+    assert call["from"].endswith(code)
     assert call["at"] == "2027-01-15T08:00:00.000Z"
 
 

@@ -1,7 +1,7 @@
 """Ringbell: reverse calls that can be read back, and flash calls that show our code."""
 
 from callverify.domain.words import Method
-from callverify.providers.base import Manifest, OurCode, Per, Proof, Route, Webhook, Window
+from callverify.providers.base import Manifest, Per, Proof, Route, Webhook, Window, our_code
 from callverify.providers.credentials import HEADER_SAFE, Text
 
 MANIFEST = Manifest(
@@ -17,6 +17,6 @@ MANIFEST = Manifest(
             webhook=Webhook(Per.VERIFICATION, Proof.HINT, answer="100"),
             read_back=True,
         ),
-        Route(Method.FLASH_CALL, window=Window(default=200, most=900), paid=True, code=OurCode(digits=4)),
+        Route(Method.FLASH_CALL, window=Window(default=200, most=900), paid=True, code=our_code(4)),
     ),
 )

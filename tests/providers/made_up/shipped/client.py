@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from callverify.domain.errors import InvalidRequest
 from callverify.domain.phone import e164_from_vendor
@@ -85,7 +85,7 @@ class Client:
             return unreadable
         return CallReport(verdict, caller, str(known), evidence=Evidence.PROVIDER_READ_BACK)
 
-    def open_webhook(self, webhook: InboundWebhook) -> CallReport | None:
+    def open_webhook(self, webhook: InboundWebhook) -> Sequence[CallReport]:
         values = []
         for name in ("call", "caller"):
             given = webhook.parameters.get(name, ())
@@ -95,4 +95,4 @@ class Client:
         call_id, caller = whole_number(values[0]), e164_from_vendor(values[1])
         if call_id is None or caller is None:
             raise InvalidRequest("`call` and `caller` must be numbers.")
-        return CallReport(Verdict.UNSTATED, caller, str(call_id), webhook.verification_id)
+        return [CallReport(Verdict.UNSTATED, caller, str(call_id), webhook.verification_id)]
