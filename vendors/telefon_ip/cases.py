@@ -14,6 +14,8 @@ CASE = Case(
             "POST",
             f"/api/v1/authcalls/{TOKEN}/reverse_auth_phone_post",
             json={"phone": "89000000001", "webhook": WEBHOOK_URL},
-        )
+        ),
+        # With the slash at the end, and without `sms`.
+        Method.FLASH_CALL: Sent("GET", f"/api/v1/authcalls/{TOKEN}/get_code/89000000001/"),
     },
 )

@@ -16,6 +16,7 @@ from callverify.domain.words import (
     Deadline,
     Evidence,
     InboundWebhook,
+    Method,
     Outcome,
     Phone,
     Reason,
@@ -26,6 +27,7 @@ from callverify.providers.http import Answer, NoAnswer, NotSent
 from tests.support.cases import line_of, order
 from tests.support.fake_vendor import CannedHttp, FakeVendor
 from tests.support.simulators import Simulators
+from vendors.telefon_ip.simulator import CALLS_PER_DAY
 
 NAME = "telefon_ip"
 ORDER = order(NAME)
@@ -164,6 +166,80 @@ def test_a_token_that_would_bend_the_path_is_refused(token: str) -> None:
     assert token not in caught.value.problem
 
 
+# The flash call
+
+CALLED_FROM = {"phone": "89000000001", "code": "0713", "id": 454733}
+
+
+def call(answer: Answer) -> CallOutcome:
+    return line_of(NAME, Method.FLASH_CALL, http=CannedHttp(answer)).client.start(
+        order(NAME, Method.FLASH_CALL), soon()
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({}, "0713"),
+        ({"code": 713}, "0713"),
+        ({"code": 7}, "0007"),
+        ({"phone": "79000000001"}, "0713"),
+        ({"phone": 89000000001}, "0713"),
+        ({"id": "454733"}, "0713"),
+    ],
+)
+def test_the_code_is_the_vendors(fields: dict[str, object], code: str) -> None:
+    assert call(data(**(CALLED_FROM | fields))) == CallOutcome(
+        Outcome.STARTED, challenge=Challenge.enter_digits(4), call_id="454733", code=code
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"code": "713"},
+        {"code": "00713"},
+        {"code": 10_000},
+        {"code": -713},
+        {"code": True},
+        {"code": 713.0},
+        {"code": " 713"},
+        {"code": "٠٧١٣"},
+        {"code": None},
+        {"code": ["0713"]},
+        {"id": None},
+        {"id": 0},
+        {"phone": "89000000009"},  # somebody else's telephone rings
+        {"phone": ""},
+        {"phone": None},
+    ],
+)
+def test_a_call_whose_code_is_not_certain_is_unknown(fields: dict[str, object]) -> None:
+    assert call(data(**(CALLED_FROM | fields))) == CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The limit of calls to this number is reached",
+        "Превышено количество отправок на номер",
+        "Исчерпан суточный лимит",
+        "Too many requests for this phone",
+    ],
+)
+def test_the_vendors_own_limit_of_a_number_is_no_outage(words: str) -> None:
+    answered = call(reply({"success": False, "error": words, "data": {}}, 400))
+    assert (answered.outcome, answered.reason) == (Outcome.REJECTED, Reason.VENDOR_LIMIT)
+
+
+def test_a_number_is_called_three_times_a_day(simulators: Simulators) -> None:
+    line = next(line for line in simulators.lines(NAME) if line.method is Method.FLASH_CALL)
+    outcomes = [simulators.order(line) for _ in range(CALLS_PER_DAY + 1)]
+    assert [each.outcome for each in outcomes] == [Outcome.STARTED] * CALLS_PER_DAY + [Outcome.REJECTED]
+    assert outcomes[-1].reason is Reason.VENDOR_LIMIT
+    assert len(simulators.incoming("+79000000001")) == CALLS_PER_DAY
+
+
 # The check
 
 
@@ -243,7 +319,9 @@ CALLED = {"success": ("True",), "phone": ("89000000001",), "id": ("122760",)}
 
 
 def opened(parameters: Mapping[str, tuple[str, ...]]) -> CallReport | None:
-    return client().open_webhook(InboundWebhook(parameters, "vrf_1"))
+    reports = client().open_webhook(InboundWebhook(parameters, "vrf_1"))
+    assert len(reports) < 2
+    return next(iter(reports), None)
 
 
 def test_a_webhook_is_a_hint_and_no_evidence() -> None:

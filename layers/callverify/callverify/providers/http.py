@@ -194,6 +194,14 @@ def whole_number(value: object) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
+def picked_code(value: object, digits: int) -> str | None:
+    """The code that a vendor picked; None for one of another length. As a JSON number it has lost its first zeros."""
+    if isinstance(value, str):
+        return value if re.fullmatch(rf"[0-9]{{{digits}}}", value) else None
+    number = whole_number(value)
+    return f"{number:0{digits}}" if number is not None and number < 10**digits else None
+
+
 def masked(words: object, *secrets: str) -> str:
     """A vendor's words for the operator's log, at most 200 characters.
 

@@ -1,7 +1,17 @@
-"""telefon-ip.ru, "Back Calls": reverse calls. The user calls a number that the vendor lends for 120 s."""
+"""telefon-ip.ru: reverse calls ("Back Calls"), and flash calls whose code the vendor picks ("Flash Calls")."""
 
 from callverify.domain.words import Method
-from callverify.providers.base import Manifest, Option, Per, Proof, Route, Webhook, Window
+from callverify.providers.base import (
+    OUR_LONGEST_WINDOW,
+    Manifest,
+    Option,
+    Per,
+    Proof,
+    Route,
+    Webhook,
+    Window,
+    their_code,
+)
 from callverify.providers.credentials import PATH_SAFE, Text
 
 MANIFEST = Manifest(
@@ -17,7 +27,13 @@ MANIFEST = Manifest(
             webhook=Webhook(Per.VERIFICATION, Proof.HINT),
             read_back=True,
         ),
+        Route(
+            Method.FLASH_CALL,
+            window=Window(default=300, most=OUR_LONGEST_WINDOW),
+            paid=True,
+            code=their_code(4),
+        ),
     ),
-    # Which of the vendor's two start calls: only "post" can name a webhook.
+    # Which of the vendor's two calls that start a reverse call: only "post" can name a webhook.
     options=(Option("start", ("post", "get")),),
 )

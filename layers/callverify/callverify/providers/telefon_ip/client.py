@@ -1,4 +1,4 @@
-"""telefon-ip.ru, "Back Calls": reverse calls. The user calls a number that the vendor lends for 120 s.
+"""telefon-ip.ru: reverse calls ("Back Calls", to a number lent for 120 s), and flash calls ("Flash Calls").
 
 Vendor pages: docs.telefon-ip.ru, reference/api-reference, read 2026-09 to 2026-10; what they leave out is known from
 public integrations. See vendors/telefon_ip/README.md.
@@ -20,6 +20,7 @@ from callverify.domain.words import (
     Deadline,
     Evidence,
     InboundWebhook,
+    Method,
     Outcome,
     Phone,
     Reason,
@@ -33,6 +34,7 @@ from callverify.providers.http import (
     json_object,
     masked,
     outcome_of,
+    picked_code,
     whole_number,
 )
 
@@ -45,12 +47,17 @@ _STATUSES: Mapping[int, tuple[Outcome, Reason]] = {
     429: (Outcome.UNAVAILABLE, Reason.VENDOR_LIMIT),
 }
 # Words in `error`. No list of errors is published; that a text with "token" means the credential is a public
-# integration's experience (seen 2026-10), the rest is assumed. Any other text is the number's.
+# integration's experience (seen 2026-10), the rest is assumed: so is the text about the 3 flash calls that one number
+# gets in a day (docs.telefon-ip.ru, flash-calls, read 2026-11). Any other text is the number's.
 _WORDS: tuple[tuple[re.Pattern[str], tuple[Outcome, Reason]], ...] = (
     (re.compile(r"token|токен", re.IGNORECASE), (Outcome.UNAVAILABLE, Reason.BAD_CREDENTIALS)),
     (re.compile(r"баланс|средств|balance|money|funds", re.IGNORECASE), (Outcome.UNAVAILABLE, Reason.NO_MONEY)),
+    (re.compile(r"limit|лимит|превыш|too many", re.IGNORECASE), (Outcome.REJECTED, Reason.VENDOR_LIMIT)),
 )
 _OTHER_WORDS = (Outcome.REJECTED, Reason.NUMBER_REFUSED)
+_UNREADABLE = CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
+
+_CODE_DIGITS = 4
 
 # `data.status` of the check. Not on the vendor's page; public integrations act on "ok" and "expired" and keep polling
 # on everything else (seen 2026-10).
@@ -71,7 +78,7 @@ class Client:
 
     def start(self, order: CallOrder, deadline: Deadline) -> CallOutcome:
         try:
-            answer = self._ask_for_number(order, deadline)
+            answer = self._ask(order, deadline)
         except (NotSent, NoAnswer) as failure:
             return outcome_of(failure)
         if answer.status in _STATUSES:
@@ -84,13 +91,8 @@ class Client:
             return CallOutcome(Outcome.UNKNOWN, Reason.HTTP_ERROR, vendor_words=f"HTTP {answer.status}")
         data = body.get("data")
         if body.get("success") is not True or not isinstance(data, dict):
-            return CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
-        # `url_link` is HTML and was seen to hold another number than `auth_phone` (the page's own sample).
-        number = e164_from_vendor(data.get("auth_phone"), order.phone.e164)
-        call_id = whole_number(data.get("id"))
-        if number is None or not call_id:
-            return CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
-        return CallOutcome(Outcome.STARTED, challenge=Challenge.call_number(number), call_id=str(call_id))
+            return _UNREADABLE
+        return _called(data, order) if order.method is Method.FLASH_CALL else _to_be_called(data, order)
 
     def repeat(self, call_id: str, deadline: Deadline) -> CallOutcome:  # noqa: ARG002
         return CallOutcome(Outcome.UNAVAILABLE, Reason.NOT_SUPPORTED)
@@ -151,8 +153,11 @@ class Client:
         )
         return [hint]
 
-    def _ask_for_number(self, order: CallOrder, deadline: Deadline) -> Answer:
+    def _ask(self, order: CallOrder, deadline: Deadline) -> Answer:
         phone = _national(order.phone)
+        if order.method is Method.FLASH_CALL:
+            # The slash matters. Never with `sms=true`, which has the code sent by SMS where the call fails.
+            return self._http.send("GET", f"{self._actions_url}/get_code/{phone}/", deadline=deadline)
         if self._start_by == "get" or order.webhook_url is None:
             return self._http.send(
                 "GET", f"{self._actions_url}/reverse_auth_phone_get", params={"phone": phone}, deadline=deadline
@@ -170,6 +175,23 @@ class Client:
             return CallOutcome(*_OTHER_WORDS)
         outcome, reason = next((meaning for pattern, meaning in _WORDS if pattern.search(words)), _OTHER_WORDS)
         return CallOutcome(outcome, reason, vendor_words=masked(words, self._token))
+
+
+def _to_be_called(data: Mapping[str, Any], order: CallOrder) -> CallOutcome:
+    # `url_link` is HTML and was seen to hold another number than `auth_phone` (the page's own sample).
+    number, call_id = e164_from_vendor(data.get("auth_phone"), order.phone.e164), whole_number(data.get("id"))
+    if number is None or not call_id:
+        return _UNREADABLE
+    return CallOutcome(Outcome.STARTED, challenge=Challenge.call_number(number), call_id=str(call_id))
+
+
+def _called(data: Mapping[str, Any], order: CallOrder) -> CallOutcome:
+    """The code of a call to another phone would prove nothing: `phone` has to be the one that was asked for."""
+    code, call_id = picked_code(data.get("code"), _CODE_DIGITS), whole_number(data.get("id"))
+    if code is None or not call_id or e164_from_vendor(data.get("phone"), order.phone.e164) != order.phone.e164:
+        return _UNREADABLE
+    challenge = Challenge.enter_digits(_CODE_DIGITS)
+    return CallOutcome(Outcome.STARTED, challenge=challenge, call_id=str(call_id), code=code)
 
 
 def _national(phone: Phone) -> str:
