@@ -79,10 +79,7 @@ def blueprint(world: "World", dial: Callable[[str, str], dict[str, object]]) -> 
 
     @routes.get("/<number>")
     def incoming_calls(number: str) -> Response:
-        """Lists the calls that reached this phone; the last four digits of `from` are a flash call's code.
-
-        `spoken` is what a voice call said.
-        """
+        """Lists the calls that reached this phone: `from` ends in a flash call's code, `spoken` is a voice call's."""
         return jsonify(incoming_calls=world.telephone.incoming(normalise(number)))
 
     @routes.post("/<number>/dial")
