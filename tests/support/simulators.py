@@ -52,11 +52,18 @@ class SimulatorHttp(VendorHttp):
         params: Mapping[str, str] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        body = {"json": json} if form is None else {"data": dict(form)}
+        data: Any = {"json": json} if form is None else {"data": dict(form)}
         path = urlsplit(url).path
-        response = self._client.open(path, method=method, query_string=params, headers=headers, **body)
+        response = self._client.open(
+            path,
+            method=method,
+            query_string=params,
+            headers=headers,
+            **(data if body is None else {"data": body}),
+        )
         if response.status_code == 504:
             raise NoAnswer(timed_out=True)
         return Answer(response.status_code, response.data)

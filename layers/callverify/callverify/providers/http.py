@@ -95,9 +95,12 @@ class VendorHttp:
         params: Mapping[str, str] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request, once, and read the whole answer before `deadline`, however slowly it comes.
+
+        body: what `json` or `form` would make, as it is; for signatures over it. Its type is among the headers.
 
         Raises NotSent or NoAnswer, without the URL in them or chained to them: URLs hold credentials.
         """
@@ -109,7 +112,7 @@ class VendorHttp:
         if self._clock() - self._used_at > MAX_IDLE_SECONDS:
             self._session.close()
         failure: Exception
-        parts = {"params": params, "json": json, "data": form, "headers": headers}
+        parts = {"params": params, "json": json, "data": form if body is None else body, "headers": headers}
         try:
             return self._send(method, url, parts, deadline)
         except NoAnswer as error:
