@@ -4,6 +4,7 @@ JOURNEYS = {
     "start_telefon_ip": (201, None),
     "start_smsc": (201, None),
     "start_ucaller": (201, None),
+    "start_new_tel": (201, None),
     "status": (404, "not_found"),
     "check_right": (404, "not_found"),
     "check_wrong": (404, "not_found"),

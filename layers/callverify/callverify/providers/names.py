@@ -3,4 +3,4 @@
 In the order in which they are asked where the operator names no other: free routes first, then paid ones.
 """
 
-NAMES = ("telefon_ip", "smsc", "ucaller")
+NAMES = ("telefon_ip", "smsc", "ucaller", "new_tel")
