@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from werkzeug.test import TestResponse
 
@@ -17,8 +18,8 @@ def ask(simulators: Simulators, method: str, signing_key: str = SIGNING_KEY, **p
     return simulators.client.post(f"/new_tel/{method}", data=body, headers=headers)
 
 
-def start(simulators: Simulators, **changed: object) -> TestResponse:
-    wanted = {"async": 1, "dstNumber": "79000000001", "pin": "0427", "timeout": 20}
+def start(simulators: Simulators, **changed: Any) -> TestResponse:
+    wanted: dict[str, Any] = {"async": 1, "dstNumber": "79000000001", "pin": "0427", "timeout": 20}
     return ask(simulators, START, **(wanted | changed))
 
 

@@ -68,8 +68,9 @@ def test_a_request_is_signed_over_the_very_bytes_that_are_sent(vendor: FakeVendo
 @pytest.mark.parametrize("field", ["api_key", "signing_key"])
 @pytest.mark.parametrize("key", ["0" * 47, "0" * 49, "A" * 48, "g" * 48, f" {'0' * 47}", f'"{"0" * 46}"', "٠" * 48])
 def test_a_key_has_48_lower_case_hexadecimal_digits(field: str, key: str) -> None:
+    spoiled: dict[str, Any] = {field: key}
     with pytest.raises(ConfigurationFault) as caught:
-        line_of(NAME, **{field: key})
+        line_of(NAME, **spoiled)
     assert caught.value.setting == f"provider-credentials: new_tel.{field}"
     assert key not in caught.value.problem
 
