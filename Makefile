@@ -70,8 +70,10 @@ test-engines: .venv/.installed
 contract-test: .venv/.installed .venv-aws/.installed
 	$(BIN)/pytest tests/stack/contract
 
+# Clients that pin old libraries, each in an environment of its own.
+OLD_CLIENTS := async-newtel
 .PHONY: vendor-clients
-vendor-clients: .venv/.installed .venv-vendors/.installed
+vendor-clients: .venv/.installed .venv-vendors/.installed $(OLD_CLIENTS:%=.venv-vendors-%/.installed)
 	$(BIN)/pytest tests/providers/public_clients
 
 .PHONY: client-test
@@ -201,13 +203,14 @@ lock: .venv/.installed
 	$(COMPILE) --group checkov --output-file requirements/checkov.txt
 	$(COMPILE) --group clients --output-file requirements/clients.txt
 	$(COMPILE) --group vendor-clients --constraints $(DEV) --output-file requirements/vendor-clients.txt
+	for client in $(OLD_CLIENTS); do $(COMPILE) --group vendor-clients-$$client --output-file requirements/vendor-clients-$$client.txt || exit; done
 	$(COMPILE) --group bench-runtime --constraints $(DEV) --output-file bench/runtime/requirements.txt
 	$(COMPILE) --group bench-fastapi $(PEER) --output-file bench/peers/fastapi/requirements.txt
 	$(COMPILE) --group bench-powertools $(PEER) --output-file bench/peers/powertools/requirements.txt
 
 .PHONY: clean
 clean:
-	rm -rf .axe .bench .clients .screens .tools .venv .venv-aws .venv-checkov .venv-clients .venv-vendors .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .axe .bench .clients .screens .tools .venv .venv-aws .venv-checkov .venv-clients .venv-vendors .venv-vendors-* .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.
@@ -216,7 +219,8 @@ clean:
 .venv-checkov/.installed: requirements/checkov.txt
 .venv-clients/.installed: requirements/clients.txt
 .venv-vendors/.installed: requirements/vendor-clients.txt
-.venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clients/.installed .venv-vendors/.installed:
+$(OLD_CLIENTS:%=.venv-vendors-%/.installed): .venv-vendors-%/.installed: requirements/vendor-clients-%.txt
+.venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clients/.installed .venv-vendors/.installed $(OLD_CLIENTS:%=.venv-vendors-%/.installed):
 	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 13)' 2>/dev/null || \
 	  { echo 'Python 3.13 is needed: install it, or name it with PYTHON=/path/to/python3.13' >&2; exit 1; }
 	@$(PYTHON) -m local.install $(@D) $<

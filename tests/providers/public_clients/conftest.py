@@ -14,10 +14,10 @@ from werkzeug.serving import make_server
 from simulators.__main__ import QuietHandler
 from simulators.app import create_app
 
-PYTHON = Path(__file__).resolve().parents[3] / ".venv-vendors/bin/python"
+ROOT = Path(__file__).resolve().parents[3]
 
 # A method of a client: its name and arguments to the type and the content of its answer.
-Call = Callable[..., tuple[str, dict[str, Any]]]
+Call = Callable[..., tuple[str, Any]]
 
 
 @pytest.fixture
@@ -30,15 +30,21 @@ def simulators() -> Iterator[str]:
 
 
 @contextmanager
-def client(module: str, class_name: str, **arguments: object) -> Iterator[Call]:
+def client(module: str, class_name: str, *, environment: str = ".venv-vendors", **arguments: Any) -> Iterator[Call]:
     """One object of a client's class. `arguments` are those of its constructor."""
-    command = [str(PYTHON), str(Path(__file__).with_name("call.py")), module, class_name, json.dumps(arguments)]
+    command = [
+        str(ROOT / environment / "bin/python"),
+        str(Path(__file__).with_name("call.py")),
+        module,
+        class_name,
+        json.dumps(arguments),
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={}) as process:
         assert process.stdin
         assert process.stdout
         stdin, stdout = process.stdin, process.stdout
 
-        def call(method: str, **given: object) -> tuple[str, dict[str, Any]]:
+        def call(method: str, **given: object) -> tuple[str, Any]:
             print(json.dumps([method, given]), file=stdin, flush=True)
             kind, _, content = stdout.readline().partition(" ")
             assert content, f"{method} raised an exception"
