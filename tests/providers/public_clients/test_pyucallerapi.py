@@ -1,6 +1,7 @@
 """pyucallerapi, as published, against the simulator of uCaller. It uses GET, a slash at the end and +7… numbers."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -14,7 +15,7 @@ PHONE = "+7 (900) 000-00-11"
 @pytest.fixture
 def ucaller(simulators: str) -> Iterator[Call]:
     # The slash is the client's own: so end the addresses that it knows.
-    account = {"service_id": SERVICE_ID, "key": KEY}
+    account: dict[str, Any] = {"service_id": SERVICE_ID, "key": KEY}
     with client("pyucallerapi", "UCallerAPI", base_url=f"{simulators}/ucaller/", **account) as call:
         yield call
 
@@ -62,6 +63,6 @@ def test_what_goes_wrong_is_an_error_that_the_client_reads(simulators: str, ucal
     assert ucaller("get_info", uid=1)[1]["code"] == 10
     kind, refused = ucaller("inbound_call_waiting", phone=PHONE, callback_url="no address")
     assert (kind, refused["code"]) == ("ErrorResponseModel", 2)
-    account = {"service_id": 1, "key": KEY, "base_url": f"{simulators}/ucaller/"}
+    account: dict[str, Any] = {"service_id": 1, "key": KEY, "base_url": f"{simulators}/ucaller/"}
     with client("pyucallerapi", "UCallerAPI", **account) as stranger:
         assert stranger("init_call", phone=PHONE, code="0427")[1]["code"] == 401
