@@ -40,7 +40,7 @@ from tests.support.template import (
 STATIC = {"ServePageFunction", "ServeDocsFunction"}
 
 DEFAULTS = {
-    "ProviderOrder": "telefon_ip,smsc,ucaller,new_tel",
+    "ProviderOrder": "telefon_ip,sms_ru,smsc,ucaller,new_tel",
     "AllowedCountries": "RU",
     "DefaultCountry": "RU",
     "RetentionHours": 24,

@@ -2,6 +2,7 @@
 
 JOURNEYS = {
     "start_telefon_ip": (201, None),
+    "start_sms_ru": (201, None),
     "start_smsc": (201, None),
     "start_ucaller": (201, None),
     "start_new_tel": (201, None),
@@ -12,5 +13,6 @@ JOURNEYS = {
     "switch": (404, "not_found"),
     "cancel": (404, "not_found"),
     "webhook_telefon_ip": (404, "not_found"),
+    "webhook_sms_ru": (404, "not_found"),
     "webhook_smsc": (404, "not_found"),
 }
