@@ -14,7 +14,6 @@ from callverify.providers.base import Per, Proof
 from callverify.providers.names import NAMES
 from callverify.providers.registry import manifest
 from callverify.service.webhooks import Request
-from callverify.service.webhooks import Request
 from tests.support import payloads
 from tests.support.cases import line_of, verification_of
 from tests.support.service import Parts

@@ -247,8 +247,8 @@ def test_without_a_webhook_nobody_reports() -> None:
     world = World(REVERSE)
     started = world.start()
     assert world.orders[0].webhook_url is None
+    rest = [started.id, world.parts.keys.webhook_token(started.id)]
     with pytest.raises(errors.NotFound):
-        rest = [started.id, world.parts.keys.webhook_token(started.id)]
         world.parts.service.report(Request("made_up", rest, dict))
 
 

@@ -206,7 +206,7 @@ def _constants() -> tuple[int, ...]:
 
 def _cube_root(number: int) -> int:
     """The whole part of it."""
-    root = round(number ** (1 / 3))
+    root = int(float(number) ** (1 / 3))
     while root**3 > number:
         root -= 1
     while (root + 1) ** 3 <= number:

@@ -139,7 +139,7 @@ def test_the_vendors_html_is_never_shown() -> None:
         {"call_phone": ["79000068275"]},
     ],
 )
-def test_a_success_without_all_it_needs_is_unreadable(changed: Mapping[str, object]) -> None:
+def test_a_success_without_all_it_needs_is_unreadable(changed: dict[str, object]) -> None:
     assert start(LENT | changed) == UNREADABLE
 
 
@@ -237,7 +237,7 @@ def test_our_own_code_is_never_sent(vendor: FakeVendor) -> None:
 def test_a_users_address_is_passed_on_only_where_the_operator_says_so(
     send_ip: str | None, address: str | None, sent: str, vendor: FakeVendor
 ) -> None:
-    changed = {} if send_ip is None else {"send_ip": send_ip}
+    changed: dict[str, Any] = {} if send_ip is None else {"send_ip": send_ip}
     for method, answer in ((FLASH, CALLED), (REVERSE, LENT)):
         vendor.answer(json.dumps(answer).encode())
         client = line_of(NAME, method, vendor.base_url, **changed).client

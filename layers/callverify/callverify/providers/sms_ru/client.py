@@ -166,8 +166,8 @@ def _to_be_called(body: Mapping[str, Any], order: CallOrder) -> CallOutcome:
 def _called(body: Mapping[str, Any]) -> CallOutcome:
     """A number has lost its leading zeros; a text of another length is no code."""
     given = body.get("code")
-    number, as_text = whole_number(given), isinstance(given, str)
-    if number is None or number >= 10**CODE_DIGITS or (as_text and len(given) != CODE_DIGITS):
+    number, length = whole_number(given), len(given) if isinstance(given, str) else CODE_DIGITS
+    if number is None or number >= 10**CODE_DIGITS or length != CODE_DIGITS:
         return _UNREADABLE
     return CallOutcome(
         Outcome.STARTED,
