@@ -19,7 +19,8 @@ Job = Callable[[], None]
 class Webhook:
     """A report ready to be sent: a GET to `url`, or a POST when there is a `form` or a `json`.
 
-    form: a field with a list is given as often as the list says. multipart: how the form is written. repeated_until: the body of an answer, before which it is sent again and again; empty: it is sent once.
+    form: a field with a list is given as often as the list says. multipart: how the form is written.
+    repeated_until: the body of an answer, before which it is sent again and again; empty: it is sent once.
     """
 
     provider: str
