@@ -9,7 +9,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callverify.items import attributes, deserialized, serialized, verification_of
+from callverify.store.items import attributes, deserialized, serialized, verification_of
 from tests.support.records import flash, reverse
 
 VALUES = st.recursive(

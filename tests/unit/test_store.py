@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
-
 from callverify.errors import Busy
 from callverify.keys import Keys
 from callverify.models import (
@@ -26,6 +25,7 @@ from callverify.models import (
     StepKind,
     Verification,
 )
+
 from callverify.store import (
     BUSY_SECONDS,
     CONFLICT_RETRIES,
@@ -50,8 +50,8 @@ from callverify.store import (
     Unless,
 )
 from tests.support.gateway import items
-from tests.unit.conftest import TABLE
 from tests.support.records import NOW, flash, reverse
+from tests.unit.conftest import TABLE
 
 PHONE = flash().phone_hash
 KEY = IdempotencyRecord("hash-of-the-key", "hash-of-the-body", flash().id, 1)

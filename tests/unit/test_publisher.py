@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from callverify.models import Event, Mode, Status, Verification
 
 from callverify.events import Publisher, transition
-from callverify.models import Event, Mode, Status, Verification
 from callverify.store import DAY, EventRefused, Store
-from tests.unit.conftest import TABLE
 from tests.support.records import NOW, flash
+from tests.unit.conftest import TABLE
 
 COUNTER = {"pk": {"S": "events#live"}}
 
