@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from callverify.models import Event, Mode, Status, Verification
 
-from callverify.events import Publisher, transition
-from callverify.store import DAY, EventRefused, Store
+from callverify.domain.verification import Verification
+from callverify.domain.words import DAY, Event, Mode
+from callverify.events.publish import Publisher
+from callverify.store import Refused, Store
+from tests.support.failing import refusal
 from tests.support.records import NOW, flash
-from tests.unit.conftest import TABLE
+from tests.support.service import TABLE
 
 COUNTER = {"pk": {"S": "events#live"}}
 
 
 def made(*names: object) -> list[Event]:
-    return [Event(f"evt_{name}", "verification.started", Mode.LIVE, json.dumps(name), f"vrf_{name}") for name in names]
+    return [Event(f"evt_{name}", "verification.created", Mode.LIVE, json.dumps(name), f"vrf_{name}") for name in names]
 
 
 def listed(store: Store, cursor: int = 0, now: int = NOW) -> list[Any]:
@@ -141,15 +142,11 @@ class FakeBus:
         if self.fails:
             raise self.fails
         if len(Entries) >= self.too_large:
-            raise answer("ValidationException")
+            raise refusal("ValidationException")
         details = [entry["Detail"] for entry in Entries]
         self.details += [detail for detail in details if not self.refuses(detail)]
         results = [{"ErrorCode": "MalformedDetail"} if self.refuses(detail) else {"EventId": "x"} for detail in details]
         return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
-
-
-def answer(code: str, status: int = 400) -> ClientError:
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Any")  # type: ignore[typeddict-item]
 
 
 class Field:
@@ -204,7 +201,7 @@ def test_what_the_bus_refuses_delays_nothing_else(store: Store, too_large: int) 
 
 def test_what_the_queue_refuses_delays_nothing_else(store: Store) -> None:
     field = Field(store)
-    field.refuse = lambda body: answer("InvalidMessageContents") if POISON in body else None
+    field.refuse = lambda body: refusal("InvalidMessageContents") if POISON in body else None
     assert field.publisher.publish(CHANGES) == [4]
     assert field.ids(field.queued) == OTHERS
     field.refuse = lambda _: None
@@ -218,7 +215,7 @@ def test_what_the_table_refuses_delays_nothing_else(store: Store, monkeypatch: p
 
     def refuse(mode: Mode, events: Sequence[Event], now: int) -> None:
         if any(event.verification_id == POISON for event in events):
-            raise EventRefused
+            raise Refused
         number(mode, events, now)
 
     monkeypatch.setattr(store, "number_events", refuse)
@@ -234,14 +231,14 @@ def test_an_event_that_dynamodb_calls_invalid_is_refused(
     store: Store, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, code: str, reasons: list[str]
 ) -> None:
     """An item over 400 KB, for one."""
-    error = answer(code)
+    error = refusal(code)
     error.response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
 
     def refuse(**_: Any) -> None:
         raise error
 
     monkeypatch.setattr(dynamodb, "transact_write_items", refuse)
-    with pytest.raises(EventRefused):
+    with pytest.raises(Refused):
         store.number_events(Mode.LIVE, made(1), NOW)
     error.response["Error"]["Code"] = "AccessDeniedException"
     error.response["CancellationReasons"] = []
@@ -251,7 +248,7 @@ def test_an_event_that_dynamodb_calls_invalid_is_refused(
 
 @pytest.mark.parametrize(
     "failure",
-    [EndpointConnectionError(endpoint_url="x"), answer("ThrottlingException"), answer("InternalFailure", 500)],
+    [EndpointConnectionError(endpoint_url="x"), refusal("ThrottlingException"), refusal("InternalFailure", 500)],
 )
 def test_a_bus_or_queue_that_is_down_is_no_events_fault(store: Store, failure: Exception) -> None:
     field = Field(store)
@@ -267,10 +264,3 @@ def test_a_bus_or_queue_that_is_down_is_no_events_fault(store: Store, failure: E
     assert field.failed == []
     found, _ = store.events_after(Mode.LIVE, 0, limit=100, now=NOW)
     assert len(found) == 13
-
-
-def test_an_end_is_an_event_of_its_own() -> None:
-    started = CHANGES[0][1]
-    assert transition(started, started) is None
-    assert (event := transition(started, replace(started, status=Status.CANCELED)))
-    assert event.type == "verification.canceled"
