@@ -50,6 +50,9 @@ TOLD: dict[str, tuple[Change, str | None, str]] = {
     ),
     "expired": (transitions.expire(AGREED, NOW + 300), "expired", ""),
     "canceled": (transitions.cancel(AGREED, NOW + 2), "canceled", ""),
+    "seen for the first time when it is over": (
+        Change(None, transitions.cancel(AGREED, NOW + 2).after), "canceled", ""
+    ),
 }  # fmt: skip
 
 

@@ -112,6 +112,18 @@ def test_the_first_reason_in_the_order_of_judgement_is_the_one_that_is_told(
     begin(store, replace(first, id="vrf_second"), [dead])
 
 
+def test_a_key_is_judged_before_the_record(store: Store) -> None:
+    """Of two requests with one key that read the same record, the second is answered by the key."""
+    record = begin(store)
+    change = transitions.begin_repeat(record, NOW)
+    store.apply(change, NOW, [KEY])
+    with pytest.raises(Taken) as taken:
+        store.apply(change, NOW, [KEY])
+    assert (taken.value.claim, taken.value.item["step"]) == (KEY, 2)
+    with pytest.raises(Stale):
+        store.apply(change, NOW, [IdempotencyKey("another", KEY.body_hash)])
+
+
 def test_a_lock_is_ignored_once_its_window_is_over(store: Store) -> None:
     begin(store, None, [TakeLock()])
     assert store.live_verification_id(PHONE, NOW + 299) == flash().id
