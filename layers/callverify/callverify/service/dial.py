@@ -92,8 +92,7 @@ class Dial:
                     raise
                 return self._ctx.fresh(failed.record)
             else:
-                self._begun = record.id
-                self._ctx.observer.about(record.id)
+                self._note_begun(record, left=None if failed else change.before)
                 outcome = self._ask(line, record, others=len(queue.left))
                 if outcome.outcome is Outcome.STARTED or _may_be_ringing(line, outcome):
                     return self.record_answer(line, record, outcome)
@@ -101,6 +100,13 @@ class Dial:
         if failed is None:
             raise refusal or errors.NoProviderAvailable("No configured provider can verify this phone now.")
         return self._give_up(failed)
+
+    def _note_begun(self, record: Verification, *, left: Verification | None) -> None:
+        """`left`: the record before a switch, whose call is left for another."""
+        self._begun = record.id
+        self._ctx.observer.about(record.id)
+        if left:
+            self._lane.observer.measure("Conversion", 0, "Count", provider=left.provider, method=left.method)
 
     def _next(self, line: Line, failed: Failed) -> tuple[Change, Sequence[Claim]]:
         change = transitions.go_on(

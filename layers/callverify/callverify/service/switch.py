@@ -49,7 +49,6 @@ def switch(
         )
         return change, [*([key] if key else ()), *lane.claims.switch(change, line, phone, caller)]
 
-    lane.observer.measure("Conversion", 0, "Count", provider=verification.provider, method=verification.method)
     return Dial(ctx, lane, phone, base_url).run(lines_for(lane, phone, request), opening)
 
 
