@@ -76,7 +76,8 @@ class Dial:
             change, claims = self._next(line, failed) if failed else opening(line)  # type: ignore[misc]
             try:
                 awake = self._lane.claims.awake(line) if may_rest else ()
-                record = self._ctx.store.apply(change, self._ctx.now(), [*claims, *awake])
+                # At the attempt's own time, by which what was counted is found again when it is given back.
+                record = self._ctx.store.apply(change, change.after.attempt.at, [*claims, *awake])
             except Resting:
                 queue.defer(line)
             except LimitReached as reached:

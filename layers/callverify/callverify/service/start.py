@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from callverify.domain import errors
@@ -118,7 +119,8 @@ class Start:
 
         def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
             poll_every = self._lane.poll_every
-            change = transitions.begin(draft, line.method, line.provider, window=line.window, poll_every=poll_every)
+            fresh = replace(draft, created_at=self._ctx.now())  # what it waits for may take its time
+            change = transitions.begin(fresh, line.method, line.provider, window=line.window, poll_every=poll_every)
             return change, [*([key] if key else ()), *self._lane.claims.start(change, line, phone, dead)]
 
         while True:
