@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import repeat
 from operator import itemgetter
 from statistics import NormalDist
@@ -82,17 +83,19 @@ class Attacker:
 
         burst(3)
         # A fresh code in the same verification, another call of the same code: neither may win a guess.
-        again = (
-            lambda: self.world.switch(server("key"), verification.id, phone=phone, method=WEAKEST["method"]),
-            lambda: self.world.repeat(server("key"), verification.id),
-        )
-        for step in again:
+        for again in (partial(self._switch, phone), self._repeat):
             self.world.now += 29
             self.tries += 1
             with suppress(CallverifyError):
-                step()
+                again(verification)
             burst(4)
         burst(6)
+
+    def _switch(self, phone: str, verification: Verification) -> None:
+        self.world.switch(server("key"), verification.id, phone=phone, method=WEAKEST["method"])
+
+    def _repeat(self, verification: Verification) -> None:
+        self.world.repeat(server("key"), verification.id)
 
     def _pairs(self, callers: Sequence[Caller], codes: Iterable[int], size: int) -> list[tuple[Caller, str]]:
         return [(self.random.choice(callers), in_digits(code)) for code, _ in zip(codes, range(size), strict=False)]

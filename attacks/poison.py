@@ -12,7 +12,7 @@ from unittest import mock
 from botocore.exceptions import ClientError
 
 from attacks.credentials import API_KEYS, FULL
-from attacks.gateway import WEBHOOKS, Gateway, address, gateway
+from attacks.gateway import Gateway, address, gateway
 from attacks.report import Finding
 from attacks.world import SimulatedWorld, phone_number
 from callverify.edge.queues import Publications
@@ -23,6 +23,7 @@ from callverify.providers.registry import manifests
 from callverify.runtime import wiring
 from functions.publish_event import app as publish_event
 from tests.support.forgeries import forger
+from tests.support.handlers import WEBHOOKS
 from tests.support.simulators import CREDENTIALS
 
 AT_ONCE = 25  # records in one batch of the table's stream (TransitionsMapping)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attacks import credentials, guessing, lockout, poison, pumping, sessions, webhooks
+from attacks import collected, credentials, guessing, lockout, poison, pumping, sessions, webhooks
 from attacks.report import Finding
 from attacks.world import dynamodb
 
 ATTACKS: Mapping[str, Callable[..., list[Finding]]] = {
     "guessing": guessing.run,
+    "collected": collected.run,
     "webhooks": webhooks.run,
     "sessions": sessions.run,
     "poison": poison.run,
@@ -18,12 +19,13 @@ ATTACKS: Mapping[str, Callable[..., list[Finding]]] = {
     "credentials": credentials.run,
     "lockout": lockout.run,
 }
-LONGEST = ["webhooks", "pumping", "guessing", "lockout", "sessions", "poison", "credentials"]
+LONGEST = ["webhooks", "pumping", "guessing", "lockout", "sessions", "poison", "credentials", "collected"]
 
 # "full": a few minutes on two processors. "small": what the tests run.
 SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "full": {
         "guessing": {"phones": 20, "days": 3, "edges": 5, "codes": 1_000_000, "checks": 10_000},
+        "collected": {"victims": 1_000_000},
         "webhooks": {"tries": 100_000},
         "sessions": {"sessions": 300},
         "poison": {"starts": 1_000},
@@ -33,6 +35,7 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "small": {
         "guessing": {"phones": 1, "days": 2, "edges": 1, "codes": 60_000, "checks": 150},
+        "collected": {"victims": 20_000},
         "webhooks": {"tries": 2_000},
         "sessions": {"sessions": 8},
         "poison": {"starts": 90},

@@ -11,19 +11,20 @@ import base64
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from attacks.gateway import WEBHOOKS, Gateway, address, gateway
+from attacks.gateway import Gateway, address, gateway
 from attacks.report import Finding
 from attacks.world import CODED, DIALLED, HINTING, SIGNING, SimulatedWorld, phone_number, server, wish
 from callverify.domain.verification import Verification
 from callverify.providers.base import Manifest, Per
 from callverify.service.policy import VERIFIED_HOLD_SECONDS
 from tests.support.forgeries import Forger, Pairs, forger
+from tests.support.handlers import WEBHOOKS
 from tests.support.simulators import CREDENTIALS
 
 TRIES_PER_WORLD = 1000
@@ -96,7 +97,7 @@ class _Siege:
     def new_phone(self) -> str:
         return phone_number(next(self.phones))
 
-    def victim(self, phone: str, *, leaked: bool = True, **fields: str) -> Victim:
+    def victim(self, phone: str, fields: Mapping[str, str], *, leaked: bool = True) -> Victim:
         return Victim(phone, self.world.start(server(), phone, **fields), leaked)
 
     def attack(self, tries: int, kinds: Counter[str], statuses: Counter[int]) -> int:
@@ -224,16 +225,16 @@ class _Hinting(_Side):
 
     def __init__(self, siege: _Siege, manifest: Manifest) -> None:
         super().__init__(siege, manifest)
-        self.waiting = siege.victim(siege.new_phone(), **self.wish)
+        self.waiting = siege.victim(siege.new_phone(), self.wish)
         self.lied_to = {name: self._lied_to(name) for name in self.forger.lies}
         self.victims = [self.waiting, *self.lied_to.values()]
         # Phones whose calls are awaited no longer where they are signed, and one that waits for no report at all.
-        self.victims += [siege.victim(signing.canceled_phone, **self.wish) for signing in siege.signing]
-        self.victims += [siege.victim(siege.new_phone(), **wish(*coded)) for coded in CODED[:1]]
+        self.victims += [siege.victim(signing.canceled_phone, self.wish) for signing in siege.signing]
+        self.victims += [siege.victim(siege.new_phone(), wish(*coded)) for coded in CODED[:1]]
 
     def _lied_to(self, name: str) -> Victim:
         leaked = name != self.forger.believed_after_report
-        victim = self.siege.victim(self.siege.new_phone(), leaked=leaked, **self.wish)
+        victim = self.siege.victim(self.siege.new_phone(), self.wish, leaked=leaked)
         self.world.checks[self.manifest.name][victim.call_id] = self.forger.lies[name](victim.phone, victim.call_id)
         return victim
 
@@ -279,7 +280,7 @@ class _Signing(_Side):
         world = self.world
         # One that was verified as it should be: its report is what will be replayed.
         self.replayed_phone = siege.new_phone()
-        earlier = siege.victim(self.replayed_phone, **self.wish)
+        earlier = siege.victim(self.replayed_phone, self.wish)
         self.used = self.forger.report(self.replayed_phone, earlier.call_id, int(world.now) + 1)
         world.now += 2
         with gateway(world) as way_in:
@@ -289,12 +290,12 @@ class _Signing(_Side):
         siege.genuine.add(earlier.verification.id)
         # And one that was canceled, whose phone will wait at another vendor.
         self.canceled_phone = siege.new_phone()
-        canceled = siege.victim(self.canceled_phone, **self.wish)
+        canceled = siege.victim(self.canceled_phone, self.wish)
         world.service.cancel(server(), canceled.verification.id, None)
 
     def begin(self) -> None:
-        self.waiting = self.siege.victim(self.siege.new_phone(), **self.wish)
-        self.victims = [self.waiting, self.siege.victim(self.replayed_phone, **self.wish)]
+        self.waiting = self.siege.victim(self.siege.new_phone(), self.wish)
+        self.victims = [self.waiting, self.siege.victim(self.replayed_phone, self.wish)]
 
     def kinds(self) -> Kinds:
         started_at = self.siege.started_at

@@ -31,6 +31,7 @@ from tests.support.handlers import WEBHOOKS, Answer
 from tests.support.simulators import RECEIVER, Simulators
 
 POLLS = 10
+PHONES_A_FIELD = 5_000  # of each block of 10,000
 KEY = "cv_live_" + "k" * 43
 UNLIMITED = Policy(key_paid_day=10**9, stack_paid_hour=10**9, key_free_hour=10**9)
 
@@ -123,9 +124,9 @@ class CachingGateway(Gateway):
 
 
 class Vendors:
-    """The simulated vendors, with phones that they don't know yet.
+    """The simulated vendors: how often they were asked, and the time that they took, which is not the service's.
 
-    How often they were asked, and the time that they took, which is not the service's.
+    fields: of how many fields they are.
     """
 
     def __init__(self) -> None:
@@ -133,7 +134,7 @@ class Vendors:
         self.simulators.fill_cabinets(RECEIVER)
         self.requests = 0
         self.seconds = self.cpu = 0.0
-        self._numbers = itertools.count()
+        self.fields = 0
         self._send = self.simulators.http.send
         self.simulators.http.send = self._counted  # type: ignore[method-assign]
 
@@ -145,11 +146,6 @@ class Vendors:
             self.requests += 1
             self.cpu += time.process_time() - cpu
             self.seconds += time.perf_counter() - began
-
-    def new_phone(self) -> str:
-        """All over the 900 blocks of 10,000 numbers, which have limits."""
-        number = next(self._numbers)
-        return f"+7900{100 + number % 900}{number // 900:04}"
 
     def forget(self) -> None:
         self.requests, self.seconds, self.cpu = 0, 0.0, 0.0
@@ -169,6 +165,10 @@ class Field:
         telemetry = Telemetry()
         self.world.observer = telemetry  # type: ignore[assignment]
         self.world.service = self.world.new_service()
+        # Vendors have limits of a phone: each field has phones of its own.
+        self._first_phone = vendors.fields * PHONES_A_FIELD
+        vendors.fields += 1
+        self._numbers = itertools.count()
         self._addresses = (f"2001:{0xDB8 + high:x}:{low:x}::1" for high in itertools.count() for low in range(65_536))
         self._messages: list[tuple[str, int]] = []
         self._follow_ups = FollowUps(
@@ -191,6 +191,11 @@ class Field:
         self._journey: dict[str, Step] = {}
         self._log = io.StringIO()
 
+    def new_phone(self) -> str:
+        """All over the 900 blocks of 10,000 numbers, which have limits."""
+        number = next(self._numbers)
+        return f"+7900{100 + number % 900}{self._first_phone + number // 900:04}"
+
     def _route(self, record: Verification) -> Route:
         return self.world.vendor(record.provider).route(record.method)
 
@@ -202,7 +207,7 @@ class Field:
         caller = server()
 
         def start(fields: dict[str, str]) -> Verification:
-            return self.world.start(caller, self.vendors.new_phone(), **fields)
+            return self.world.start(caller, self.new_phone(), **fields)
 
         with ThreadPoolExecutor(4) as pool, gateway(self.world):
             for some in itertools.batched(itertools.islice(wishes, count), 25, strict=False):
@@ -253,7 +258,7 @@ class Field:
 
     def _start(self, way_in: Gateway, fields: Mapping[str, str]) -> tuple[str, Verification, str]:
         """A server starts; the browser gets a token, with which the gateway asks the authorizer once."""
-        phone = self.vendors.new_phone()
+        phone = self.new_phone()
         body = json.dumps({"phone": phone, "end_user_ip": next(self._addresses), **fields})
         headers = {"Idempotency-Key": phone}
         started = self._take(

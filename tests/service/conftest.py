@@ -28,8 +28,16 @@ def aws() -> Iterator[None]:
 
 # Their tests run at API Gateway's own address and at a custom domain.
 JOURNEYS = {
-    "test_ends", "test_flash_call", "test_repeat", "test_reverse_call", "test_start", "test_switch", "test_test_mode"
-}  # fmt: skip
+    "test_ends",
+    "test_flash_call",
+    "test_repeat",
+    "test_reverse_call",
+    "test_signed_reports",
+    "test_start",
+    "test_switch",
+    "test_test_mode",
+    "test_webhook_bodies",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -40,6 +40,23 @@ def test_a_call_that_is_left_for_another(api: Api) -> None:
     assert api.measured("SecondsToVerify") == [(5, "ucaller", "flash_call")]
 
 
+def test_a_switch_that_is_refused_leaves_no_call(api: Api) -> None:
+    started = api.start(provider="telefon_ip")
+    assert api.switch(started.id, PHONE, "flash_call")["limit"] == "phone_cooldown"
+    api.set_credentials({})
+    api.advance(21)
+    assert api.switch(started.id, PHONE, "flash_call")["code"] == "no_provider_available"
+    assert api.measured("Conversion") == []
+
+
+def test_a_switch_that_every_provider_refuses_has_left_its_call(api: Api) -> None:
+    started = api.start(provider="telefon_ip")
+    api.advance(21)
+    api.simulators.fault("ucaller", "no_money")
+    assert api.switch(started.id, PHONE, "flash_call")["code"] == "provider_unavailable"
+    assert api.measured("Conversion") == [(0, "telefon_ip")]
+
+
 def test_a_start_that_fails_says_nothing_of_conversion(api: Api) -> None:
     api.simulators.fault("ucaller", "no_money")
     api.start(**FLASH)

@@ -1,24 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from callverify.store import Store
-from tests.support import gateway
 from tests.support.dynamodb import MemoryDynamoDb
-
-TABLE = "callverify-unit"
-
-
-@pytest.fixture(scope="package")
-def dynamodb() -> MemoryDynamoDb:
-    return harness.dynamodb
+from tests.support.service import TABLE
 
 
 @pytest.fixture
-def store(dynamodb: Any) -> Iterator[Store]:
+def dynamodb() -> MemoryDynamoDb:
+    dynamodb = MemoryDynamoDb()
     dynamodb.create_table(TableName=TABLE)
-    yield Store(dynamodb, TABLE)
-    dynamodb.delete_table(TableName=TABLE)
+    return dynamodb
+
+
+@pytest.fixture
+def store(dynamodb: MemoryDynamoDb) -> Store:
+    return Store(cast("Any", dynamodb), TABLE)

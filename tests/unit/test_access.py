@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from callverify.access import REREAD_EVERY_SECONDS, Access, policy
-from callverify.errors import Unauthorized
-from callverify.keys import Keys
-from callverify.models import Caller, CallerKind, Mode, Scope
+from callverify.domain.errors import Unauthorized
+from callverify.domain.keys import Keys
+from callverify.domain.words import Caller, CallerKind, Mode, Scope
+from callverify.edge.access import REREAD_EVERY_SECONDS, Access, policy
 
 KEY = "cv_test_" + "k" * 43
 

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from callverify.delivery import is_public, signing_secrets
-from callverify.errors import ConfigurationFault
+from callverify.domain.errors import ConfigurationFault
+from callverify.events.deliver import is_public, signing_secrets
 
 
 @pytest.mark.parametrize(

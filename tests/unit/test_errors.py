@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from callverify import errors
+from callverify.domain import errors
 
 
 def all_errors(kind: type[errors.CallverifyError] = errors.CallverifyError) -> Iterator[type[errors.CallverifyError]]:

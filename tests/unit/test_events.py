@@ -1,276 +1,88 @@
-"""Events: their numbers, the list of them, and what becomes of one that can't be published."""
+"""Which changes of a record are events, and what they tell."""
 
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
-from callverify.events import Publisher, transition
-from callverify.models import Event, Mode, Status, Verification
-from callverify.store import DAY, EventRefused, Store
-from tests.unit.conftest import TABLE
+from callverify.domain import verification as transitions
+from callverify.domain.verification import Change, Verification
+from callverify.domain.words import CallOutcome, Challenge, EndReason, Evidence, Outcome, Reason
+from callverify.events.publish import transition
 from tests.support.records import NOW, flash
 
-COUNTER = {"pk": {"S": "events#live"}}
+DOWN = CallOutcome(Outcome.UNAVAILABLE, Reason.UNREACHABLE)
+DIGITS = Challenge.enter_digits()
 
 
-def made(*names: object) -> list[Event]:
-    return [Event(f"evt_{name}", "verification.started", Mode.LIVE, json.dumps(name), f"vrf_{name}") for name in names]
+def answered(before: Verification, outcome: Outcome = Outcome.STARTED) -> Change:
+    call = CallOutcome(outcome, call_id="7")
+    return transitions.answer(before, call, DIGITS, repeats=1, repeat_after=60, now=NOW + 1)
 
 
-def listed(store: Store, cursor: int = 0, now: int = NOW) -> list[Any]:
-    return [json.loads(body) for _, body in store.events_after(Mode.LIVE, cursor, limit=100, now=now)[0]]
+def switched(before: Verification) -> Change:
+    return transitions.switch(before, before.method, before.provider, window=300, poll_every=3, now=NOW + 2)
 
 
-def sweep(client: Any, now: int, chance: float = 1) -> int:
-    """What TTL deletes, in any order and sooner or later: items whose time is over."""
-    over = [item for item in client.scan(TableName=TABLE)["Items"] if "ttl" in item and int(item["ttl"]["N"]) <= now]
-    swept = [item for item in over if random.random() < chance]
-    for item in swept:
-        client.delete_item(TableName=TABLE, Key={"pk": item["pk"]})
-    return len(swept)
+BEGUN = flash()
+AGREED = answered(BEGUN).after
+SWITCHED = switched(AGREED).after
+TOLD: dict[str, tuple[Change, str | None, str]] = {
+    "created": (Change(None, BEGUN), "created", ""),
+    "a provider agreed": (answered(BEGUN), "started", ""),
+    "one may have": (answered(BEGUN, Outcome.UNKNOWN), None, ""),
+    "the next provider": (
+        transitions.go_on(BEGUN, DOWN, BEGUN.method, "b", window=300, poll_every=3, now=NOW + 1), None, ""
+    ),
+    "a switch": (switched(AGREED), None, ""),
+    "a provider agreed to the switch": (answered(SWITCHED), "started", "_2"),
+    "a repeat": (transitions.begin_repeat(AGREED, NOW + 2), None, ""),
+    "a question": (transitions.claim_poll(AGREED, every=3, now=NOW + 2), None, ""),
+    "a guess": (transitions.spend_guess(AGREED), None, ""),
+    "a wrong guess": (transitions.judge_wrong(AGREED, NOW + 2), None, ""),
+    "verified": (transitions.verify(AGREED, Evidence.CODE_MATCHED, now=NOW + 2), "verified", ""),
+    "verified before its provider answered": (
+        transitions.verify(BEGUN, Evidence.CODE_MATCHED, now=NOW + 2), "verified", ""
+    ),
+    "failed": (
+        transitions.fail(BEGUN, DOWN, EndReason.PROVIDER_UNAVAILABLE, step_error="x", now=NOW + 2), "failed", ""
+    ),
+    "expired": (transitions.expire(AGREED, NOW + 300), "expired", ""),
+    "canceled": (transitions.cancel(AGREED, NOW + 2), "canceled", ""),
+    "seen for the first time when it is over": (
+        Change(None, transitions.cancel(AGREED, NOW + 2).after), "canceled", ""
+    ),
+}  # fmt: skip
 
 
-def test_a_consumer_that_was_away_for_days_misses_nothing(store: Store, dynamodb: Any) -> None:
-    store.number_events(Mode.LIVE, made(1, 2, 3, 4, 5), NOW)
-    found, latest = store.events_after(Mode.LIVE, 0, limit=100, now=NOW)
-    cursor = found[-1][0]
-    assert (len(found), cursor) == (5, latest)
-    later = NOW + 49 * 60 * 60
-    assert sweep(dynamodb, later) == 10
-    assert store.events_after(Mode.LIVE, cursor, limit=100, now=later) == ([], latest)
-    store.number_events(Mode.LIVE, made(6, 7, 8), later)
-    assert listed(store, cursor, later) == [6, 7, 8]
+@pytest.mark.parametrize("name", TOLD)
+def test_what_moves_a_verification_is_an_event_and_nothing_else(name: str) -> None:
+    change, kind, suffix = TOLD[name]
+    event = transition(change.before, change.after)
+    if kind is None:
+        assert event is None
+        return
+    assert event
+    assert event.type == f"verification.{kind}"
+    assert event.id == f"evt_{change.after.id.removeprefix('vrf_')}_{kind}{suffix}"
+    body = json.loads(event.body)
+    assert (body["id"], body["type"], body["mode"]) == (event.id, event.type, "live")
+    assert body["data"]["id"] == change.after.id
+    assert body["data"]["status"] == change.after.status
+    # Written is what is told: a challenge from the provider's yes on.
+    assert (body["data"]["challenge"] is None) is (change.after.challenge is None)
 
 
-def test_what_numbers_the_events_is_never_swept(store: Store, dynamodb: Any) -> None:
-    item = {**COUNTER, "n": {"N": "5"}, "ttl": {"N": str(NOW + 2 * DAY)}}
-    dynamodb.put_item(TableName=TABLE, Item=item)  # as version 1 left it
-    store.number_events(Mode.LIVE, made(6), NOW)
-    counter = dynamodb.get_item(TableName=TABLE, Key=COUNTER)["Item"]
-    assert counter["n"]["N"] == "6"
-    assert "ttl" not in counter
+def test_what_has_gone_is_no_event() -> None:
+    assert transition(BEGUN, None) is None
+    assert transition(AGREED, AGREED) is None
 
 
-def test_no_number_is_given_twice_though_version_1_lost_its_counter(
-    store: Store, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A consumer's cursor from before lies before all that is numbered now."""
-    for n in range(1, 1001):
-        pk = {"S": f"event#live#{n}"}
-        dynamodb.put_item(TableName=TABLE, Item={"pk": pk, "body": {"S": str(n)}, "ttl": {"N": str(NOW + (n > 990))}})
-    asked = counted(dynamodb, monkeypatch)
-    store.number_events(Mode.LIVE, made("a", "b", "c"), NOW)
-    assert len(asked) == 1
-    assert listed(store, 5) == ["a", "b", "c"]
-    assert listed(store, 990)[:10] == list(range(991, 1001))
-
-
-def test_a_number_that_is_taken_is_passed_over_at_once(
-    store: Store, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever moved the counter back, such as a restored item."""
-    store.number_events(Mode.LIVE, made(*range(60)), NOW)
-    dynamodb.put_item(TableName=TABLE, Item={**COUNTER, "n": {"N": "7"}})
-    dynamodb.put_item(TableName=TABLE, Item={"pk": {"S": "event#live#9"}, "ttl": {"N": "0"}})
-    asked = counted(dynamodb, monkeypatch)
-    store.number_events(Mode.LIVE, made("a", "b", "c"), NOW + 1)
-    assert len(asked) <= 4
-    assert listed(store, 7, NOW + 1)[-3:] == ["a", "b", "c"]
-
-
-def counted(client: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The transactions from now on."""
-    asked: list[Any] = []
-    write = client.transact_write_items
-
-    def note(**request: Any) -> Any:
-        asked.append(request)
-        return write(**request)
-
-    monkeypatch.setattr(client, "transact_write_items", note)
-    return asked
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_no_kept_event_is_skipped_however_ttl_deletes_and_retention_changes(
-    store: Store, dynamodb: Any, seed: int
-) -> None:
-    random.seed(seed)
-    now, names = NOW, iter(range(1000))
-    cursors: list[tuple[int, int]] = [(0, 0)]
-    kept: list[tuple[int, int, int]] = []
-    rounds = 0
-    for _ in range(8):
-        rounds += 1
-        now += random.choice([0, 60, DAY // 2, 2 * DAY, 9 * DAY])
-        changed = Store(dynamodb, TABLE, retention=random.choice([1, 24, 240]) * 3600)
-        some = [next(names) for _ in range(random.randrange(5))]
-        changed.number_events(Mode.LIVE, made(*some), now)
-        ends = {
-            item["pk"]["S"]: int(item["ttl"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"] if "ttl" in item
-        }
-        _, latest = store.events_after(Mode.LIVE, 0, limit=1, now=now)
-        kept += [(latest - len(some) + 1 + place, name, 0) for place, name in enumerate(some)]
-        sweep(dynamodb, now, 0.5)
-        for cursor, _ in cursors:
-            wanted = [name for number, name, _ in kept if number > cursor and ends.get(f"event#live#{number}", 0) > now]
-            assert listed(store, cursor, now) == wanted
-        cursors.append((latest, now))
-    assert rounds == 8
-
-
-# Publishing
-
-
-class FakeBus:
-    """EventBridge. `refuses` says of a Detail whether its entry fails; `too_large`: how many are too many at once."""
-
-    def __init__(self, refuses: Callable[[str], bool] = lambda _: False, too_large: int = 99) -> None:
-        self.refuses, self.too_large = refuses, too_large
-        self.details: list[str] = []
-        self.fails: Exception | None = None
-
-    def put_events(self, *, Entries: Sequence[Any]) -> Any:  # noqa: N803
-        if self.fails:
-            raise self.fails
-        if len(Entries) >= self.too_large:
-            raise answer("ValidationException")
-        details = [entry["Detail"] for entry in Entries]
-        self.details += [detail for detail in details if not self.refuses(detail)]
-        results = [{"ErrorCode": "MalformedDetail"} if self.refuses(detail) else {"EventId": "x"} for detail in details]
-        return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
-
-
-def answer(code: str, status: int = 400) -> ClientError:
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Any")  # type: ignore[typeddict-item]
-
-
-class Field:
-    def __init__(self, store: Store, **bus: Any) -> None:
-        self.bus = FakeBus(**bus)
-        self.queued: list[str] = []
-        self.failed: list[str] = []
-        self.refuse: Callable[[str], Exception | None] = lambda _: None
-        self.store = store
-        self.publisher = Publisher(
-            store=store,
-            bus=self.bus,
-            bus_name="bus",
-            enqueue=self._enqueue,
-            clock=lambda: NOW,
-            note=lambda *_, **__: None,
-            failed=lambda verification_id, _: self.failed.append(verification_id),
-        )
-
-    def _enqueue(self, body: str) -> None:
-        if error := self.refuse(body):
-            raise error
-        self.queued.append(body)
-
-    def ids(self, bodies: Sequence[str]) -> list[str]:
-        return [json.loads(body)["data"]["id"] for body in bodies]
-
-
-CHANGES: list[tuple[Verification | None, Verification]] = [
-    (None, flash(id=f"vrf_{number:026}", reference=f"№{number}")) for number in range(13)
-]
-POISON = CHANGES[4][1].id
-OTHERS = [after.id for _, after in CHANGES if after.id != POISON]
-
-
-def test_payloads_are_ascii(store: Store) -> None:
-    field = Field(store)
-    assert field.publisher.publish(CHANGES) == []
-    assert len(field.bus.details) == len(field.queued) == 13
-    assert all(body.isascii() for body in [*field.bus.details, *field.queued])
-    assert json.loads(field.queued[3])["data"]["reference"] == "№3"
-
-
-@pytest.mark.parametrize("too_large", [99, 5])
-def test_what_the_bus_refuses_delays_nothing_else(store: Store, too_large: int) -> None:
-    field = Field(store, refuses=lambda detail: POISON in detail, too_large=too_large)
-    assert field.publisher.publish(CHANGES) == [4]
-    assert field.ids(field.bus.details) == OTHERS
-    assert set(field.ids(field.queued)) == {*OTHERS, POISON}
-    assert field.failed == [POISON]
-
-
-def test_what_the_queue_refuses_delays_nothing_else(store: Store) -> None:
-    field = Field(store)
-    field.refuse = lambda body: answer("InvalidMessageContents") if POISON in body else None
-    assert field.publisher.publish(CHANGES) == [4]
-    assert field.ids(field.queued) == OTHERS
-    field.refuse = lambda _: None
-    assert field.publisher.publish(CHANGES[4:5]) == []
-    found, _ = store.events_after(Mode.LIVE, 0, limit=100, now=NOW)
-    assert [json.loads(body)["data"]["id"] for _, body in found] == [after.id for _, after in CHANGES]
-
-
-def test_what_the_table_refuses_delays_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    number = store.number_events
-
-    def refuse(mode: Mode, events: Sequence[Event], now: int) -> None:
-        if any(event.verification_id == POISON for event in events):
-            raise EventRefused
-        number(mode, events, now)
-
-    monkeypatch.setattr(store, "number_events", refuse)
-    field = Field(store)
-    assert field.publisher.publish(CHANGES) == [4]
-    assert field.ids(field.bus.details) == field.ids(field.queued) == OTHERS
-
-
-@pytest.mark.parametrize(
-    ("code", "reasons"), [("ValidationException", []), ("TransactionCanceledException", ["None", "ValidationError"])]
-)
-def test_an_event_that_dynamodb_calls_invalid_is_refused(
-    store: Store, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, code: str, reasons: list[str]
-) -> None:
-    """An item over 400 KB, for one."""
-    error = answer(code)
-    error.response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
-
-    def refuse(**_: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(dynamodb, "transact_write_items", refuse)
-    with pytest.raises(EventRefused):
-        store.number_events(Mode.LIVE, made(1), NOW)
-    error.response["Error"]["Code"] = "AccessDeniedException"
-    error.response["CancellationReasons"] = []
-    with pytest.raises(ClientError):
-        store.number_events(Mode.LIVE, made(1), NOW)
-
-
-@pytest.mark.parametrize(
-    "failure",
-    [EndpointConnectionError(endpoint_url="x"), answer("ThrottlingException"), answer("InternalFailure", 500)],
-)
-def test_a_bus_or_queue_that_is_down_is_no_events_fault(store: Store, failure: Exception) -> None:
-    field = Field(store)
-    field.bus.fails = failure
-    with pytest.raises(type(failure)):
-        field.publisher.publish(CHANGES)
-    field.bus.fails = None
-    field.refuse = lambda _: failure
-    with pytest.raises(type(failure)):
-        field.publisher.publish(CHANGES)
-    field.refuse = lambda _: None
-    assert field.publisher.publish(CHANGES) == []
-    assert field.failed == []
-    found, _ = store.events_after(Mode.LIVE, 0, limit=100, now=NOW)
-    assert len(found) == 13
-
-
-def test_an_end_is_an_event_of_its_own() -> None:
-    started = CHANGES[0][1]
-    assert transition(started, started) is None
-    assert (event := transition(started, replace(started, status=Status.CANCELED)))
-    assert event.type == "verification.canceled"
+def test_an_event_tells_when_it_happened() -> None:
+    times = [
+        json.loads(event.body)["created_at"]
+        for name in ("created", "a provider agreed", "verified", "expired")
+        if (event := transition(TOLD[name][0].before, TOLD[name][0].after))
+    ]
+    assert times == [f"2027-01-15T08:{time}Z" for time in ("00:00", "00:01", "00:02", "05:00")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
 
 import pytest
 
@@ -14,9 +13,8 @@ from callverify.store import Stale, Store
 from callverify.store.items import attributes, serialized, verification_of
 from tests.support.dynamodb import MemoryDynamoDb
 from tests.support.guards import holds
+from tests.support.service import TABLE
 from tests.support.states import AGREED, DIGITS, DOWN, EVENTS, FLASH, NEXT, NOW, STARTING, STATES
-
-TABLE = "callverify"
 
 # What another process may have made of the record between reading and writing.
 MEANWHILE: dict[str, Callable[[Verification], Verification | None]] = {
@@ -43,15 +41,8 @@ MEANWHILE: dict[str, Callable[[Verification], Verification | None]] = {
 }
 
 
-@pytest.fixture
-def store() -> Store:
-    dynamodb = MemoryDynamoDb()
-    dynamodb.create_table(TableName=TABLE)
-    return Store(cast("Any", dynamodb), TABLE)
-
-
-def put(store: Store, record: Verification | None) -> None:
-    rows = cast("Any", store)._table._client.tables[TABLE]
+def put(dynamodb: MemoryDynamoDb, record: Verification | None) -> None:
+    rows = dynamodb.tables[TABLE]
     rows.clear()
     if record:
         pk = f"verification#{record.id}"
@@ -60,10 +51,12 @@ def put(store: Store, record: Verification | None) -> None:
 
 @pytest.mark.parametrize("meanwhile", MEANWHILE)
 @pytest.mark.parametrize("event", EVENTS)
-def test_the_store_writes_what_the_guard_allows(store: Store, event: str, meanwhile: str) -> None:
+def test_the_store_writes_what_the_guard_allows(
+    store: Store, dynamodb: MemoryDynamoDb, event: str, meanwhile: str
+) -> None:
     for state, read in STATES.items():
         stored, change = MEANWHILE[meanwhile](read), EVENTS[event](read)
-        put(store, stored)
+        put(dynamodb, stored)
         try:
             written = store.apply(change, NOW)
         except Stale:

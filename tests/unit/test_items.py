@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callverify.items import attributes, deserialized, serialized, verification_of
+from callverify.store.items import attributes, deserialized, serialized, verification_of
 from tests.support.records import flash, reverse
 
 VALUES = st.recursive(
@@ -18,6 +18,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), VALUES))
 def test_as_boto3_does(item: dict[str, Any]) -> None:
     written = {name: TypeSerializer().serialize(value) for name, value in item.items()}

@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 
-from callverify import keys as keys_module
-from callverify.keys import Keys
+from callverify.domain.keys import Keys
 
 PEPPER = "p" * 64
 ID = "vrf_0123456789abcdefghjkmnpqrs"
@@ -34,20 +33,28 @@ def test_codes_are_0001_to_9999_evenly(keys: Keys) -> None:
     assert 9_998 - 5 * 141 < chi_square < 9_998 + 5 * 141
 
 
+def test_a_longer_code_has_every_digit_in_every_place(keys: Keys) -> None:
+    codes = {keys.code(f"vrf_{number}", 1, 6) for number in range(2_000)}
+    assert len(codes) > 1_990
+    for place in range(6):
+        assert {code[place] for code in codes} == set("0123456789")
+
+
+@pytest.mark.parametrize(("digits", "last", "first"), [(4, "9999", "0001"), (6, "999999", "000001")])
 def test_the_uneven_end_of_the_range_is_refused_and_the_next_word_taken(
-    keys: Keys, monkeypatch: pytest.MonkeyPatch
+    keys: Keys, monkeypatch: pytest.MonkeyPatch, digits: int, last: str, first: str
 ) -> None:
-    """2**32 is no multiple of 9999: the words at its end would favour the low codes."""
-    uneven = 2**32 // 9999 * 9999
+    """2**32 is no multiple of 9999, nor of 999999: the words at its end would favour the low codes."""
+    uneven = 2**32 // int(last) * int(last)
 
     def words(*values: int) -> bytes:
         return b"".join(value.to_bytes(4) for value in values).ljust(32, b"\xff")
 
     rounds = [words(*[2**32 - 1] * 8), words(uneven, 2**32 - 1, uneven - 1)]
     monkeypatch.setattr(Keys, "_digest", lambda *_: rounds.pop(0))
-    assert keys.code(ID, 1) == "9999"
+    assert keys.code(ID, 1, digits) == last
     rounds[:] = [words(uneven, 0)]
-    assert keys.code(ID, 1) == "0001"
+    assert keys.code(ID, 1, digits) == first
 
 
 def test_a_key_per_use(keys: Keys) -> None:
@@ -103,7 +110,3 @@ def test_any_change_of_a_client_token_makes_it_worthless(keys: Keys) -> None:
 )
 def test_any_other_text_is_no_client_token(keys: Keys, text: str) -> None:
     assert keys.open_client_token(text) is None
-
-
-def test_the_range_is_the_vendors() -> None:
-    assert keys_module.CODE_COUNT == 9999

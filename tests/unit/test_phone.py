@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from callverify.errors import CallverifyError
-from callverify.phone import e164_from_vendor, parse_phone, readings
+from callverify.domain.errors import CallverifyError
+from callverify.domain.phone import e164_from_vendor, parse_phone, readings
 
 
 def parse(text: str, default: str = "RU", allowed: tuple[str, ...] = ("RU",)) -> str:

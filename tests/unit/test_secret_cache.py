@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError
+from botocore.exceptions import BotoCoreError, ConnectTimeoutError
 
-from callverify.secret_cache import ASK_AGAIN_SECONDS, USED_ON_SECONDS, SecretCache
+from callverify.runtime.secret_cache import ASK_AGAIN_SECONDS, USED_ON_SECONDS, SecretCache
+from tests.support.failing import refusal
 
 AGE = 240
-
-
-def refusal(code: str, status: int = 400) -> ClientError:
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetSecretValue")  # type: ignore[typeddict-item]
 
 
 BUSY = [

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from callverify import aws, wiring
+from callverify import aws
+from callverify.runtime import startup
 
 LAYER = Path(__file__).parents[2] / "layers" / "callverify"
 
@@ -31,21 +32,21 @@ def test_parts_that_fail_are_left_to_the_first_request() -> None:
     def fail() -> None:
         raise OSError("no secret")
 
-    wiring.ready(fail, lambda: done.append("fetched"), imported=[fail, lambda: done.append("imported")])
+    startup.ready(fail, lambda: done.append("fetched"), imported=[fail, lambda: done.append("imported")])
     assert sorted(done) == ["fetched", "imported"]
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
 
 
 def test_a_part_that_takes_too_long_is_left_to_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "READY_SECONDS", 0.05)
+    monkeypatch.setattr(startup, "READY_SECONDS", 0.05)
     over = threading.Event()
 
     def wait() -> None:
         over.wait(30)
 
     began = time.monotonic()
-    wiring.ready(wait)
+    startup.ready(wait)
     took = time.monotonic() - began
     over.set()
     assert took < 5

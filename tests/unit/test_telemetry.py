@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from callverify import telemetry
-from callverify.errors import ConfigurationFault
-from callverify.models import Cause, Outcome, Phone, Result
-from callverify.telemetry import Telemetry
+from callverify.domain.errors import ConfigurationFault
+from callverify.domain.words import CallOutcome, Outcome, Phone, Reason
+from callverify.events import telemetry
+from callverify.events.telemetry import Telemetry
 from tests.support.records import flash
 
 
@@ -41,20 +41,25 @@ def test_an_unforeseen_error_is_logged_by_its_type_and_place_alone(log: io.Strin
 
 
 @pytest.mark.parametrize(
-    ("outcome", "level", "setting"),
+    ("outcome", "level", "at_fault"),
     [
-        (Outcome(Result.STARTED), "INFO", None),
-        (Outcome(Result.UNKNOWN, Cause.TIMEOUT), "WARNING", None),
-        (Outcome(Result.UNAVAILABLE, Cause.NO_MONEY), "ERROR", "provider-credentials: ucaller"),
-        (Outcome(Result.UNAVAILABLE, Cause.BAD_CREDENTIALS), "ERROR", "provider-credentials: ucaller"),
-        (Outcome(Result.UNAVAILABLE, Cause.ACCOUNT_FAULT), "ERROR", "provider-credentials: ucaller"),
+        (CallOutcome(Outcome.STARTED), "INFO", False),
+        (CallOutcome(Outcome.UNKNOWN, Reason.TIMEOUT), "WARNING", False),
+        (CallOutcome(Outcome.UNAVAILABLE, Reason.NO_MONEY), "ERROR", True),
+        (
+            CallOutcome(Outcome.UNAVAILABLE, Reason.BAD_CREDENTIALS),
+            "ERROR",
+            True,
+        ),
+        (CallOutcome(Outcome.UNAVAILABLE, Reason.ACCOUNT_FAULT), "ERROR", True),
     ],
 )
 def test_a_providers_answer_is_logged_without_the_record(
-    log: io.StringIO, outcome: Outcome, level: str, setting: str | None
+    log: io.StringIO, outcome: CallOutcome, level: str, at_fault: bool
 ) -> None:
     Telemetry().provider_answered(flash(call_id="call-id-7", webhook_call_id="hook-id-8"), "start", outcome)
     found = line(log)
+    setting = f"provider-credentials: {flash().provider}" if at_fault else None
     assert (found["level"], found.get("setting")) == (level, setting)
     assert found["verification_id"] == flash().id
     for hidden in ("call-id-7", "hook-id-8", flash().phone_hash, flash().phone_mask, flash().key_id):
@@ -62,8 +67,8 @@ def test_a_providers_answer_is_logged_without_the_record(
 
 
 def test_a_fault_of_configuration_names_its_setting(log: io.StringIO) -> None:
-    Telemetry().configuration_fault(ConfigurationFault("SMSC_BASE_URL", "it must be an https URL"))
-    assert line(log)["setting"] == "SMSC_BASE_URL"
+    Telemetry().configuration_fault(ConfigurationFault("AllowedOrigins", "no page has this origin"))
+    assert line(log)["setting"] == "AllowedOrigins"
 
 
 def test_a_metric_has_the_dimensions_that_it_is_given_and_no_others(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from callverify.text import is_plain
+from callverify.domain.text import is_plain
 
 
 def sqs_takes(code: int) -> bool:

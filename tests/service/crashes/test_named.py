@@ -259,6 +259,20 @@ def test_a_switch_chosen_before_the_answer_was_read_does_not_undo_it(world: Worl
     assert world.latest == started
 
 
+def test_an_attempt_is_counted_at_the_time_that_it_bears(world: World) -> None:
+    """The phone's lock is given up while the start waits for it: what it gives back later is found by that time."""
+    first = begun(world.start(provider=FIRST.provider)).verification.id
+    world.advance(28)
+
+    def canceled() -> None:
+        world.advance(14)
+        world.cancel(first)
+
+    begun(world.start(provider=PAID.provider, at={"before get_item": canceled}))
+    assert (world.latest.created_at, world.latest.attempt.at) == (int(world.now), int(world.now))
+    world.judge.finish()
+
+
 # The vendor's own repeat
 
 

@@ -53,7 +53,8 @@ def test_an_event_that_is_never_taken_waits_to_be_sent_again(
         redrive(stack)  # nothing, until the last delivery is hidden no longer and the event lies with the dead letters
         return receiver.types(started.id)
 
-    assert sorted(until(sent_again, lambda types: len(types) >= 2, seconds=120)) == [CREATED, STARTED]
+    types: list[str] = until(sent_again, lambda types: len(types) >= 2, seconds=120)
+    assert sorted(types) == [CREATED, STARTED]
 
 
 def redrive(stack: dict[str, str]) -> None:

@@ -11,6 +11,12 @@ from tests.support.template import function_of
 CREATED, STARTED = "verification.created", "verification.started"
 
 
+def assert_told(types: list[str], end: str) -> None:
+    """Each once. In a queue, the two events of a start may overtake each other; the list has them in order."""
+    assert sorted(types[:2]) == [CREATED, STARTED]
+    assert types[2:] == [end]
+
+
 def test_a_call_whose_webhook_is_lost_is_found_before_the_window_ends(
     api: Api, vendors: Vendors, receiver: Receiver
 ) -> None:
@@ -23,7 +29,7 @@ def test_a_call_whose_webhook_is_lost_is_found_before_the_window_ends(
     assert event["data"]["evidence"] == "provider_read_back"
     assert event["data"]["verified_at"] < started["expires_at"]
     time.sleep(WINDOW_SECONDS / 2)  # past the window's end, where a second end would show
-    assert receiver.types(started.id) == [CREATED, STARTED, "verification.verified"]
+    assert_told(receiver.types(started.id), "verification.verified")
 
 
 def test_a_window_without_a_call_ends_as_expired(api: Api, operator: Operator, receiver: Receiver) -> None:
@@ -34,7 +40,7 @@ def test_a_window_without_a_call_ends_as_expired(api: Api, operator: Operator, r
     assert event["created_at"] >= started["expires_at"]
     assert operator.record(started.id)["status"] == "expired"
     assert operator.lock(started.id) is None
-    assert receiver.types(started.id) == [CREATED, STARTED, "verification.expired"]
+    assert_told(receiver.types(started.id), "verification.expired")
 
 
 def test_a_switch_moves_the_end_of_the_window(api: Api, vendors: Vendors, operator: Operator) -> None:

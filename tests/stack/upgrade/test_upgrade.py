@@ -131,7 +131,13 @@ class Stack:
 
     def dead_letters(self) -> int:
         """Messages in all queues of dead letters, and records put aside."""
-        sqs = boto3.client("sqs", endpoint_url=self.env["AWS_ENDPOINT_URL"], region_name=self.env["AWS_REGION"])
+        sqs = boto3.client(
+            "sqs",
+            endpoint_url=self.env["AWS_ENDPOINT_URL"],
+            region_name=self.env["AWS_REGION"],
+            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
+        )
         names = [url for url in sqs.list_queues().get("QueueUrls", []) if "DeadLetter" in url or "Republish" in url]
         attributes = [
             sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]

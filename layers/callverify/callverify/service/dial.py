@@ -103,7 +103,8 @@ class Dial:
             change, claims = self._next(line, failed) if failed else opening(line)  # type: ignore[misc]
             try:
                 awake = self._lane.claims.awake(line) if may_rest else ()
-                record = self._ctx.store.apply(change, self._ctx.now(), [*claims, *awake])
+                # At the attempt's own time, by which what was counted is found again when it is given back.
+                record = self._ctx.store.apply(change, change.after.attempt.at, [*claims, *awake])
             except Resting:
                 queue.defer(line)
             except LimitReached as reached:
@@ -121,6 +122,7 @@ class Dial:
                     raise
                 return self._ctx.fresh(failed.record)
             else:
+                self._note_begun(record, left=None if failed else change.before)
                 outcome = self._ask(line, record, others=len(queue.left))
                 answered = self._answered(line, record, outcome)
                 if isinstance(answered, Verification):
@@ -157,6 +159,13 @@ class Dial:
         lines = [self._lane.line(each.provider, each.method) for each in unknown]
         return any(line is None or line.route.paid for line in lines)
 
+    def _note_begun(self, record: Verification, *, left: Verification | None) -> None:
+        """`left`: the record before a switch, whose call is left for another."""
+        self._begun = record.id
+        self._ctx.observer.about(record.id)
+        if left:
+            self._lane.observer.measure("Conversion", 0, "Count", provider=left.provider, method=left.method)
+
     def _next(self, line: Line, failed: Failed) -> tuple[Change, Sequence[Claim]]:
         change = transitions.go_on(
             failed.record,
@@ -173,8 +182,6 @@ class Dial:
     # Asking
 
     def _ask(self, line: Line, record: Verification, *, others: int) -> CallOutcome:
-        self._begun = record.id
-        self._ctx.observer.about(record.id)
         share = self._share(others)
         self._asked = True
         order = self._order(line, record)

@@ -34,7 +34,7 @@ def repeat(
         raise errors.NoProviderAvailable("The provider of this call is no longer configured.")
     change = transitions.begin_repeat(verification, ctx.now())
     claims = [*([key] if key else ()), *lane.claims.repeat(change, line, caller)]
-    begun = ctx.store.apply(change, ctx.now(), claims)
+    begun = ctx.store.apply(change, change.after.step.claimed_at, claims)
     deadline = ctx.deadline(VENDOR_SECONDS)
     call_id = verification.call_id or ""
     outcome = timed(ctx, lane, line.provider, "repeat", lambda: line.client.repeat(call_id, deadline))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from callverify.domain import errors
@@ -127,9 +128,10 @@ class Start:
 
         def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
             poll_every = self._lane.poll_every
+            fresh = replace(draft, created_at=self._ctx.now())  # what it waits for may take its time
             checks = self._lane.claims.checks(line)
             change = transitions.begin(
-                draft, line.method, line.provider, window=line.window, checks=checks, poll_every=poll_every
+                fresh, line.method, line.provider, window=line.window, checks=checks, poll_every=poll_every
             )
             return change, [*([key] if key else ()), *self._lane.claims.start(change, line, phone, dead)]
 

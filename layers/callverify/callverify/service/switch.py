@@ -50,7 +50,6 @@ def switch(
         )
         return change, [*([key] if key else ()), *lane.claims.switch(change, line, phone, caller)]
 
-    lane.observer.measure("Conversion", 0, "Count", provider=verification.provider, method=verification.method)
     dial = Dial(ctx, lane, phone, base_url)
     return dial.run(lines_for(lane, phone, request), opening), dial.skipped
 

@@ -468,6 +468,19 @@ def test_as_many_digits_as_the_challenge_has(window: Page, api: Scripted, length
     assert api.codes == [code]
 
 
+@pytest.mark.parametrize("length", [4, 6, 8])
+def test_all_boxes_fit_a_small_telephone(open_context: Open, api: Scripted, length: int) -> None:
+    api.read = answer(200, flash(challenge={"type": "enter_digits", "length": length}))
+    page = open_context(320, 640).new_page()
+    page.goto(api.link("ru"))
+    page.locator("#digits").fill("4" * (length - 1))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    widths = [box["width"] for box in (each.bounding_box() for each in page.locator(".digits span").all()) if box]
+    assert len(widths) == length
+    # The digit is seen, and a field for four is as wide as it was.
+    assert min(widths) >= (56 if length == 4 else 20)
+
+
 @pytest.mark.parametrize("wait", [5, 90])
 def test_a_repeat_is_offered_from_the_time_that_is_named(window: Page, api: Scripted, wait: int) -> None:
     api.read = answer(200, flash(repeat_in=wait))
