@@ -140,7 +140,7 @@ def _poisoned(world: SimulatedWorld, way_in: Gateway, number: int, chance: rando
 
 def _poisoned_report(world: SimulatedWorld, way_in: Gateway, text: str, chance: random.Random) -> int:
     """A provider's report with poison in all of its fields, or in all but one."""
-    manifest = chance.choice([manifest for manifest in manifests() if manifest.webhook])
+    manifest = chance.choice([each for each in manifests() if each.webhook and not each.webhook.say])
     pairs = forger(manifest.name, CREDENTIALS[manifest.name]).report(phone_number(0), "1", int(world.now))
     spared = chance.choice([None, *pairs])
     verification_id = f"vrf_{0:026}"

@@ -51,8 +51,10 @@ ROUTES: Sequence[tuple[Manifest, Route]] = [
 CODED = [(manifest, route) for manifest, route in ROUTES if route.code]
 DIALLED = [(manifest, route) for manifest, route in ROUTES if not route.code]
 BY_PHONE = [(manifest, route) for manifest, route in ROUTES if route.identifies is Identifies.BY_PHONE]
-HINTING = [manifest for manifest, route in ROUTES if route.webhook and route.webhook.proof is Proof.HINT]
-SIGNING = [manifest for manifest, route in ROUTES if route.webhook and route.webhook.proof is Proof.SIGNATURE]
+# Of calls that users made; a signed key press verifies nobody: it is told a code, and attacked in vendors/.
+REPORTS = [(manifest, route.webhook) for manifest, route in ROUTES if route.webhook and not route.webhook.say]
+HINTING = [manifest for manifest, webhook in REPORTS if webhook.proof is Proof.HINT]
+SIGNING = [manifest for manifest, webhook in REPORTS if webhook.proof is Proof.SIGNATURE]
 
 
 def wish(manifest: Manifest, route: Route) -> dict[str, str]:

@@ -8,12 +8,15 @@ from callverify.providers.base import Per
 from callverify.providers.registry import manifest
 from simulators.registry import simulator
 
+COUNTRIES = ["RU", "KZ"]  # that calls may go to, where the operator has to say
+
 
 def credentials(name: str, choose: Callable[[str], str] = lambda _: secrets.token_urlsafe(24)) -> dict[str, Any]:
     """A provider's part of `provider-credentials`. `choose(name)` makes each of its members that is ours to choose."""
     given = dict(simulator(name).credentials)
     ours = [field for field in manifest(name).credentials if not {*field.names} & {*given}]
-    return given | {each: choose(each) for field in ours for each in field.names}
+    countries = {"countries": COUNTRIES} if any(route.asks_countries for route in manifest(name).routes) else {}
+    return given | {each: choose(each) for field in ours for each in field.names} | countries
 
 
 def webhook_url(name: str, given: Mapping[str, Any], base_url: str) -> str | None:

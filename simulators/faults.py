@@ -32,7 +32,8 @@ def every_provider(_: Manifest) -> bool:
 
 
 def reports_calls(manifest: Manifest) -> bool:
-    return manifest.webhook is not None
+    """A pressed key is no report: the call waits for its answer."""
+    return manifest.webhook is not None and manifest.webhook.say is None
 
 
 def seconds(value: object) -> str | None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import requests
 
@@ -30,6 +30,7 @@ class Webhook:
     json: dict[str, object] | None = None
     multipart: bool = False
     repeated_until: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -52,6 +53,7 @@ def send_by_http(webhook: Webhook) -> tuple[int, str]:
             data=None if webhook.multipart else webhook.form,
             files=webhook.parts if webhook.multipart else None,
             json=webhook.json,
+            headers=webhook.headers,
             timeout=CONNECT_AND_READ_SECONDS,
             allow_redirects=False,
         )
@@ -104,9 +106,12 @@ class Webhooks:
                 self._send_later(0, webhook)
                 return "sent"
 
-    def report_now(self, webhook: Webhook) -> None:
-        """Report a call and wait for the answer."""
-        self._deliver(webhook, self._note(webhook, "waiting"))
+    def report_now(self, webhook: Webhook) -> tuple[int, str]:
+        """Report a call and wait for the answer: its HTTP status and body, or 0 and nothing."""
+        entry = self._note(webhook, "waiting")
+        self._deliver(webhook, entry)
+        status = entry["status"]
+        return (status, str(entry["body"])) if isinstance(status, int) else (0, "")
 
     def _send_later(self, delay: float, webhook: Webhook, repeats: int = MOST_REPEATS) -> None:
         entry = self._note(webhook, "waiting")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from tests.support.service import BASE_URL, LIVE, Parts
 from tests.support.simulators import Simulators
 
 PHONE, STRANGER = "+79000000011", "+79000000022"
+SAID_AFTER_A_KEY = [each for each in EVERY_ROUTE if (hook := manifest(each[0]).webhook) and hook.say]
 DIALLED = [each for each in EVERY_ROUTE if each[1] is Method.REVERSE_CALL]
 every_route = pytest.mark.parametrize(("name", "method"), EVERY_ROUTE)
 
@@ -33,7 +35,7 @@ class World(Parts):
         self.answers: list[tuple[int, str]] = []
         super().__init__()
         simulators.fill_cabinets(BASE_URL)
-        simulators.on_webhook = self._take
+        simulators.on_webhook = self.take
 
     def clock(self) -> float:
         return self.simulators.now
@@ -41,10 +43,17 @@ class World(Parts):
     def lines(self) -> list[Line]:
         return [line for name in NAMES for line in self.simulators.lines(name)]
 
-    def _take(self, sent: Webhook) -> tuple[int, str]:
+    def take(self, sent: Webhook) -> tuple[int, str]:
         name, *rest = urlsplit(sent.url).path.partition("/webhooks/")[2].split("/")
         try:
-            answer = 200, self.service.report(Request(name, rest, partial(parameters_of, sent))).body
+            answer = (
+                200,
+                self.service.report(
+                    Request(
+                        name, rest, partial(parameters_of, sent), lambda header: sent.headers.get(header, ""), BASE_URL
+                    )
+                ).body,
+            )
         except CallverifyError as error:
             answer = error.status, error.code
         self.answers.append(answer)
@@ -79,8 +88,8 @@ def test_a_verification(world: World, name: str, method: Method) -> None:
     assert (started.provider, started.method, started.status) == (name, method, Status.PENDING)
     assert started.expires_at - started.created_at == route.window.default
     if route.code:
-        (call,) = world.simulators.incoming(PHONE)
-        code = call["from"][-route.code.digits :]
+        code = world.simulators.code_heard(PHONE, route.code.digits)
+        assert len(world.simulators.incoming(PHONE)) == 1
         checked = world.service.check(LIVE, started.id, json.dumps({"code": code}))
         evidence = Evidence.CODE_MATCHED if route.code.ours else Evidence.VENDOR_CODE_MATCHED
         assert (checked.verification.status, checked.verification.evidence) == (Status.VERIFIED, evidence)
@@ -104,6 +113,29 @@ def test_an_expiry(world: World, name: str, method: Method) -> None:
     ended = world.read(started)
     assert (ended.status, ended.reason) == (Status.EXPIRED, EndReason.WINDOW_ELAPSED)
     assert world.clock() - started.created_at == route.window.default
+
+
+@pytest.mark.parametrize(("name", "method"), SAID_AFTER_A_KEY)
+def test_only_a_signed_key_in_the_call_of_this_attempt_is_told_the_code(
+    world: World, name: str, method: Method
+) -> None:
+    route = route_of(name, method)
+    assert route.code
+    assert route.webhook
+    nothing = (200, route.webhook.answer)
+    started = world.start(name, method)
+    assert world.simulators.incoming(PHONE)[-1]["spoken"] is None  # all that a mailbox hears
+    first = world.simulators.code_heard(PHONE, route.code.digits)
+    (pressed,) = world.simulators.sent
+    for forged in (replace(pressed, headers={}), replace(pressed, form={**(pressed.form or {}), "Digits": "2"})):
+        assert world.take(forged) == (403, "forbidden")
+    world.simulators.advance(30)
+    another = json.dumps({"phone": PHONE, "method": method})
+    world.service.switch(LIVE, started.id, another, idempotency_key=None, base_url=BASE_URL)
+    assert world.take(pressed) == nothing
+    assert world.simulators.code_heard(PHONE, route.code.digits) != first
+    world.service.cancel(LIVE, started.id, None)
+    assert world.take(world.simulators.sent[-1]) == nothing
 
 
 @pytest.mark.parametrize(("name", "method"), DIALLED)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from callverify.domain.errors import CallverifyError, ConfigurationFault
-from callverify.domain.words import Deadline, InboundWebhook, Method
+from callverify.domain.words import Deadline, Method
 from callverify.providers.http import NotSent, VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import lines
-from tests.support.cases import EVERY_ROUTE, PHONE, WEBHOOK_TOKEN, case, line_of, order, verification_of
+from tests.support.cases import EVERY_ROUTE, PHONE, WEBHOOK_TOKEN, case, inbound, line_of, order
 from tests.support.fake_vendor import FakeVendor
 
 UNUSABLE: list[Any] = [None, "", [], {}, True, 1.5, "\n", "line\nbreak" * 3, "\ud800" * 20]
@@ -71,7 +71,7 @@ def test_no_secret_is_ever_seen(
         vendor.forget()
     seen.append(line_of(name, method, "http://127.0.0.1:1").client.start(wanted, soon()))
     try:
-        client.open_webhook(InboundWebhook({}, verification_of(name)))
+        client.open_webhook(inbound(name, {}))
     except CallverifyError as error:
         seen.append(error.problem("request-1"))
     for field, value in case(name).credentials.items():

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from callverify.domain.phone import readings
-from callverify.domain.words import CallReport, Deadline, Evidence, InboundWebhook
+from callverify.domain.words import CallReport, Deadline, Evidence
 from callverify.providers.http import Answer
 from tests.support import payloads
-from tests.support.cases import line_of, order, verification_of
+from tests.support.cases import line_of, order
 from tests.support.fake_vendor import CannedHttp
 
 
@@ -27,8 +27,7 @@ def test_recorded_payloads_are_understood(payload: payloads.Payload) -> None:
     client = line_of(payload.provider, payload.method, http=http).client
     if payload.operation == "webhook":
         assert payload.parameters
-        parameters = {name: tuple(values) for name, values in payload.parameters.items()}
-        reports = client.open_webhook(InboundWebhook(parameters, verification_of(payload.provider)))
+        reports = client.open_webhook(payload.inbound)
         if expect.pop("ignored", False):
             assert not reports
             return

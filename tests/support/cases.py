@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from callverify.domain.words import CallOrder, Method, Phone
+from callverify.domain.words import CallOrder, InboundWebhook, Method, Phone
 from callverify.providers.base import Line, Per, Route
 from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
@@ -78,7 +78,9 @@ def line_of(
     **changed: Any,
 ) -> Line:
     """A route (by default the first) of a provider with its made-up credentials, some of them `changed`."""
-    given = {**case(name).credentials, "base_url": base_url, **changed}
+    asked = any(route.asks_countries for route in manifest(name).routes)
+    countries = {"countries": [PHONE.region]} if asked else {}
+    given = {**case(name).credentials, **countries, "base_url": base_url, **changed}
     found = lines(name, given, http or VendorHttp())
     return next(line for line in found if method in (None, line.method))
 
@@ -92,16 +94,19 @@ def order(name: str, method: Method | None = None) -> CallOrder:
         route.method,
         unique="attempt-1",
         code="042742"[: route.code.digits] if route.code else None,
-        webhook_url=f"https://verify.example/v1/webhooks/{name}/{VERIFICATION}/{WEBHOOK_TOKEN}"
-        if per_verification
-        else None,
+        webhook_url=_webhook_url(name) if per_verification else None,
     )
 
 
-def verification_of(name: str) -> str | None:
-    """The verification that a webhook's path names, where it names one."""
-    webhook = manifest(name).webhook
-    return VERIFICATION if webhook and webhook.per is Per.VERIFICATION else None
+def inbound(name: str, parameters: Mapping[str, tuple[str, ...]], signature: str = "") -> InboundWebhook:
+    """A report to the address that `order` names, or to the account's."""
+    hook = manifest(name).webhook
+    of_one = hook is not None and hook.per is Per.VERIFICATION
+    return InboundWebhook(parameters, VERIFICATION if of_one else None, _webhook_url(name), signature)
+
+
+def _webhook_url(name: str) -> str:
+    return f"https://verify.example/v1/webhooks/{name}/{VERIFICATION}/{WEBHOOK_TOKEN}"
 
 
 def _route(name: str, method: Method | None) -> Route:

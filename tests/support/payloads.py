@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from callverify.domain.words import Method
+from callverify.domain.words import InboundWebhook, Method
 from callverify.providers.names import NAMES
 from callverify.providers.registry import manifest
+from tests.support.cases import inbound
 
 VENDORS = Path(__file__).parents[2] / "vendors"
 
@@ -20,7 +21,8 @@ class Payload:
 
     evidence: "captured" from the live vendor, "documented" by it, or "assumed". operation: "start", "repeat", "check"
     or "info" (answers), "webhook" (a report). route: the method that it speaks of, the provider's first by default.
-    expect: what the vendor's client makes of it.
+    expect: what the vendor's client makes of it. signature: in the header of a report
+    that came to the address of `tests.support.cases.order`.
     """
 
     provider: str
@@ -36,6 +38,13 @@ class Payload:
     parameters: dict[str, list[str]] | None = None
     expect: dict[str, Any] | None = None
     route: str | None = None
+    signature: str = ""
+
+    @property
+    def inbound(self) -> InboundWebhook:
+        """A report, as the service hands it to the client."""
+        given = {name: tuple(values) for name, values in (self.parameters or {}).items()}
+        return inbound(self.provider, given, self.signature)
 
     @property
     def method(self) -> Method:

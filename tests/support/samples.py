@@ -6,6 +6,7 @@ JOURNEYS = {
     "start_smsc": (201, None),
     "start_ucaller": (201, None),
     "start_new_tel": (201, None),
+    "start_twilio": (201, None),
     "status": (404, "not_found"),
     "check_right": (404, "not_found"),
     "check_wrong": (404, "not_found"),
@@ -15,4 +16,5 @@ JOURNEYS = {
     "webhook_telefon_ip": (404, "not_found"),
     "webhook_sms_ru": (404, "not_found"),
     "webhook_smsc": (404, "not_found"),
+    "webhook_twilio": (404, "not_found"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
@@ -18,11 +19,12 @@ from callverify.providers.http import Answer, NoAnswer, VendorHttp
 from callverify.providers.names import NAMES
 from simulators import accounts
 from simulators.app import create_app
+from simulators.telephone import VOICE
 from simulators.vendor import World
 from simulators.webhooks import Webhook
 
 PHONE = "+79000000001"
-CODE = "0427"
+CODE = "042742"  # as many digits of it as a route has
 RECEIVER = "http://receiver.example"
 HOOK = f"{RECEIVER}/webhooks/token"  # of one verification
 # Every vendor's, as the secret `provider-credentials` would have them.
@@ -82,6 +84,7 @@ class Simulators:
         world.__init__(lambda: self.now, self._send, self._run_later, self._hold)  # type: ignore[misc]
         for vendor in app.extensions["vendors"]:
             vendor.__init__(world)
+        self.telephone = world.telephone
         self.client = app.test_client()
         self.http = SimulatorHttp(self.client)
 
@@ -120,6 +123,20 @@ class Simulators:
     def incoming(self, number: str) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], self.get(f"/phone/{number}")["incoming_calls"])
 
+    def press(self, number: str, key: str = "1") -> str | None:
+        """A phone presses a key in the call that asks for one, and hears this."""
+        response = self.client.post(f"/phone/{number}/press", json={"key": key})
+        assert response.status_code == 200, response.text
+        return cast(str | None, response.get_json()["spoken"])
+
+    def code_heard(self, number: str, digits: int) -> str:
+        """What the last call to a phone told, after a key where it asks for one."""
+        call = self.incoming(number)[-1]
+        if call["from"] == VOICE and call["spoken"] is None:
+            self.press(number)
+            call = self.incoming(number)[-1]
+        return code_in(call, digits)
+
     # Any vendor, as the service asks it
 
     def lines(
@@ -137,7 +154,7 @@ class Simulators:
 
     def order(self, line: Line, phone: str = PHONE, unique: str = "attempt-1") -> CallOutcome:
         """Ask for one call."""
-        code = CODE if line.route.code else None
+        code = CODE[: line.route.code.digits] if line.route.code else None
         order = CallOrder(Phone(phone, "RU", "+7******"), line.method, unique, code, HOOK)
         return line.client.start(order, Deadline.after(8))
 
@@ -147,6 +164,13 @@ class Simulators:
         outcome = self.order(line, phone)
         assert outcome.outcome is Outcome.STARTED, outcome
         return outcome
+
+
+def code_in(call: Mapping[str, Any], digits: int) -> str:
+    """The code of a call: the end of its number, or the first digits that it says."""
+    if call["from"] != VOICE:
+        return str(call["from"])[-digits:]
+    return "".join(re.findall("[0-9]", call["spoken"] or ""))[:digits]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def check_accounts(stack: Stack) -> Iterator[Finding]:
             )
             yield Finding(check, State.FAULT, str(error), fix)
             continue
-        says = f"accepted, {account.balance:.2f} RUB left"
+        says = f"accepted, {account.balance:.2f} {account.currency} left"
         if account.has_money:
             yield Finding(check, State.OK, says)
         else:

@@ -14,6 +14,12 @@ CASE = Case(
             "/v1.0/initCall",
             json={"phone": 79000000001, "code": "0427", "unique": "attempt-1"},
             headers={"authorization": f"Bearer {KEY}.103000"},
-        )
+        ),
+        Method.VOICE_CALL: Sent(
+            "POST",
+            "/v1.0/initCall",
+            json={"phone": 79000000001, "code": "0427", "unique": "attempt-1", "voice": True},
+            headers={"authorization": f"Bearer {KEY}.103000"},
+        ),
     },
 )

@@ -43,6 +43,7 @@ def _no_money(simulators: Simulators) -> TestResponse:
 
 SITUATIONS: dict[str, Callable[[Simulators], TestResponse]] = {
     "start_success": lambda world: ask(world, "initCall", phone=79000000001, code="1234"),
+    "start_success_voice": lambda world: ask(world, "initCall", phone=79000000001, code="0427", voice=True),
     "start_unreachable": lambda world: ask(world, "initCall", phone=79000000002, code="1234"),
     "start_same_unique": _same_unique,
     "error_phone_as_text": lambda world: ask(world, "initCall", phone="79000000001", code="1234"),

@@ -253,7 +253,7 @@ def test_an_id_that_is_none_asks_nothing() -> None:
 
 
 def test_a_repeat_that_is_answered_405_spends_none(simulators: Simulators) -> None:
-    (line,) = simulators.lines(NAME)
+    line, *_ = simulators.lines(NAME)
     first = simulators.order(line)
     assert first.call_id
     simulators.advance(line.route.repeat_after)

@@ -18,10 +18,10 @@ from simulators.__main__ import QuietHandler
 from simulators.app import create_app
 from simulators.vendor import World
 from simulators.webhooks import Webhook
-from tests.support.simulators import CREDENTIALS, PHONE
+from tests.support.simulators import CODE, CREDENTIALS, HOOK, PHONE
 
 Serve = Callable[[Flask], str]
-REPORTING = [manifest.name for manifest in registry.manifests() if manifest.webhook]
+REPORTING = [each.name for each in registry.manifests() if each.webhook and not each.webhook.say]
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def client() -> Iterator[requests.Session]:
         yield session
 
 
-def start(url: str, name: str, webhook_url: str | None = None) -> CallOutcome:
+def start(url: str, name: str, webhook_url: str = HOOK) -> CallOutcome:
     """Ask for a call by the first route of a provider, as the service does."""
     line = registry.lines(name, CREDENTIALS[name] | {"base_url": f"{url}/{name}"}, VendorHttp())[0]
-    code = "0427" if line.route.code else None
+    code = CODE[: line.route.code.digits] if line.route.code else None
     order = CallOrder(Phone(PHONE, "RU", "+7******"), line.method, "attempt-1", code, webhook_url)
     return line.client.start(order, Deadline.after(5))
 

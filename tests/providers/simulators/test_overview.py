@@ -13,7 +13,7 @@ from simulators.webhooks import Webhook
 from tests.support.simulators import CREDENTIALS, PHONE, Simulators
 
 MODES = fault_modes()
-REPORTING = [name for name in NAMES if manifest(name).webhook]
+REPORTING = [name for name in NAMES if (hook := manifest(name).webhook) and not hook.say]
 
 
 # The overview
@@ -35,6 +35,7 @@ def test_overview_and_unknown_paths(simulators: Simulators) -> None:
 
 def test_each_body_of_the_overview_can_be_sent(simulators: Simulators) -> None:
     overview = simulators.get("/")
+    simulators.telephone.ask_for_key("79000001234", lambda _: None)
     sent = 0
     for call in overview["calls"]:
         if "body" in call:

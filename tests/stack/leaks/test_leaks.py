@@ -55,7 +55,11 @@ CODED = next(name for name, route in ROUTES if route.method is Method.FLASH_CALL
 READ_BACK = next(name for name, route in ROUTES if route.read_back and not route.code)
 REVERSE: dict[str, Any] = {"provider": READ_BACK, "method": "reverse_call"}
 REPORTING = [name for name in NAMES if manifest(name).webhook]
-SIGNING = [(name, route) for name, route in ROUTES if route.webhook and route.webhook.proof is Proof.SIGNATURE]
+SIGNING = [
+    (name, route)
+    for name, route in ROUTES
+    if route.webhook and route.webhook.proof is Proof.SIGNATURE and not route.webhook.say
+]
 
 # The table keeps what the customer sends, keyed hashes, and the address as a keyed hash; replies echo the former.
 MAY_BE_AT_REST = {"raw body", "keyed hash"}

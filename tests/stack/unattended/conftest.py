@@ -17,7 +17,9 @@ ROUTES = [(each.name, route) for each in manifests() for route in each.routes]
 # Its user types a code; it can be asked whether its user has called, and has the short window; it signs its reports.
 TYPED = next(name for name, route in ROUTES if route.method is Method.FLASH_CALL)
 ASKED = next(name for name, route in ROUTES if route.read_back and not route.code)
-SIGNING = next(name for name, route in ROUTES if route.webhook and route.webhook.proof is Proof.SIGNATURE)
+SIGNING = next(
+    name for name, route in ROUTES if route.webhook and route.webhook.proof is Proof.SIGNATURE and not route.webhook.say
+)
 MAX_DELIVERIES = 4
 
 

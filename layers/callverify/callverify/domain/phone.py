@@ -112,3 +112,8 @@ def readings(number: str) -> tuple[str, ...]:
     To be compared with the claimed phone, so that only one that begins with +7 is met by the second. Decision 74.
     """
     return (number, "+7" + number[2:]) if re.fullmatch(r"\+8[0-9]{10}", number) else (number,)
+
+
+def language_of(locale: str | None, number: str) -> str:
+    """What to speak: the locale that was asked for, else the language of a number, in E.164 or masked. "ru" or "en"."""
+    return locale or ("ru" if number.startswith("+7") else "en")

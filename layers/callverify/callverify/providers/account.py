@@ -19,11 +19,12 @@ TIMEOUT_SECONDS = 10
 
 @value
 class Account:
-    """`balance` in roubles; `needed`: what must be left for one more call. `time`: the vendor's, in epoch seconds."""
+    """`balance` in `currency`; `needed`: what one more call needs. `time`: the vendor's, in epoch seconds."""
 
     balance: float
     needed: float = 0.0
     time: float | None = None
+    currency: str = "RUB"
 
     @property
     def has_money(self) -> bool:
@@ -52,7 +53,8 @@ def ask(
         # Without its text, which holds the URL and so a token.
         raise AccountRefused(f"no answer: {type(error).__name__}") from None
     body = json_object(answer.content)
-    if body is not None and (words := body.get("error")):
+    words = None if body is None else body.get("error") or (answer.status_code >= 400 and body.get("message"))
+    if body is not None and words:
         code = body.get("error_code", body.get("code", f"HTTP {answer.status_code}"))
         raise AccountRefused(masked(f"{code}: {words}", *(str(given) for given in credentials.values())))
     if answer.status_code != 200 or body is None:

@@ -69,7 +69,7 @@ class Webhook:
     """The provider reports calls.
 
     answer: the body that it wants to hear. signature: the header that signs a report. say: the body that tells the
-    called person a code, in a language (None: the number's own).
+    called person, who has pressed a key, a code in a language ("ru", "en").
     """
 
     per: Per
@@ -77,7 +77,7 @@ class Webhook:
     answer: str = "OK"
     content_type: str = "text/plain"
     signature: str = ""
-    say: Callable[[str, str | None], str] | None = None
+    say: Callable[[str, str], str] | None = None
 
 
 @value

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from callverify.domain import errors
 from callverify.domain import verification as transitions
-from callverify.domain.phone import readings
+from callverify.domain.phone import language_of, readings
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
 from callverify.domain.words import CallReport, InboundWebhook, Verdict
@@ -130,7 +130,8 @@ def _say_code(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> Answer
     elif not _is_of(line, verification) or verification.call_id not in (None, heard.call_id):
         _count(lane, line, "StrayWebhooks")
     else:
-        return Answer(hook.say(lane.code(verification, code.digits), verification.locale), hook.content_type)
+        language = language_of(verification.locale, verification.phone_mask)
+        return Answer(hook.say(lane.code(verification, code.digits), language), hook.content_type)
     return Answer(hook.answer if hook else "", hook.content_type if hook else "text/plain")
 
 
