@@ -19,7 +19,21 @@ CASE = Case(
             "POST",
             "/sys/wait_call.php",
             form={"login": LOGIN, "psw": PASSWORD, "phone": "79000000001", "fmt": "3", "charset": "utf-8"},
-        )
+        ),
+        Method.VOICE_CALL: Sent(
+            "POST",
+            "/sys/send.php",
+            form={
+                "login": LOGIN,
+                "psw": PASSWORD,
+                "phones": "79000000001",
+                "mes": "Ваш код: 0, 4, 2, 7, 4, 2. Повторяю: 0, 4, 2, 7, 4, 2.",
+                "call": "1",
+                "param": "20,10,1",
+                "fmt": "3",
+                "charset": "utf-8",
+            },
+        ),
     },
     # fmt 0, 1, 2 and the XML that has lost its tags.
     answers=(r"ERROR = [0-9]{1,12}", r"0,-[0-9]{1,12}", r"<(result|phone)>.{0,20}</phone>", r".{0,9}\n[0-9]{1,3}"),

@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 from simulators.webhooks import Webhook
 from tests.support.simulators import CREDENTIALS, RECEIVER, Simulators
 from vendors.smsc.simulator import APIKEY, LOGIN, PASSWORD
+from vendors.smsc.situations import ask_voice
 
 PATH = "/smsc/sys/wait_call.php"
 SECRET = CREDENTIALS["smsc"]["callback_secret"]
@@ -104,6 +105,39 @@ def test_credentials(simulators: Simulators, credentials: dict[str, str], accept
     assert (b"error_code" not in reply) is accepted
 
 
+def test_a_text_is_spoken(simulators: Simulators) -> None:
+    spoken = ask_voice(simulators, "Ваш код: 1, 2.")
+    assert spoken.get_json() == {"id": 1234, "cnt": 1}
+    (call,) = simulators.incoming("79000000001")
+    assert call["spoken"] == "Ваш код: 1, 2."
+    assert simulators.get("/requests")["paid_calls"] == 1
+
+
+def test_without_a_param_the_vendor_rings_again(simulators: Simulators) -> None:
+    form = {"login": LOGIN, "psw": PASSWORD, "phones": "79000000001", "mes": "text", "call": "1"}
+    assert simulators.client.post("/smsc/sys/send.php", data=form).data == b"OK - 1 SMS, ID - 1234"
+    assert len(simulators.incoming("79000000001")) > 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"mes": ""}, 1),
+        ({"mes": "code"}, 6),
+        ({"call": "0"}, 1),
+        ({"param": "20"}, 1),
+        ({"param": "20,1,1"}, 1),
+        ({"phones": "abc"}, 7),
+        ({"psw": "wrong"}, 2),
+    ],
+)
+def test_a_text_that_is_refused(simulators: Simulators, changed: dict[str, str], code: int) -> None:
+    form = {"login": LOGIN, "psw": PASSWORD, "phones": "79000000001", "mes": "text", "call": "1", "fmt": "3"}
+    refused = simulators.client.post("/smsc/sys/send.php", data=form | {"charset": "utf-8"} | changed)
+    assert refused.get_json()["error_code"] == code
+    assert simulators.incoming("79000000001") == []
+
+
 def test_bad_phone(simulators: Simulators) -> None:
     for phone in ("", "abc", "0123"):
         assert start(simulators, phone).get_json()["error_code"] == 1
@@ -151,5 +185,5 @@ def test_a_late_report_tells_the_time_of_the_call(simulators: Simulators) -> Non
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_a_path_that_is_not_there_is_an_error_of_parameters(simulators: Simulators, method: str) -> None:
-    answer = simulators.client.open("/smsc/sys/send.php?fmt=3&charset=utf-8", method=method)
+    answer = simulators.client.open("/smsc/sys/status.php?fmt=3&charset=utf-8", method=method)
     assert (answer.status_code, answer.get_json()) == (200, {"error": "ошибка в параметрах", "error_code": 1})

@@ -17,6 +17,7 @@ from callverify.domain.words import (
     Deadline,
     Evidence,
     InboundWebhook,
+    Method,
     Outcome,
     Reason,
     Verdict,
@@ -28,7 +29,7 @@ from tests.support.fake_vendor import CannedHttp, FakeVendor
 from vendors.smsc.cases import CALLBACK_SECRET, LOGIN
 
 NAME = "smsc"
-ORDER = order(NAME)
+ORDER, SPOKEN = order(NAME), order(NAME, Method.VOICE_CALL)
 NO_ACCOUNT = {"login": None, "psw": None}
 
 
@@ -51,7 +52,7 @@ ERRORS = [
     (3, Outcome.UNAVAILABLE, Reason.NO_MONEY),
     (4, Outcome.UNAVAILABLE, Reason.ACCOUNT_FAULT),
     (5, Outcome.REJECTED, Reason.NUMBER_REFUSED),
-    (6, Outcome.UNAVAILABLE, Reason.VENDOR_FAULT),
+    (6, Outcome.UNAVAILABLE, Reason.ACCOUNT_FAULT),
     (7, Outcome.REJECTED, Reason.NUMBER_REFUSED),
     (8, Outcome.REJECTED, Reason.NUMBER_REFUSED),
     (9, Outcome.UNAVAILABLE, Reason.VENDOR_LIMIT),
@@ -124,6 +125,52 @@ def test_a_server_error_may_have_been_paid() -> None:
     assert start("ERROR = 2 (x)", 503).outcome is Outcome.UNKNOWN
 
 
+# A spoken text
+
+
+def speak(text: str | bytes, status: int = 200) -> CallOutcome:
+    body = text if isinstance(text, bytes) else text.encode()
+    return client(http=CannedHttp(Answer(status, body))).start(SPOKEN, soon())
+
+
+@pytest.mark.parametrize("call_id", ["1234", '"1234"'])
+def test_a_text_that_is_spoken_has_an_id(call_id: str) -> None:
+    challenge = Challenge.enter_digits(6)
+    assert speak(f'{{"id": {call_id}, "cnt": 1}}') == CallOutcome(Outcome.STARTED, challenge=challenge, call_id="1234")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"cnt": 1}', '{"id": 0}', '{"id": null}', '{"id": "x"}', "OK - 1 SMS, ID - 1234", ""]
+)
+def test_a_spoken_text_without_an_id_is_unreadable(text: str) -> None:
+    """fmt=3 was asked for: what comes in another form is not known."""
+    assert speak(text) == CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
+
+
+@pytest.mark.parametrize(("code", "outcome", "reason"), ERRORS)
+@pytest.mark.parametrize("form", FORMS)
+def test_errors_of_a_spoken_text(code: int, outcome: Outcome, reason: Reason, form: str) -> None:
+    answered = speak(FORMS[form].format(code))
+    assert (answered.outcome, answered.reason) == (outcome, reason)
+
+
+@pytest.mark.parametrize(("locale", "first"), [(None, "Ваш код"), ("ru", "Ваш код"), ("en", "Your code")])
+def test_our_text_is_spoken_once_and_never_the_vendors_code(locale: str | None, first: str, vendor: FakeVendor) -> None:
+    vendor.answer(b'{"id": 1234, "cnt": 1}')
+    client(vendor.base_url).start(replace(SPOKEN, locale=locale), soon())
+    form = parse_qs(vendor.requests[0].body.decode())
+    assert vendor.requests[0].path == "/sys/send.php"
+    assert form["mes"][0].startswith(first)
+    assert form["mes"][0].count("0, 4, 2, 7, 4, 2") == 2
+    assert (form["call"], form["param"], form["phones"]) == (["1"], ["20,10,1"], ["79000000001"])
+
+
+def test_an_answer_that_repeats_the_text_shows_no_code() -> None:
+    told = "Ваш код: 0, 4, 2, 7, 4, 2. Повторяю: 0, 4, 2, 7, 4, 2."
+    words = speak(json.dumps({"error": told, "error_code": 6})).vendor_words or ""
+    assert "4, 2" not in words
+
+
 # Credentials
 
 
@@ -186,7 +233,8 @@ def event(phone: str = "79000000001", ts: str = "1790053160", md5: str | None = 
 
 
 def opened(parameters: Mapping[str, tuple[str, ...]]) -> CallReport | None:
-    return client().open_webhook(InboundWebhook(parameters))
+    reports = client().open_webhook(InboundWebhook(parameters))
+    return next(iter(reports), None)
 
 
 CONFIRMED = CallReport(

@@ -1,7 +1,17 @@
-"""SMSC, `wait_call.php`: reverse calls. The user calls a number; the vendor reports the caller to our handler."""
+"""SMSC: reverse calls, whose caller the vendor reports to our handler, and voice calls, in which it says our text."""
 
 from callverify.domain.words import Method
-from callverify.providers.base import OUR_LONGEST_WINDOW, Identifies, Manifest, Per, Proof, Route, Webhook, Window
+from callverify.providers.base import (
+    OUR_LONGEST_WINDOW,
+    Identifies,
+    Manifest,
+    Per,
+    Proof,
+    Route,
+    Webhook,
+    Window,
+    our_code,
+)
 from callverify.providers.credentials import PATH_SAFE, Either, Text
 
 MANIFEST = Manifest(
@@ -22,6 +32,13 @@ MANIFEST = Manifest(
             paid=False,
             identifies=Identifies.BY_PHONE,
             webhook=Webhook(Per.ACCOUNT, Proof.SIGNATURE),
+        ),
+        Route(
+            Method.VOICE_CALL,
+            window=Window(default=300, most=OUR_LONGEST_WINDOW),
+            paid=True,
+            code=our_code(6),
+            asks_countries=True,
         ),
     ),
 )

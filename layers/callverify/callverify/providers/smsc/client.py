@@ -1,7 +1,8 @@
-"""SMSC, `wait_call.php`: reverse calls. The user calls a number; the vendor reports the caller to our handler.
+"""SMSC: reverse calls (`wait_call.php`), and voice calls that say our text (`send.php` with `call=1`).
 
-Vendor pages: smsc.ru and its other skins (smscentre.com, smscab.ru), api/http/miscellaneous/waitcall, read 2026-09 to
-2026-10; the handler's fields are known from public integrations alone. See vendors/smsc/README.md.
+Vendor pages: smsc.ru and its other skins (smscentre.com, smscab.ru), api/http/miscellaneous/waitcall and
+api/http/send/voice, read 2026-09 to 2026-11; the handler's fields are known from public integrations alone. See
+vendors/smsc/README.md.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from callverify.domain.errors import Forbidden, InvalidRequest
-from callverify.domain.phone import e164_from_vendor
+from callverify.domain.phone import e164_from_vendor, language_of
 from callverify.domain.value import value
 from callverify.domain.words import (
+    RING_SECONDS,
     CallOrder,
     CallOutcome,
     CallReport,
@@ -22,11 +24,13 @@ from callverify.domain.words import (
     Deadline,
     Evidence,
     InboundWebhook,
+    Method,
     Outcome,
     Reason,
     Verdict,
 )
 from callverify.providers.http import (
+    Answer,
     NoAnswer,
     NotSent,
     VendorHttp,
@@ -36,20 +40,26 @@ from callverify.providers.http import (
     text_of,
     whole_number,
 )
+from callverify.providers.spoken import code_text
 
-# Vendor page "Подтверждение номера телефона с помощью звонка" (smsc.ru, read 2026-09) lists 1, 2, 4 and 9. Not
-# confirmed for this call: 3, 7 and 8 are the same engine's for send.php, 5 is an integration's (seen 2026-10).
+# Vendor page "Подтверждение номера телефона с помощью звонка" (smsc.ru, read 2026-09) lists 1, 2, 4 and 9 for
+# wait_call.php; the page of send.php lists all but 5 as they stand here. 5 is an integration's (seen 2026-10).
 _ERRORS: Mapping[int, tuple[Outcome, Reason]] = {
     1: (Outcome.REJECTED, Reason.NUMBER_REFUSED),  # "wrong parameters": the phone is the only one that varies
     2: (Outcome.UNAVAILABLE, Reason.BAD_CREDENTIALS),  # or our address is not on the account's list
     3: (Outcome.UNAVAILABLE, Reason.NO_MONEY),
     4: (Outcome.UNAVAILABLE, Reason.ACCOUNT_FAULT),  # our address is blocked for a while
     5: (Outcome.REJECTED, Reason.NUMBER_REFUSED),
+    6: (Outcome.UNAVAILABLE, Reason.ACCOUNT_FAULT),  # "the message is forbidden": its text, or the sender's name
     7: (Outcome.REJECTED, Reason.NUMBER_REFUSED),  # "wrong format of the phone number"
     8: (Outcome.REJECTED, Reason.NUMBER_REFUSED),  # "can't be delivered to this number"
     9: (Outcome.UNAVAILABLE, Reason.VENDOR_LIMIT),  # more than 50 identical requests in a minute
 }
 _OTHER_ERROR = (Outcome.UNAVAILABLE, Reason.VENDOR_FAULT)
+
+# `param`: seconds to ring, seconds between tries, tries (two public integrations, seen 2026-11). By default it rings
+# again where nobody picks up.
+_ONE_TRY = f"{RING_SECONDS},10,1"
 
 _SIGNED_FIELDS = ("waitcall", "phone", "ts", "md5")
 
@@ -83,16 +93,42 @@ class Client:
         self._http = http
 
     def start(self, order: CallOrder, deadline: Deadline) -> CallOutcome:
+        form = {**self._account, "fmt": "3", "charset": "utf-8"}
+        if order.method is Method.VOICE_CALL:
+            if order.code is None:
+                raise ValueError("a voice call needs a code")
+            text = code_text(order.code, language_of(order.locale, order.phone.e164))
+            form |= {"phones": order.phone.digits, "mes": text, "call": "1", "param": _ONE_TRY}
+        else:
+            form |= {"phone": order.phone.digits}
+        page = "send.php" if order.method is Method.VOICE_CALL else "wait_call.php"
         try:
-            answer = self._http.send(
-                "POST",
-                f"{self._base_url}/sys/wait_call.php",
-                form={**self._account, "phone": order.phone.digits, "fmt": "3", "charset": "utf-8"},
-                deadline=deadline,
-            )
+            answer = self._http.send("POST", f"{self._base_url}/sys/{page}", form=form, deadline=deadline)
         except (NotSent, NoAnswer) as failure:
             return outcome_of(failure)
+        return self._spoken(order, answer) if order.code else self._waiting(order, answer)
+
+    def _waiting(self, order: CallOrder, answer: Answer) -> CallOutcome:
         reply = _read(answer.body) if answer.status < 500 else None
+        if refused := self._refused(answer, reply):
+            return refused
+        number = e164_from_vendor(reply.number, order.phone.e164) if reply else None
+        if number is None:
+            return CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
+        return CallOutcome(Outcome.STARTED, challenge=Challenge.call_number(number))
+
+    def _spoken(self, order: CallOrder, answer: Answer) -> CallOutcome:
+        """{"id", "cnt"}: `id` of the call in the vendor's lists. `code`, of mes=code alone, is no concern of ours."""
+        if refused := self._refused(answer, _read(answer.body) if answer.status < 500 else None):
+            return refused
+        call_id = whole_number((json_object(answer.body) or {}).get("id"))
+        if not call_id:
+            return CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
+        return CallOutcome(
+            Outcome.STARTED, challenge=Challenge.enter_digits(len(order.code or "")), call_id=str(call_id)
+        )
+
+    def _refused(self, answer: Answer, reply: _Reply | None) -> CallOutcome | None:
         if reply is not None and reply.error is not None:
             code = reply.error_code
             outcome, reason = _OTHER_ERROR if code is None else _ERRORS.get(code, _OTHER_ERROR)
@@ -102,10 +138,7 @@ class Client:
             return CallOutcome(Outcome.UNAVAILABLE, Reason.VENDOR_LIMIT, vendor_words="HTTP 429")
         if not 200 <= answer.status < 300:
             return CallOutcome(Outcome.UNKNOWN, Reason.HTTP_ERROR, vendor_words=f"HTTP {answer.status}")
-        number = e164_from_vendor(reply.number, order.phone.e164) if reply else None
-        if number is None:
-            return CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
-        return CallOutcome(Outcome.STARTED, challenge=Challenge.call_number(number))
+        return None
 
     def repeat(self, call_id: str, deadline: Deadline) -> CallOutcome:  # noqa: ARG002
         return CallOutcome(Outcome.UNAVAILABLE, Reason.NOT_SUPPORTED)
