@@ -40,7 +40,7 @@ from tests.support.template import (
 STATIC = {"ServePageFunction", "ServeDocsFunction"}
 
 DEFAULTS = {
-    "ProviderOrder": "telefon_ip,sms_ru,smsc,ucaller,new_tel",
+    "ProviderOrder": "telefon_ip,sms_ru,smsc,ucaller,new_tel,twilio",
     "AllowedCountries": "RU",
     "DefaultCountry": "RU",
     "RetentionHours": 24,
@@ -165,7 +165,6 @@ def test_the_order_of_providers_is_a_list_of_names() -> None:
     assert [order for order in orders if not re.fullmatch(pattern, order)] == []
     wrong = ["", "A_VENDOR", "a-vendor", "a_vendor,", "a_vendor,,another", "a_vendor, another", "1st_vendor", "_vendor"]
     assert [order for order in wrong if re.fullmatch(pattern, order)] == []
-
 
 
 @pytest.mark.parametrize("name", ["AllowedCountries", "DefaultCountry"])

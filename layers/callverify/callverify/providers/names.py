@@ -3,4 +3,4 @@
 In the order in which they are asked where the operator names no other: free routes first, then paid ones.
 """
 
-NAMES = ("telefon_ip", "sms_ru", "smsc", "ucaller", "new_tel")
+NAMES = ("telefon_ip", "sms_ru", "smsc", "ucaller", "new_tel", "twilio")
