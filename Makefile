@@ -70,10 +70,10 @@ test-engines: .venv/.installed
 contract-test: .venv/.installed .venv-aws/.installed
 	$(BIN)/pytest tests/stack/contract
 
-# Clients that pin old libraries, each in an environment of its own.
-OLD_CLIENTS := async-newtel
+# Clients that pin old libraries or bring many, each in an environment of its own.
+CLIENTS_APART := async-newtel twilio
 .PHONY: vendor-clients
-vendor-clients: .venv/.installed .venv-vendors/.installed $(OLD_CLIENTS:%=.venv-vendors-%/.installed)
+vendor-clients: .venv/.installed .venv-vendors/.installed $(CLIENTS_APART:%=.venv-vendors-%/.installed)
 	$(BIN)/pytest tests/providers/public_clients
 
 .PHONY: client-test
@@ -203,7 +203,7 @@ lock: .venv/.installed
 	$(COMPILE) --group checkov --output-file requirements/checkov.txt
 	$(COMPILE) --group clients --output-file requirements/clients.txt
 	$(COMPILE) --group vendor-clients --constraints $(DEV) --output-file requirements/vendor-clients.txt
-	for client in $(OLD_CLIENTS); do $(COMPILE) --group vendor-clients-$$client --output-file requirements/vendor-clients-$$client.txt || exit; done
+	for client in $(CLIENTS_APART); do $(COMPILE) --group vendor-clients-$$client --output-file requirements/vendor-clients-$$client.txt || exit; done
 	$(COMPILE) --group bench-runtime --constraints $(DEV) --output-file bench/runtime/requirements.txt
 	$(COMPILE) --group bench-fastapi $(PEER) --output-file bench/peers/fastapi/requirements.txt
 	$(COMPILE) --group bench-powertools $(PEER) --output-file bench/peers/powertools/requirements.txt
@@ -219,8 +219,8 @@ clean:
 .venv-checkov/.installed: requirements/checkov.txt
 .venv-clients/.installed: requirements/clients.txt
 .venv-vendors/.installed: requirements/vendor-clients.txt
-$(OLD_CLIENTS:%=.venv-vendors-%/.installed): .venv-vendors-%/.installed: requirements/vendor-clients-%.txt
-.venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clients/.installed .venv-vendors/.installed $(OLD_CLIENTS:%=.venv-vendors-%/.installed):
+$(CLIENTS_APART:%=.venv-vendors-%/.installed): .venv-vendors-%/.installed: requirements/vendor-clients-%.txt
+.venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clients/.installed .venv-vendors/.installed $(CLIENTS_APART:%=.venv-vendors-%/.installed):
 	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 13)' 2>/dev/null || \
 	  { echo 'Python 3.13 is needed: install it, or name it with PYTHON=/path/to/python3.13' >&2; exit 1; }
 	@$(PYTHON) -m local.install $(@D) $<
