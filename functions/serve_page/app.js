@@ -18,6 +18,9 @@
       digitsLead: ["Your phone ", " will ring in a moment. Don’t answer: type in ", " of the calling number."],
       lastDigits: { one: "the last digit", other: "the last {n} digits" },
       digits: { one: "Last digit of the calling number", other: "Last {n} digits of the calling number" },
+      voiceLead: ["Your phone ", " will ring in a moment. Answer it, and press any key if the voice asks you to. " +
+        "Then type in the code that you hear."],
+      spokenDigits: { one: "The {n} digit that you hear", other: "The {n} digits that you hear" },
       checking: "Checking…",
       wrong: "These digits are wrong.",
       tries: { one: "{n} try left", other: "{n} tries left" },
@@ -27,8 +30,8 @@
       locked: "Too many wrong digits for this number. Please try later, or choose the other way.",
       tooOften: "That was too often. Please wait {time}.",
       notSent: "That did not get through. Please try again.",
-      switchTo: { flash_call: "Call me instead", reverse_call: "I’ll call you instead" },
-      switchTitle: { flash_call: "We call you", reverse_call: "You call us" },
+      switchTo: { flash_call: "Call me instead", reverse_call: "I’ll call you instead", voice_call: "Tell me a code by phone" },
+      switchTitle: { flash_call: "We call you", reverse_call: "You call us", voice_call: "We call and tell you a code" },
       switchLead: "Type in your number once more: we do not keep it.",
       yourPhone: "Your phone number",
       mismatch: "This is not the number that is being confirmed.",
@@ -75,6 +78,11 @@
         one: "Последняя {n} цифра звонящего номера", few: "Последние {n} цифры звонящего номера",
         many: "Последние {n} цифр звонящего номера",
       },
+      voiceLead: ["На телефон ", " сейчас поступит звонок. Ответьте и, если голос попросит, нажмите любую клавишу. " +
+        "Затем введите код, который услышите."],
+      spokenDigits: {
+        one: "{n} цифра из звонка", few: "{n} цифры из звонка", many: "{n} цифр из звонка",
+      },
       checking: "Проверяем…",
       wrong: "Цифры не подходят.",
       tries: { one: "Осталась {n} попытка", few: "Осталось {n} попытки", many: "Осталось {n} попыток" },
@@ -84,8 +92,12 @@
       locked: "Слишком много неверных цифр для этого номера. Попробуйте позже или другим способом.",
       tooOften: "Слишком часто. Подождите {time}.",
       notSent: "Не дошло. Попробуйте ещё раз.",
-      switchTo: { flash_call: "Лучше позвоните мне", reverse_call: "Лучше я вам позвоню" },
-      switchTitle: { flash_call: "Мы позвоним вам", reverse_call: "Вы позвоните нам" },
+      switchTo: {
+        flash_call: "Лучше позвоните мне", reverse_call: "Лучше я вам позвоню", voice_call: "Продиктуйте код по телефону",
+      },
+      switchTitle: {
+        flash_call: "Мы позвоним вам", reverse_call: "Вы позвоните нам", voice_call: "Мы позвоним и продиктуем код",
+      },
       switchLead: "Введите свой номер ещё раз: мы его не храним.",
       yourPhone: "Ваш номер телефона",
       mismatch: "Подтверждается другой номер.",
@@ -401,18 +413,18 @@
       countdown(element("span", { class: "wait" }, words.waiting)),
       element("p", { class: "hint", id: "hint", hidden: true }, fill(words.callHint, { phone: mask() })),
       path && element("details", { class: "elsewhere" }, element("summary", {}, words.showCode), code()),
-      switchButton(),
+      ...switchButtons(),
     ]);
   }
 
   function dialled() { setTimeout(hurry, 0); }
 
   function drawDigits(key, body) {
-    const length = body.challenge.length;
+    const length = body.challenge.length, spoken = body.method === "voice_call";
     const boxes = Array.from({ length }, () => element("span", { "aria-hidden": "true" }));
     const input = element("input", {
       id: "digits", inputmode: "numeric", autocomplete: "one-time-code", pattern: "[0-9]*",
-      "aria-label": count(words.digits, length), "aria-describedby": "lead note", enterkeyhint: "done", spellcheck: "false",
+      "aria-label": count(spoken ? words.spokenDigits : words.digits, length), "aria-describedby": "lead note", enterkeyhint: "done", spellcheck: "false",
     });
     const field = element("div", { class: "digits" }, ...boxes, input);
     const note = element("p", { class: "note", id: "note" }, count(words.tries, body.checks_remaining));
@@ -490,13 +502,13 @@
     const [before, middle, after] = words.digitsLead;
     draw(key, [
       heading(words.digitsTitle),
-      lead(before, middle, count(words.lastDigits, length), after),
+      spoken ? lead(...words.voiceLead) : lead(before, middle, count(words.lastDigits, length), after),
       field,
       note,
       countdown(),
       element("div", { class: "more" },
         element("button", { class: "button second", id: "again", type: "button", onclick: callAgain, hidden: true }),
-        switchButton()),
+        ...switchButtons()),
     ], { focus: input });
   }
 
@@ -546,17 +558,16 @@
 
   // Another method
 
-  // The one that a switch would be to; undefined where there is none.
-  function otherMethod() {
-    if (!resource.switches_remaining || Date.now() + skew >= Date.parse(resource.switch_until)) return undefined;
-    return resource.allowed_methods.find((method) => method !== resource.method && Object.keys(words.switchTo).includes(method));
+  // Those that a switch could be to.
+  function otherMethods() {
+    if (!resource.switches_remaining || Date.now() + skew >= Date.parse(resource.switch_until)) return [];
+    return resource.allowed_methods.filter((method) => method !== resource.method && Object.keys(words.switchTo).includes(method));
   }
 
-  function switchButton() {
-    const method = otherMethod();
-    return method
-      ? element("button", { class: "link", id: "switch", type: "button", onclick: () => drawSwitch(method) }, words.switchTo[method])
-      : null;
+  function switchButtons() {
+    return otherMethods().map((method, at) => element("button", {
+      class: "link", id: at ? null : "switch", "data-method": method, type: "button", onclick: () => drawSwitch(method),
+    }, words.switchTo[method]));
   }
 
   function drawSwitch(method) {
@@ -653,8 +664,8 @@
     if (left <= 30000 && left > 0 && !saidSoon) { saidSoon = true; say(words.soon); }
     const hint = document.getElementById("hint");
     if (hint && hint.hidden && Date.now() - shownAt >= HINT_AFTER) { hint.hidden = false; say(hint.textContent); }
-    const button = document.getElementById("switch");
-    if (button) button.hidden = !otherMethod();
+    const open = otherMethods();
+    for (const button of document.querySelectorAll("[data-method]")) button.hidden = !open.includes(button.dataset.method);
     const again = document.getElementById("again");
     if (again) {
       const wait = untilRepeat();
