@@ -106,7 +106,9 @@ def test_what_an_event_is_answered_on_a_fresh_stack(name: str, status: int, code
 
 @pytest.mark.usefixtures("api")
 def test_the_starts_do_not_get_in_each_others_way() -> None:
-    assert [as_it_is(name).status for name in ("start_telefon_ip", "start_smsc", "start_ucaller", "start_twilio")] == [201] * 4
+    assert [as_it_is(name).status for name in ("start_telefon_ip", "start_smsc", "start_ucaller", "start_twilio")] == [
+        201
+    ] * 4
     assert as_it_is("start_telefon_ip").replayed
 
 
