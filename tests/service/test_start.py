@@ -300,6 +300,7 @@ def test_a_refusal_of_the_second_sending_says_nothing_of_the_first(api: Api, sec
     assert api.check(started.id, api.code(PHONE))["status"] == "verified"
 
 
+@pytest.mark.parametrize("api", [{"ProviderOrder": "telefon_ip,smsc,ucaller"}], indirect=True)
 @pytest.mark.parametrize("fault", ["timeout", "malformed_json", "http_500"])
 def test_after_an_unknown_outcome_of_a_reverse_call_the_next_reverse_provider_is_asked(api: Api, fault: str) -> None:
     api.simulators.fault("telefon_ip", fault)
@@ -313,6 +314,7 @@ def test_after_an_unknown_outcome_of_a_reverse_call_the_next_reverse_provider_is
     assert api.requests() == ["reverse_auth_phone_post", "wait_call"]
 
 
+@pytest.mark.parametrize("api", [{"ProviderOrder": "telefon_ip,smsc,ucaller"}], indirect=True)
 def test_after_unknown_outcomes_of_all_reverse_providers_no_flash_call_is_made(api: Api) -> None:
     api.simulators.fault("telefon_ip", "timeout")
     api.simulators.fault("smsc", "timeout")
@@ -325,6 +327,7 @@ def test_after_unknown_outcomes_of_all_reverse_providers_no_flash_call_is_made(a
     assert [a["outcome"] for a in failed["attempts"]] == ["unknown", "unknown"]
 
 
+@pytest.mark.parametrize("api", [{"ProviderOrder": "telefon_ip,smsc,ucaller"}], indirect=True)
 @pytest.mark.parametrize("fault", ["no_money", "bad_credentials", "number_refused"])
 def test_a_start_fails_over_to_the_next_provider_and_its_attempts_tell_why(api: Api, fault: str) -> None:
     api.simulators.fault("telefon_ip", fault)
