@@ -173,7 +173,9 @@ class _Siege:
 
 
 class _Side:
-    """One vendor under attack."""
+    """One vendor under attack. waiting: a victim whose call is awaited."""
+
+    waiting: Victim
 
     def __init__(self, siege: _Siege, manifest: Manifest) -> None:
         self.siege = siege
@@ -219,6 +221,10 @@ class _Side:
         way_in.send("POST", WEBHOOKS, parameters=parameters, body=urlencode(report))
         return victim.verification.id
 
+    def _tampered(self, name: str, way_in: Gateway) -> int:
+        report = self.forger.tampered[name](self.chance, self.waiting.phone, int(self.world.now))
+        return self.send(way_in, self.waiting, report)
+
 
 class _Hinting(_Side):
     """A vendor whose reports prove nothing: it is asked, and says what the attack wants."""
@@ -229,7 +235,8 @@ class _Hinting(_Side):
         self.lied_to = {name: self._lied_to(name) for name in self.forger.lies}
         self.victims = [self.waiting, *self.lied_to.values()]
         # Phones whose calls are awaited no longer where they are signed, and one that waits for no report at all.
-        self.victims += [siege.victim(signing.canceled_phone, self.wish) for signing in siege.signing]
+        canceled = [signing.canceled_phones[HINTING.index(manifest)] for signing in siege.signing]
+        self.victims += [siege.victim(phone, self.wish) for phone in canceled]
         self.victims += [siege.victim(siege.new_phone(), wish(*coded)) for coded in CODED[:1]]
 
     def _lied_to(self, name: str) -> Victim:
@@ -244,6 +251,7 @@ class _Hinting(_Side):
             "the right token and call, the claimed phone": self._perfect,
             "another verification's token": self._of_another,
             "a status read in between": self._read,
+            **{name: partial(self._tampered, name) for name in self.forger.tampered},
         }
 
     def call(self, way_in: Gateway) -> set[str]:
@@ -288,10 +296,11 @@ class _Signing(_Side):
             answer = way_in.send("POST", WEBHOOKS, parameters=parameters, body=urlencode(self.used))
             assert answer.status == 200, answer
         siege.genuine.add(earlier.verification.id)
-        # And one that was canceled, whose phone will wait at another vendor.
-        self.canceled_phone = siege.new_phone()
-        canceled = siege.victim(self.canceled_phone, self.wish)
-        world.service.cancel(server(), canceled.verification.id, None)
+        # And some that were canceled, whose phones will wait at other vendors, one at each.
+        self.canceled_phones = [siege.new_phone() for _ in HINTING] or [siege.new_phone()]
+        for phone in self.canceled_phones:
+            world.service.cancel(server(), siege.victim(phone, self.wish).verification.id, None)
+        self.canceled_phone = self.canceled_phones[0]
 
     def begin(self) -> None:
         self.waiting = self.siege.victim(self.siege.new_phone(), self.wish)
@@ -345,6 +354,3 @@ class _Signing(_Side):
         report.append((name, dict(self._report(self.waiting.phone))[name]))
         self.chance.shuffle(report)
         return self._send(way_in, report)
-
-    def _tampered(self, name: str, way_in: Gateway) -> int:
-        return self._send(way_in, self.forger.tampered[name](self.chance, self.waiting.phone, int(self.world.now)))
