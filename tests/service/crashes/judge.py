@@ -236,7 +236,9 @@ class Judge:
             return
         mine = [each for each in world.records() if self.phone_of(each) == phone]
         ended = [min(each.expires_at, each.ended_at or each.expires_at) for each in mine]
-        world.reach(max(ended, default=0) + COOLDOWN)
+        # An end bears the time at which it was decided: a step may have been taken between that and its write.
+        asked = [step.claimed_at for each in mine for step in each.steps]
+        world.reach(max([*ended, *asked]) + COOLDOWN)
         free = (line for line in world.lines() if line.route.identifies is not Identifies.BY_PHONE)
         if line := next(free, None):
             answer = world.start(phone=phone, provider=line.provider, method=line.method)
