@@ -96,7 +96,8 @@ def test_names_that_the_contract_gives() -> None:
     made = credentials()
     env = providers.environment(made, BASE_URL)
     assert env["SMSC_CALLBACK_SECRET"] == made["smsc"]["callback_secret"]
-    assert env.keys() >= {"SMSC_WEBHOOK_URL", "SMSC_CALLBACK_SECRET"}
+    assert env["SMS_RU_API_ID"] == made["sms_ru"]["api_id"]
+    assert env.keys() >= {"SMSC_WEBHOOK_URL", "SMSC_CALLBACK_SECRET", "SMS_RU_WEBHOOK_URL", "SMS_RU_API_ID"}
 
 
 def test_a_later_vendor_of_that_kind_is_named_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
