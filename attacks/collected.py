@@ -40,7 +40,7 @@ def _attack(size: int, *, evenly: bool, victims: int) -> Finding:
         f"codes that a vendor picks: {LEARNED:,} calls learned of a pool of {size:,} numbers, used {kind}",
         victims,
         won,
-        f"{won / victims:.2%} of phones in 24 h, by the {THEIR_CODE_CHECKS} guesses that a phone has. By its last {KEPT} "
+        f"{won / victims:.2%} of phones in 24 h, by the {THEIR_CODE_CHECKS} guesses of a phone. By its last {KEPT} "
         f"codes the pool's effective size is {told}: the route {verdict}",
         # A pool that is used has to be worth guessing at no better than its least size says, three times over.
         holds=passed_over or won / victims <= 3 * THEIR_CODE_CHECKS / SMALLEST,
