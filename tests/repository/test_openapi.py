@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,11 @@ from callverify.domain.words import (
 from callverify.edge.access import CLIENT_TOKEN_ROUTES, ROUTES
 from callverify.events.publish import transition
 from callverify.providers import registry
+from callverify.providers.base import Per
 from callverify.providers.names import NAMES
+from callverify.providers.sandbox import TEST_NUMBERS
 from callverify.service import requests as bodies
+from callverify.service.dial import Skipped
 from callverify.service.events import MAX_EVENTS
 from tests.support.template import API, FUNCTIONS
 
@@ -49,8 +52,13 @@ HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "tra
 KINDS: list[type[errors.CallverifyError]] = [*errors.CallverifyError.__subclasses__(), errors.CallverifyError]
 ERRORS = {kind.code: kind for kind in KINDS}
 NOW = 1_795_341_600
-FLASH = next(name for name in NAMES if registry.route(name, Method.FLASH_CALL))
-REVERSE_CALLS = [name for name in NAMES if registry.route(name, Method.REVERSE_CALL)]
+METHODS = {each.name: [route.method for route in each.routes] for each in registry.manifests()}
+DIGITS = {route.code.digits for each in registry.manifests() for route in each.routes if route.code}
+REVERSE_CALLS = [name for name in NAMES if Method.REVERSE_CALL in METHODS[name]]
+# Providers that lack a method.
+FLASH = next(name for name in NAMES if Method.FLASH_CALL in METHODS[name] and name not in REVERSE_CALLS)
+NO_FLASH = next(name for name in REVERSE_CALLS if Method.FLASH_CALL not in METHODS[name])
+VOICE = next(name for name in NAMES if METHODS[name] == [Method.VOICE_CALL])
 
 
 def follow(value: Any) -> Any:
@@ -301,7 +309,8 @@ def test_every_error_stands_at_its_status_with_an_example() -> None:
 
 
 def test_problems_of_the_service_fit() -> None:
-    properties = SCHEMAS["Problem"]["properties"].keys()
+    # `skipped` is put there for API keys alone, where the answer is written.
+    properties = SCHEMAS["Problem"]["properties"].keys() - {"skipped"}
     for kind in ERRORS.values():
         error = kind("What is wrong.", limit="phone_10m", retry_after=3, verification_id="vrf_0")
         assert violations_of(error.problem("request"), "Problem") == []
@@ -309,6 +318,29 @@ def test_problems_of_the_service_fit() -> None:
         assert error.problem("request").keys() - kind("What is wrong.").problem("request").keys() == (
             properties - set(SCHEMAS["Problem"]["required"])
         )
+
+
+def test_skipped_routes_fit_in_replies_and_problems() -> None:
+    skipped = [asdict(Skipped(FLASH, Method.FLASH_CALL, reason)) for reason in SCHEMAS["SkipReason"]["enum"]]
+    assert skipped[0].keys() == SCHEMAS["SkippedRoute"]["properties"].keys()
+    assert violations_of(skipped, "Skipped") == []
+    error = errors.NoProviderAvailable("What is wrong.", retry_after=3).problem("request")
+    started = {"client_token": "cvt.x", "page_url": "https://verify.example.com/v1/page#id=x&token=cvt.x"}
+    reply = json.loads(json.dumps(resource(PENDING, NOW)))
+    for name, body in (("Problem", error), ("StartedVerification", reply | started), ("SwitchedVerification", reply)):
+        assert violations_of({**body, "skipped": skipped}, name) == []
+        assert violations_of({**body, "skipped": [{**skipped[0], "reason": "no"}]}, name)
+
+
+def test_reasons_of_skipped_routes_are_those_that_the_service_gives() -> None:
+    given: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / "layers/callverify/callverify/service/dial.py").read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "_skip":
+            given |= {word.value for word in node.args if isinstance(word, ast.Constant)}
+        if isinstance(node, ast.FunctionDef) and node.name == "_passes_over":
+            returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+            given |= {word.value for word in returned if isinstance(word, ast.Constant) and word.value}
+    assert given == set(SCHEMAS["SkipReason"]["enum"])
 
 
 def test_problems_of_the_gateway_fit() -> None:
@@ -346,7 +378,9 @@ def test_limits_are_those_that_the_service_counts() -> None:
 
 
 def test_request_fields_are_those_that_are_parsed() -> None:
-    assert SCHEMAS["StartRequest"]["properties"].keys() == {field.name for field in fields(bodies.StartRequest)}
+    assert SCHEMAS["StartRequest"]["properties"].keys() == bodies.START_FIELDS
+    # `end_user_ip` is kept in two forms.
+    assert {field.name for field in fields(bodies.StartRequest)} - {"end_user_address"} == bodies.START_FIELDS
     assert SCHEMAS["SwitchRequest"]["properties"].keys() == {field.name for field in fields(bodies.SwitchRequest)}
     start = SCHEMAS["StartRequest"]["properties"]
     assert start["reference"]["maxLength"] == bodies.MAX_REFERENCE
@@ -360,10 +394,15 @@ def test_request_fields_are_those_that_are_parsed() -> None:
     assert key["maxLength"] == bodies.MAX_IDEMPOTENCY_KEY
 
 
-METHODS = {each.name: [route.method for route in each.routes] for each in registry.manifests()}
+def parse_check(body: str) -> None:
+    """By the first route whose codes are so long, if there is one."""
+    code = json.loads(body).get("code")
+    bodies.parse_code(body, next((digits for digits in DIGITS if len(str(code)) == digits), min(DIGITS)))
+
+
 PARSERS: dict[str, Any] = {
     "startVerification": lambda body: bodies.parse_start(body, methods=METHODS, return_origins=()),
-    "checkCode": lambda body: bodies.parse_code(body, 4),
+    "checkCode": parse_check,
     "repeatVerification": bodies.parse_nothing,
     "switchVerification": bodies.parse_switch,
     "cancelVerification": bodies.parse_nothing,
@@ -399,7 +438,7 @@ def test_requests_in_examples_are_accepted() -> None:
         (
             "StartRequest",
             "startVerification",
-            {"phone": "+79000001234", "provider": REVERSE_CALLS[0], "method": "flash_call"},
+            {"phone": "+79000001234", "provider": NO_FLASH, "method": "flash_call"},
         ),
         (
             "StartRequest",
@@ -414,12 +453,26 @@ def test_requests_in_examples_are_accepted() -> None:
         (
             "StartRequest",
             "startVerification",
-            {"phone": "+79000001234", "provider": REVERSE_CALLS[-1], "allowed_methods": ["flash_call"]},
+            {"phone": "+79000001234", "provider": NO_FLASH, "allowed_methods": ["flash_call"]},
+        ),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "provider": VOICE}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "provider": VOICE, "method": None}),
+        (
+            "StartRequest",
+            "startVerification",
+            {"phone": "+79000001234", "provider": VOICE, "method": None, "allowed_methods": None},
+        ),
+        (
+            "StartRequest",
+            "startVerification",
+            {"phone": "+79000001234", "method": "voice_call", "allowed_methods": ["flash_call", "reverse_call"]},
         ),
         ("StartRequest", "startVerification", {"phone": "+79000001234", "return_url": "http://shop.example"}),
         ("CheckRequest", "checkCode", {}),
         ("CheckRequest", "checkCode", {"code": 1234}),
         ("CheckRequest", "checkCode", {"code": "12a4"}),
+        ("CheckRequest", "checkCode", {"code": "123"}),
+        ("CheckRequest", "checkCode", {"code": "1234567"}),
         ("RepeatRequest", "repeatVerification", {"reason": "none"}),
         ("SwitchRequest", "switchVerification", {}),
         ("SwitchRequest", "switchVerification", {"phone": "+79000001234"}),
@@ -442,6 +495,9 @@ def test_document_and_service_refuse_the_same(schema: str, operation: str, body:
         {"provider": REVERSE_CALLS[-1], "method": None, "allowed_methods": ["flash_call", "reverse_call"]},
         {"provider": FLASH, "method": "flash_call", "allowed_methods": None},
         {"provider": None, "method": "reverse_call", "allowed_methods": ["reverse_call"]},
+        {"provider": VOICE, "method": "voice_call"},
+        {"provider": VOICE, "allowed_methods": ["voice_call", "flash_call"]},
+        {"allowed_methods": [*Method]},
     ],
     ids=str,
 )
@@ -449,6 +505,34 @@ def test_document_and_service_take_the_same(more: dict[str, Any]) -> None:
     body = {"phone": "+79000001234", **more}
     assert violations_of(body, "StartRequest") == []
     PARSERS["startVerification"](json.dumps(body))
+
+
+def test_codes_are_as_long_as_those_of_the_routes() -> None:
+    length = SCHEMAS["EnterDigits"]["properties"]["length"]
+    assert (length["minimum"], length["maximum"]) == (min(DIGITS), max(DIGITS))
+    for number in range(1, 10):
+        fits = violations_of({"code": "0" * number}, "CheckRequest") == []
+        assert fits is (min(DIGITS) <= number <= max(DIGITS))
+
+
+# Webhooks
+
+
+def test_every_webhook_is_shown_with_its_address_and_its_answer() -> None:
+    said = OPERATIONS["get /webhooks/{provider}/{rest}"]["description"]
+    content = SPEC["components"]["responses"]["Acknowledged"]["content"]
+    reporting = [each for each in registry.manifests() if each.webhook]
+    assert reporting
+    for each in reporting:
+        assert each.webhook
+        rest = "{token}" if each.webhook.per is Per.ACCOUNT else "{id}/{token}"
+        assert f"- `/webhooks/{each.name}/{rest}`" in said
+        assert each.webhook.content_type in content
+    assert len(re.findall(r"^- ", said, re.MULTILINE)) == len(reporting)
+
+
+def test_test_numbers_are_those_of_test_mode() -> None:
+    assert re.findall(r"^- `(\+\d+)`: ", SPEC["info"]["description"], re.MULTILINE) == [*TEST_NUMBERS]
 
 
 # The resource
@@ -516,6 +600,26 @@ REVERSE = replace(
 SAMPLES = {
     "pending flash call": PENDING,
     "pending reverse call": REVERSE,
+    "pending voice call": replace(
+        PENDING,
+        method=Method.VOICE_CALL,
+        provider=VOICE,
+        attempts=(
+            Attempt(1, 1, Method.REVERSE_CALL, REVERSE_CALLS[0], Outcome.UNAVAILABLE, NOW, Reason.HELD),
+            Attempt(2, 1, Method.VOICE_CALL, VOICE, Outcome.STARTED, NOW + 1),
+        ),
+        challenge=Challenge.enter_digits(6),
+        repeats_remaining=0,
+        repeat_at=None,
+    ),
+    "verified by the vendor's code": replace(
+        PENDING,
+        status=Status.VERIFIED,
+        evidence=Evidence.VENDOR_CODE_MATCHED,
+        verified_at=NOW + 9,
+        guess_limit=3,
+        code_hash="hash",
+    ),
     "guesses spent": replace(PENDING, guesses=5, status=Status.FAILED, reason=EndReason.CHECKS_EXHAUSTED),
     "verified": replace(REVERSE, status=Status.VERIFIED, evidence=Evidence.PROVIDER_READ_BACK, verified_at=NOW + 9),
     "expired": replace(REVERSE, expires_at=NOW),

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from callverify.domain.words import Method
 from callverify.providers import registry
 from callverify.providers.names import NAMES
+from callverify.service.requests import on_their_own
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -274,10 +275,18 @@ def offers() -> dict[str, Any]:
         wanted = {"method": {"enum": [*methods, None]}, "allowed_methods": {"contains": {"enum": methods}}}
         rule = {
             "if": {"properties": {"provider": {"const": name}}},
-            "then": {"properties": wanted},
+            "then": {"properties": wanted, **({} if on_their_own(map(Method, methods)) else {"anyOf": named()})},
             **({"else": rule} if rule else {}),
         }
     return rule
+
+
+def named() -> list[dict[str, Any]]:
+    """That a start names a method, for a provider that has none which is used without."""
+    return [
+        {"required": ["method"], "properties": {"method": {"type": "string"}}},
+        {"required": ["allowed_methods"], "properties": {"allowed_methods": {"type": "array"}}},
+    ]
 
 
 def served() -> dict[str, Any]:
