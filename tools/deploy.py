@@ -27,6 +27,7 @@ from botocore.exceptions import (
 )
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
+from callverify.providers import registry
 from callverify.providers.names import NAMES
 from local.build import ROOT, SAM, build, sam_environment
 from local.processes import LocalStackError
@@ -63,9 +64,13 @@ def check_parameters(settings: dict[str, Any]) -> None:
             f"template.yaml has no parameter {', '.join(unknown)}: take it out of samconfig.toml. "
             "Vendors' settings are in the secret provider-credentials (docs/operations.md, Secrets)"
         )
-    order = parameters.get("ProviderOrder", "").split(",")
-    if unknown := [name for name in order if name and name not in NAMES]:
-        raise Refused(f"ProviderOrder: there is no provider {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    for entry in filter(None, parameters.get("ProviderOrder", "").split(",")):
+        name, _, method = entry.partition(":")
+        if name not in NAMES:
+            raise Refused(f"ProviderOrder: there is no provider {name}; there are {', '.join(NAMES)}")
+        if ":" in entry and registry.route(name, method) is None:
+            offered = ", ".join(f"{name}:{route.method}" for route in registry.manifest(name).routes)
+            raise Refused(f"ProviderOrder: there is no route {entry}; there are {offered}")
 
 
 def preflight(session: Any, settings: dict[str, Any]) -> str:

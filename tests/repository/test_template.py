@@ -16,6 +16,7 @@ from callverify.edge.access import CLIENT_TOKEN_ROUTES, SLOW_SECONDS
 from callverify.events.deliver import DELIVERY_SECONDS, backoff
 from callverify.events.telemetry import SETS
 from callverify.providers.names import NAMES
+from callverify.service.dial import LEAST_SECONDS
 from callverify.service.read import READ_BACK_SECONDS
 from callverify.service.steps import TAKE_OVER_AFTER_SECONDS
 from tests.support.origins import NO_ORIGINS, ORIGINS
@@ -54,6 +55,7 @@ DEFAULTS = {
     "PrefixTenMinuteLimit": 30,
     "KeyPaidDayLimit": 1000,
     "StackPaidHourLimit": 2000,
+    "CountryPaidHourLimit": 100,
     "KeyFreeHourLimit": 20000,
     "KeyRefusedHourLimit": 300,
     "VerificationGuessLimit": 5,
@@ -74,6 +76,7 @@ MAXIMA = {
     "PrefixTenMinuteLimit": 1000,
     "KeyPaidDayLimit": 1000000,
     "StackPaidHourLimit": 1000000,
+    "CountryPaidHourLimit": 1000000,
     "KeyFreeHourLimit": 1000000,
     "KeyRefusedHourLimit": 1000000,
     "SecretCacheSeconds": 240,
@@ -326,10 +329,10 @@ def test_a_function_outlives_a_silent_aws(name: str) -> None:
 
 
 def test_the_look_up_of_a_name_leaves_time_for_vendors() -> None:
-    """It is the one wait that no deadline of ours reaches."""
+    """It is the one wait that no deadline of ours reaches: a route that is asked last still ends within the 8 s."""
     options = GLOBALS["Environment"]["Variables"]["RES_OPTIONS"]
     seconds, attempts = re.fullmatch(r"timeout:(\d) attempts:(\d)", options).groups()  # type: ignore[union-attr]
-    assert int(seconds) * int(attempts) <= VENDOR_SECONDS / len(NAMES)
+    assert int(seconds) * int(attempts) <= LEAST_SECONDS
 
 
 def test_a_process_has_ended_when_another_takes_over() -> None:

@@ -55,9 +55,9 @@ def check_provider_credentials(stack: Stack) -> Iterator[Finding]:
             faults.append(Finding(check, State.FAULT, f"{fault}", fix))
             continue
         if not found:
-            fix = f"{secret}, {name}.methods: leave it out, or name one"
+            fix = f"{secret}, {name}.methods: leave it out, or name one; {name}.countries: voice calls need them"
             faults.append(Finding(check, State.WARNING, f"{name} offers no method", fix))
-    order = [name.strip() for name in stack.parameters.get("ProviderOrder", "").split(",")]
+    order = [entry.strip().partition(":")[0] for entry in stack.parameters.get("ProviderOrder", "").split(",")]
     left_out = [name for name in given if name not in order]
     if left_out:
         fix = "parameter ProviderOrder: a provider that is not in it is never asked"

@@ -114,14 +114,15 @@ class Reference:
         ]
 
     def answers(self, responses: dict[str, Any]) -> list[tuple[str, str, Any]]:
-        """(status, name, value) for each example of a success."""
-        return [
+        """(status, name, value) for each example of a success. A replay's are those of the first answer."""
+        found = [
             (status, heading(name, self.follow(example)), self.follow(example)["value"])
             for status, response in responses.items()
             if status.startswith("2")
             for content in response.get("content", {}).values()
             for name, example in content.get("examples", {}).items()
         ]
+        return [each for place, each in enumerate(found) if each[1:] not in [other[1:] for other in found[:place]]]
 
     def credentials(self, operation: dict[str, Any]) -> list[tuple[str, list[str]]]:
         return [pair for requirement in operation["security"] for pair in requirement.items()]

@@ -73,6 +73,7 @@ def test_the_first_deployment_of_an_account_makes_the_bucket(aws: Aws) -> None:
         "LogLevel=DEBUG LogRetentionDays=7",
         'AllowedCountries="RU,KZ"',
         ["ProviderOrder=smsc,ucaller", "LogLevel=INFO"],
+        ["ProviderOrder=ucaller:flash_call,smsc,ucaller"],
         "",
     ],
 )
@@ -93,6 +94,8 @@ def test_parameters_that_there_are(given: object) -> None:
         ("TelefonIpStart=get", "secret provider-credentials"),
         ("ProviderOrder=telefon_ip,ucaler", "there is no provider ucaler; there are "),
         (["ProviderOrder=telefon-ip"], "there is no provider telefon-ip"),
+        ("ProviderOrder=smsc,ucaller:reverse_call", "no route ucaller:reverse_call; there are ucaller:flash_call, "),
+        ("ProviderOrder=ucaller:", "there is no route ucaller:; there are "),
     ],
 )
 def test_parameters_that_there_are_not(given: object, why: str) -> None:
