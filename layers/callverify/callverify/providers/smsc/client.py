@@ -57,8 +57,7 @@ _ERRORS: Mapping[int, tuple[Outcome, Reason]] = {
 }
 _OTHER_ERROR = (Outcome.UNAVAILABLE, Reason.VENDOR_FAULT)
 
-# `param`: seconds to ring, seconds between tries, tries (two public integrations, seen 2026-11). By default it rings
-# again where nobody picks up.
+# `param`: seconds to ring, between tries, and tries; by default several (two public integrations, seen 2026-11).
 _ONE_TRY = f"{RING_SECONDS},10,1"
 
 _SIGNED_FIELDS = ("waitcall", "phone", "ts", "md5")
@@ -93,15 +92,15 @@ class Client:
         self._http = http
 
     def start(self, order: CallOrder, deadline: Deadline) -> CallOutcome:
-        form = {**self._account, "fmt": "3", "charset": "utf-8"}
+        form, page = {**self._account, "fmt": "3", "charset": "utf-8"}, "wait_call.php"
         if order.method is Method.VOICE_CALL:
             if order.code is None:
                 raise ValueError("a voice call needs a code")
             text = code_text(order.code, language_of(order.locale, order.phone.e164))
             form |= {"phones": order.phone.digits, "mes": text, "call": "1", "param": _ONE_TRY}
+            page = "send.php"
         else:
-            form |= {"phone": order.phone.digits}
-        page = "send.php" if order.method is Method.VOICE_CALL else "wait_call.php"
+            form["phone"] = order.phone.digits
         try:
             answer = self._http.send("POST", f"{self._base_url}/sys/{page}", form=form, deadline=deadline)
         except (NotSent, NoAnswer) as failure:
@@ -132,8 +131,7 @@ class Client:
         if reply is not None and reply.error is not None:
             code = reply.error_code
             outcome, reason = _OTHER_ERROR if code is None else _ERRORS.get(code, _OTHER_ERROR)
-            words = masked(f"{code}: {reply.error}", *self._secrets)
-            return CallOutcome(outcome, reason, vendor_words=words)
+            return CallOutcome(outcome, reason, vendor_words=masked(f"{code}: {reply.error}", *self._secrets))
         if answer.status == 429:
             return CallOutcome(Outcome.UNAVAILABLE, Reason.VENDOR_LIMIT, vendor_words="HTTP 429")
         if not 200 <= answer.status < 300:
