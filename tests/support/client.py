@@ -219,6 +219,20 @@ class Vendors:
         self._used.codes |= set(codes)
         return codes
 
+    def calls(self, phone: str) -> list[dict[str, Any]]:
+        """The calls that reached this phone, oldest first."""
+        calls: list[dict[str, Any]] = self._send("GET", f"/phone/{phone}")["incoming_calls"]
+        return calls
+
+    def told_code(self, phone: str, digits: int, *, asks: bool = False) -> str:
+        """The code that the last call showed or spoke; `asks`: it speaks once a key is pressed."""
+        if asks:
+            self._send("POST", f"/phone/{phone}/press", {"key": "1"})
+        call = self.calls(phone)[-1]
+        code = re.sub(r"\D", "", call["spoken"])[:digits] if call["spoken"] else call["from"][-digits:]
+        self._used.codes.add(code)
+        return str(code)
+
     def code(self, phone: str) -> str:
         return self.codes(phone)[-1]
 
