@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from callverify.domain.words import Evidence
+from callverify.providers import registry
+from callverify.providers.base import Code, Route
 from callverify.providers.sandbox import TEST_NUMBERS
 from tests.repository.test_template import counted_metrics
 from tests.support.template import PARAMETERS, RESOURCES
@@ -32,11 +35,15 @@ def section(text: str, heading: str) -> str:
     return re.split(rf"^{level} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def rows(text: str) -> list[list[str]]:
-    """The cells of a Markdown table's rows, without its head."""
+def table(text: str) -> list[list[str]]:
+    """The cells of the rows of Markdown tables."""
     lines = [line for line in text.splitlines() if line.startswith("| ")]
-    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [cells for cells in table if re.fullmatch(r"`[^`]+`", cells[0].strip())]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The rows that begin with a name."""
+    return [cells for cells in table(text) if re.fullmatch(r"`[^`]+`", cells[0].strip())]
 
 
 def names(text: str) -> list[str]:
@@ -198,6 +205,39 @@ def test_defaults_are_those_of_the_template(text: str) -> None:
     said = {cells[0].strip("`"): cells[1].strip("` ") for cells in rows(text)}
     assert said
     assert said == {name: str(PARAMETERS[name]["Default"]) for name in said}
+
+
+def test_the_readme_lists_every_route() -> None:
+    said = {cells[1].strip("`"): cells for cells in table(section(README, "## Deploy it")) if "](vendors/" in cells[0]}
+    for each in registry.manifests():
+        vendor, _, free, paid, credentials = said.pop(each.name)
+        assert vendor == f"[{each.title}](vendors/{each.name}/README.md)"
+        for cell, is_paid in ((free, False), (paid, True)):
+            methods = [str(route.method) for route in each.routes if route.paid is is_paid]
+            assert re.findall(r"`(\w+)`", cell) == methods, each.name
+        fields = {name for field in each.credentials for name in field.names}
+        assert set(re.findall(r"`(\w+)`", credentials)) == fields, each.name
+    assert said == {}
+
+
+def test_the_comparison_of_vendors_lists_every_route() -> None:
+    text = (ROOT / "docs/providers/README.md").read_text()
+    said = [cells[:4] for cells in table(section(text, "## Routes")) if cells[1].startswith("`")]
+    assert said == [
+        [each.title, f"`{route.method}`", picks(route.code), f"`{evidence(route)}`"]
+        for each in registry.manifests()
+        for route in each.routes
+    ]
+
+
+def picks(code: Code | None) -> str:
+    return f"{'we' if code.ours else 'the vendor'}, {code.digits} digits" if code else "–"
+
+
+def evidence(route: Route) -> Evidence:
+    if route.code:
+        return Evidence.CODE_MATCHED if route.code.ours else Evidence.VENDOR_CODE_MATCHED
+    return Evidence.PROVIDER_READ_BACK if route.read_back else Evidence.PROVIDER_SIGNATURE
 
 
 def test_every_metric_is_explained() -> None:
