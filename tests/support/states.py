@@ -50,11 +50,17 @@ UNKNOWN = replace(
     challenge=DIGITS,
     answered_at=NOW - 62,
 )
+# Its vendor picked the code.
+PICKED = replace(
+    STARTED, code_hash="hash of the code", guess_limit=3, guesses=1, wrong=1, repeats_remaining=0, repeat_at=None
+)
 STATES = {
     "starting": STARTING,
     "started": STARTED,
     "unknown": UNKNOWN,
+    "picked": PICKED,
     "past its window": replace(STARTED, expires_at=NOW),
+    "picked, past its window": replace(PICKED, expires_at=NOW),
     "verified": replace(
         STARTED, status=Status.VERIFIED, evidence=Evidence.CODE_MATCHED, verified_at=NOW - 1, ended_at=NOW - 1
     ),
@@ -64,22 +70,25 @@ STATES = {
     ),
     "canceled": replace(STARTED, status=Status.CANCELED, reason=EndReason.CANCELED_BY_CLIENT, ended_at=NOW - 1),
 }
-OPEN = ("starting", "started", "unknown")
+OPEN = ("starting", "started", "unknown", "picked")
+PAST = ("past its window", "picked, past its window")
 OVER = ("verified", "failed", "expired", "canceled")
 
 DOWN = CallOutcome(Outcome.UNAVAILABLE, Reason.UNREACHABLE)
 REFUSED = CallOutcome(Outcome.REJECTED, Reason.NUMBER_REFUSED)
 AGREED = CallOutcome(Outcome.STARTED, call_id="new call")
-NEXT = dict[str, Any](method=REVERSE, provider="second", window=120, poll_every=3)
+NEXT = dict[str, Any](method=REVERSE, provider="second", window=120, checks=4, poll_every=3)
 
 # Each transition, as it would be made of a record that was read.
 EVENTS: dict[str, Callable[[Verification], Change]] = {
     "begin": lambda _: transitions.begin(
-        replace(STARTING, created_at=NOW, attempts=(), steps=()), REVERSE, "second", window=120, poll_every=3
+        replace(STARTING, created_at=NOW, attempts=(), steps=()), REVERSE, "second", window=120, checks=4, poll_every=3
     ),
     "go_on": lambda read: transitions.go_on(read, DOWN, **NEXT, now=NOW),
     "switch": lambda read: transitions.switch(read, **NEXT, now=NOW),
-    "answer": lambda read: transitions.answer(read, AGREED, NUMBER, repeats=1, repeat_after=60, now=NOW),
+    "answer": lambda read: transitions.answer(
+        read, AGREED, NUMBER, repeats=1, repeat_after=60, now=NOW, code_hash="hash of another code"
+    ),
     "claim_step": lambda read: transitions.claim_step(read, NOW),
     "count_mismatch": lambda read: transitions.count_mismatch(read, 1),
     "begin_repeat": lambda read: transitions.begin_repeat(read, NOW),

@@ -22,7 +22,7 @@ def answered(before: Verification, outcome: Outcome = Outcome.STARTED) -> Change
 
 
 def switched(before: Verification) -> Change:
-    return transitions.switch(before, before.method, before.provider, window=300, poll_every=3, now=NOW + 2)
+    return transitions.switch(before, before.method, before.provider, window=300, checks=5, poll_every=3, now=NOW + 2)
 
 
 BEGUN = flash()
@@ -33,7 +33,7 @@ TOLD: dict[str, tuple[Change, str | None, str]] = {
     "a provider agreed": (answered(BEGUN), "started", ""),
     "one may have": (answered(BEGUN, Outcome.UNKNOWN), None, ""),
     "the next provider": (
-        transitions.go_on(BEGUN, DOWN, BEGUN.method, "b", window=300, poll_every=3, now=NOW + 1), None, ""
+        transitions.go_on(BEGUN, DOWN, BEGUN.method, "b", window=300, checks=5, poll_every=3, now=NOW + 1), None, ""
     ),
     "a switch": (switched(AGREED), None, ""),
     "a provider agreed to the switch": (answered(SWITCHED), "started", "_2"),

@@ -21,12 +21,29 @@ MEANWHILE: dict[str, Callable[[Verification], Verification | None]] = {
     "nothing": lambda read: read,
     "gone": lambda _: None,
     "the next attempt": lambda read: transitions.go_on(read, DOWN, **NEXT, now=NOW - 1).after,
+    "the next attempt, whose vendor picked its code": lambda read: (
+        transitions.answer(
+            transitions.go_on(read, DOWN, **NEXT, now=NOW - 1).after,
+            AGREED,
+            DIGITS,
+            repeats=0,
+            repeat_after=0,
+            now=NOW - 1,
+            code_hash="hash of the next code",
+        ).after
+    ),
     "another provider": lambda read: replace(read, provider="third"),
     "a switch": lambda read: transitions.switch(read, **NEXT, now=NOW - 1).after,
     "a switch by the same way": lambda read: (
-        transitions.switch(read, FLASH, "first", window=300, poll_every=3, now=NOW - 1).after
+        transitions.switch(read, FLASH, "first", window=300, checks=5, poll_every=3, now=NOW - 1).after
     ),
     "an answer": lambda read: transitions.answer(read, AGREED, DIGITS, repeats=0, repeat_after=0, now=NOW - 1).after,
+    "an answer with a code of the vendor's": lambda read: (
+        transitions.answer(
+            read, AGREED, DIGITS, repeats=0, repeat_after=0, now=NOW - 1, code_hash="hash of a code"
+        ).after
+    ),
+    "other checks": lambda read: replace(read, guess_limit=1),
     "a take-over": lambda read: transitions.claim_step(read, NOW - 1).after,
     "a repeat": lambda read: transitions.begin_repeat(read, NOW - 1).after,
     "a guess": lambda read: transitions.spend_guess(read).after,

@@ -23,6 +23,8 @@ from tests.support.states import (
     NUMBER,
     OPEN,
     OVER,
+    PAST,
+    PICKED,
     REVERSE,
     STARTED,
     STARTING,
@@ -77,6 +79,7 @@ def attempt_of_second(step: int, before: Attempt, state: str) -> dict[str, Any]:
         "starting": {},
         "started": {"challenge": None, "call_id": None, "answered_at": None, "repeats_remaining": 0, "repeat_at": None},
         "unknown": {"challenge": None, "answered_at": None},
+        "picked": {"challenge": None, "call_id": None, "answered_at": None, "code_hash": None},
     }
     return {
         "method": REVERSE,
@@ -84,14 +87,21 @@ def attempt_of_second(step: int, before: Attempt, state: str) -> dict[str, Any]:
         "attempts": (before, Attempt(2, step, REVERSE, "second", Outcome.STARTING, NOW)),
         "expires_at": NOW + 120,
         "poll_after": NOW + 3,
+        "guess_limit": 4,  # of the new attempt's route
         **cast("dict[str, Any]", left[state]),
     }
+
+
+def code_gone(state: str) -> dict[str, Any]:
+    """What an end changes where a vendor's code is known: nothing of it is kept."""
+    return {"code_hash": None} if STATES[state].code_hash else {}
 
 
 STEP = DONE[0]
 ANSWERED = {
     "challenge": NUMBER,
     "call_id": "new call",
+    "code_hash": "hash of another code",
     "answered_at": NOW,
     "repeats_remaining": 1,
     "repeat_at": NOW + 61,  # one more than the vendor asks for
@@ -113,61 +123,69 @@ ROWS: dict[str, Row] = {
     "begin": refused(*STATES),
     "go_on": {
         **{state: attempt_of_second(1, first(DOWN.outcome, DOWN.reason), state) for state in OPEN},
-        **refused("past its window", *OVER),
+        **refused(*PAST, *OVER),
     },
     "switch": {
         "starting": attempt_of_second(2, judged("starting"), "starting")
         | {"steps": (OPEN_STEP, Step(2, StepKind.SWITCH, claimed_at=NOW))},
         "started": attempt_of_second(2, judged("started"), "started") | {"steps": SWITCHED},
-        "unknown": attempt_of_second(2, judged("unknown"), "unknown") | {"steps": SWITCHED},
-        **refused("past its window", *OVER),
+        **{state: attempt_of_second(2, judged(state), state) | {"steps": SWITCHED} for state in ("unknown", "picked")},
+        **refused(*PAST, *OVER),
     },
     # The answer belongs to the record even when it comes after the window.
     "answer": {
         "starting": ANSWERED | {"steps": DONE},
         "started": {name: value for name, value in ANSWERED.items() if name != "attempts"},
         "unknown": ANSWERED,
-        "past its window": {name: value for name, value in ANSWERED.items() if name != "attempts"},
+        **{
+            state: {name: value for name, value in ANSWERED.items() if name != "attempts"}
+            for state in ("picked", *PAST)
+        },
         **refused(*OVER),
     },
     "claim_step": {
         "starting": {"steps": (replace(OPEN_STEP, claimed_at=NOW),)},
-        **of(("started", "unknown"), steps=(replace(STEP, claimed_at=NOW),)),
-        **refused("past its window", *OVER),
+        **of(("started", "unknown", "picked"), steps=(replace(STEP, claimed_at=NOW),)),
+        **refused(*PAST, *OVER),
     },
-    "count_mismatch": of(OPEN, phone_mismatches=1) | refused("past its window", *OVER),
+    "count_mismatch": of(OPEN, phone_mismatches=1) | refused(*PAST, *OVER),
     "begin_repeat": {
         "starting": {"steps": (OPEN_STEP, REPEATED[1]), "repeats_remaining": -1},  # never asked for: see `repeat`
         "started": {"steps": REPEATED, "repeats_remaining": 1},
-        "unknown": {"steps": REPEATED, "repeats_remaining": -1},
-        **refused("past its window", *OVER),
+        **of(("unknown", "picked"), steps=REPEATED, repeats_remaining=-1),
+        **refused(*PAST, *OVER),
     },
     "answer_repeat": {
         "starting": {"steps": (replace(STEP, error="repeat_exhausted", call_id="again"),)},
         "started": {"steps": (replace(STEP, error="repeat_exhausted", call_id="again"),), "repeats_remaining": 0},
-        "unknown": {"steps": (replace(STEP, error="repeat_exhausted", call_id="again"),)},
+        **of(
+            ("unknown", "picked", "picked, past its window"),
+            steps=(replace(STEP, error="repeat_exhausted", call_id="again"),),
+        ),
         "past its window": {
             "steps": (replace(STEP, error="repeat_exhausted", call_id="again"),),
             "repeats_remaining": 0,
         },
         **refused(*OVER),
     },
-    "claim_poll": of(OPEN, poll_after=NOW + 3) | refused("past its window", *OVER),
+    "claim_poll": of(OPEN, poll_after=NOW + 3) | refused(*PAST, *OVER),
     "note_report": {
         # Without an answer there is nothing to ask about yet: the next read asks.
         **of(("starting", "unknown"), webhook_call_id="call", poll_after=NOW),
-        "started": {"webhook_call_id": "call", "poll_after": NOW + 3},
-        **refused("past its window", *OVER),
+        **of(("started", "picked"), webhook_call_id="call", poll_after=NOW + 3),
+        **refused(*PAST, *OVER),
     },
     "spend_guess": {
         **of(("starting", "unknown"), guesses=1),
         "started": {"guesses": 3},
-        **refused("past its window", *OVER),
+        "picked": {"guesses": 2},
+        **refused(*PAST, *OVER),
     },
     "judge_wrong": {
         **of(("starting", "unknown"), wrong=1),
         "started": {"wrong": 3},
-        **refused("past its window", *OVER),
+        "picked": {"wrong": 2},
+        **refused(*PAST, *OVER),
     },
     "verify": {
         **{
@@ -177,19 +195,27 @@ ROWS: dict[str, Row] = {
                 "verified_at": NOW,
                 "ended_at": NOW,
                 "guesses": STATES[state].guesses - 1,
+                **code_gone(state),
             }
             for state in OPEN
         },
-        **refused("past its window", *OVER),
+        **refused(*PAST, *OVER),
     },
-    "fail": of(OPEN, **FAILED) | refused("past its window", *OVER),
+    "fail": {state: FAILED | code_gone(state) for state in OPEN} | refused(*PAST, *OVER),
     "cancel": {
-        **of(OPEN, status=Status.CANCELED, reason=EndReason.CANCELED_BY_CLIENT, ended_at=NOW),
-        **refused("past its window", *OVER),
+        **{
+            state: {"status": Status.CANCELED, "reason": EndReason.CANCELED_BY_CLIENT, "ended_at": NOW}
+            | code_gone(state)
+            for state in OPEN
+        },
+        **refused(*PAST, *OVER),
     },
     "expire": {
         **refused(*OPEN, *OVER),
-        "past its window": {"status": Status.EXPIRED, "reason": EndReason.WINDOW_ELAPSED, "ended_at": NOW},
+        **{
+            state: {"status": Status.EXPIRED, "reason": EndReason.WINDOW_ELAPSED, "ended_at": NOW} | code_gone(state)
+            for state in PAST
+        },
     },
 }
 PAIRS = [(event, state) for event in ROWS for state in STATES]
@@ -234,6 +260,7 @@ def test_the_first_attempt() -> None:
         created_at=NOW,
         expires_at=NOW + 120,
         poll_after=NOW + 3,
+        guess_limit=4,
         attempts=(Attempt(1, 1, REVERSE, "second", Outcome.STARTING, NOW),),
         steps=(Step(1, StepKind.START, claimed_at=NOW),),
     )
@@ -255,6 +282,14 @@ def test_the_last_wrong_guess_ends_it() -> None:
         "status": Status.FAILED,
         "reason": EndReason.CHECKS_EXHAUSTED,
         "ended_at": NOW,
+    }
+    third = replace(PICKED, guesses=3, wrong=2)
+    assert changed(third, transitions.judge_wrong(third, NOW).after) == {
+        "wrong": 3,
+        "status": Status.FAILED,
+        "reason": EndReason.CHECKS_EXHAUSTED,
+        "ended_at": NOW,
+        "code_hash": None,
     }
     spent = replace(STARTED, guesses=5, wrong=3)  # the fifth is still being compared
     assert changed(spent, transitions.judge_wrong(spent, NOW).after) == {"wrong": 4}
@@ -283,7 +318,7 @@ def test_what_it_is_at_a_time(state: str) -> None:
     assert live == (state in OPEN)
     status, reason = record.status_at(NOW)
     assert (status, reason) == (
-        (Status.EXPIRED, EndReason.WINDOW_ELAPSED) if state == "past its window" else (record.status, record.reason)
+        (Status.EXPIRED, EndReason.WINDOW_ELAPSED) if state in PAST else (record.status, record.reason)
     )
     if record.status is Status.PENDING:
         assert record.status_at(record.expires_at - 1)[0] is Status.PENDING

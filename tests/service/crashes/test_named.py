@@ -253,7 +253,7 @@ def test_a_switch_chosen_before_the_answer_was_read_does_not_undo_it(world: Worl
         read_before, answer, Challenge.call_number("+74950000001"), repeats=0, repeat_after=0, now=now
     )
     started = world.store.apply(told, now)
-    switch = transitions.switch(read_before, PAID.method, PAID.provider, window=300, poll_every=3, now=now)
+    switch = transitions.switch(read_before, PAID.method, PAID.provider, window=300, checks=5, poll_every=3, now=now)
     with pytest.raises(Stale):
         world.store.apply(switch, now)
     assert world.latest == started
