@@ -294,3 +294,56 @@ def test_a_key_press_is_told_the_code_and_nothing_else_is() -> None:
     assert (answer.body, answer.content_type) == (f"{code} ru", "text/xml")
     parts.now = started.expires_at
     assert parts.service.report(Request("spoken", path, lambda: press)).body == "OK"
+
+
+def test_before_the_vendor_has_answered_no_code_is_right() -> None:
+    """The one that we would have picked, had it been ours to pick, is known to nobody and shown by no call."""
+    parts = Parts(manifests=[THEIRS])
+    vendor = parts.vendor("theirs")
+    tried: list[Any] = []
+
+    def started(order: CallOrder, deadline: Deadline) -> CallOutcome:
+        id_, _, attempt = order.unique.rpartition("-")
+        tried.append(check(parts, id_, parts.keys.code(id_, int(attempt))))
+        return FakeVendor.start(vendor, order, deadline)
+
+    vendor.start = started  # type: ignore[method-assign]
+    verification = start(parts.service, method="flash_call").verification
+    assert [each.valid for each in tried] == [False]
+    assert parts.store.get(verification.id, int(parts.now)).status is Status.PENDING  # type: ignore[union-attr]
+
+
+def test_no_call_is_made_whose_code_nobody_could_check() -> None:
+    parts = Parts(manifests=[OURS, THEIRS])
+    started = start(parts.service, method="flash_call", allowed_methods=["flash_call"]).verification
+    assert started.provider == "ours"
+    code = parts.vendor("ours").last_code(PHONE) or ""
+    for _ in range(3):
+        check(parts, started.id, wrong(code))
+    parts.now += 60
+    parts.vendor("ours").mood = Mood.DOWN
+    body = json.dumps({"phone": PHONE, "method": "flash_call"})
+    with pytest.raises(errors.ProviderUnavailable) as refused:
+        parts.service.switch(LIVE, started.id, body, idempotency_key=None, base_url=BASE_URL)
+    assert [(each.provider, each.reason) for each in refused.value.skipped] == [("theirs", "limit")]
+    assert parts.vendor("theirs").asked == 0
+
+
+def test_a_switch_to_nothing_but_a_code_that_nobody_could_check_is_refused() -> None:
+    parts = Parts(manifests=[OURS, THEIRS])
+    started = start(parts.service, method="flash_call", allowed_methods=["flash_call"]).verification
+    for _ in range(3):
+        check(parts, started.id, wrong(parts.vendor("ours").last_code(PHONE) or ""))
+    parts.now += 60
+    parts.vendors[:] = [parts.vendor("theirs")]
+    body = json.dumps({"phone": PHONE, "method": "flash_call"})
+    with pytest.raises(errors.NoProviderAvailable) as refused:
+        parts.service.switch(LIVE, started.id, body, idempotency_key=None, base_url=BASE_URL)
+    assert [(each.provider, each.reason) for each in refused.value.skipped] == [("theirs", "limit")]
+    assert parts.vendors[0].asked == 0
+
+
+def test_a_test_key_is_led_to_the_route_that_a_live_one_would_be() -> None:
+    parts = Parts(manifests=[THEIRS, OURS])
+    tested = start(parts.service, "+79000000101", TEST, method="flash_call").verification
+    assert (tested.provider, tested.code_hash) == ("ours", None)

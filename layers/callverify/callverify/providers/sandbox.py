@@ -69,10 +69,11 @@ class Sandbox:
 
     @staticmethod
     def _route(route: Route) -> Route:
-        """As the vendor's own, but every dialled call can be read back, and a repeat has not to be waited for."""
-        return replace(
-            route, read_back=not has_code(route.method), webhook=None, repeat_after=0, paid=False, resends_safely=False
-        )
+        """As the vendor's own, but every dialled call can be read back, and a repeat has not to be waited for.
+
+        Paid where the vendor's is, though nobody pays: its place in the order is by that.
+        """
+        return replace(route, read_back=not has_code(route.method), webhook=None, repeat_after=0, resends_safely=False)
 
     def start(self, order: CallOrder, deadline: Deadline) -> CallOutcome:  # noqa: ARG002
         if TEST_NUMBERS[order.phone.e164].refused:

@@ -101,6 +101,9 @@ class Dial:
                 self._skip(line, reason)
                 continue
             change, claims = self._next(line, failed) if failed else opening(line)  # type: ignore[misc]
+            if line.route.code and change.after.guesses >= change.after.guess_limit:
+                self._skip(line, "limit")  # nobody could check its code
+                continue
             try:
                 awake = self._lane.claims.awake(line) if may_rest else ()
                 # At the attempt's own time, by which what was counted is found again when it is given back.
@@ -143,8 +146,6 @@ class Dial:
             return "may_have_been_paid"
         if self._asked and self._deadline.remaining() < LEAST_SECONDS:
             return "time"
-        if failed and line.route.code and failed.record.wrong >= self._lane.claims.checks(line):
-            return "limit"
         if line.route.code and not line.route.code.ours and self._lane.pools.is_predictable(line):
             self._lane.observer.count("PredictableCodes", provider=line.provider, method=line.method)
             return "predictable"
