@@ -58,9 +58,11 @@ def api(
 ) -> Iterator[Api]:
     """The service at the template's defaults; `@pytest.mark.parametrize("api", [{…}], indirect=True)` changes some.
 
+    A file's PARAMETERS are changes for all of its tests.
+
     At the end of every test, whatever it was about: nothing leaked.
     """
-    parameters: dict[str, str] = getattr(request, "param", {})
+    parameters: dict[str, str] = getattr(request.module, "PARAMETERS", {}) | getattr(request, "param", {})
     for name, value in surroundings.environment(**parameters).items():
         monkeypatch.setenv(name, value)
     log = io.StringIO()

@@ -6,6 +6,9 @@ import pytest
 
 from tests.support.gateway import PHONE, Api, smsc_webhook
 from tests.support.simulators import CREDENTIALS
+from tests.support.surroundings import THREE_ROUTES
+
+PARAMETERS = THREE_ROUTES
 
 SMSC = {"provider": "smsc"}
 WINDOW, HELD = 300, 600

@@ -13,7 +13,9 @@ from callverify.service.dial import Dial
 from tests.support.gateway import PHONE, Api
 from tests.support.handlers import Answer
 from tests.support.simulators import CREDENTIALS
-from tests.support.surroundings import LIVE_KEY, OTHER_LIVE_KEY, TABLE, TEST_KEY, aws_client, items
+from tests.support.surroundings import LIVE_KEY, OTHER_LIVE_KEY, TABLE, TEST_KEY, THREE_ROUTES, aws_client, items
+
+PARAMETERS = THREE_ROUTES
 
 KEY = {"Idempotency-Key": "order-1"}
 
@@ -232,10 +234,25 @@ def test_a_retry_takes_over_a_reverse_call_at_the_next_reverse_provider(
     assert api.start(headers=KEY).body == answer.body
 
 
-def test_a_take_over_with_no_reverse_provider_left_fails_the_start_and_asks_no_flash_call(
+def test_a_take_over_with_no_reverse_provider_left_goes_on_to_a_flash_call(
     api: Api, die_after_the_vendors_answer: Start
 ) -> None:
+    """A reverse call costs nothing: that it may be awaited at the vendor keeps nobody from the first paid call."""
     api.set_credentials({name: CREDENTIALS[name] for name in ("telefon_ip", "ucaller")})
+    die_after_the_vendors_answer(api, {})
+    api.advance(15)
+    taken_over = api.start(headers=KEY)
+    assert (taken_over.status, taken_over["provider"], taken_over["method"]) == (200, "ucaller", "flash_call")
+    assert [(a["provider"], a["outcome"]) for a in taken_over["attempts"]] == [
+        ("telefon_ip", "unknown"),
+        ("ucaller", "started"),
+    ]
+    assert api.requests() == ["reverse_auth_phone_post", "initCall"]
+    assert api.start(headers=KEY).body == taken_over.body
+
+
+def test_a_take_over_with_no_route_left_fails_the_start(api: Api, die_after_the_vendors_answer: Start) -> None:
+    api.set_credentials({"telefon_ip": CREDENTIALS["telefon_ip"]})
     die_after_the_vendors_answer(api, {})
     api.advance(15)
     taken_over = api.start(headers=KEY)

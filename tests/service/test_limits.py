@@ -10,7 +10,9 @@ import pytest
 from callverify.store.counters import FAILURES_IN_A_ROW
 from tests.support.gateway import PHONE, Api
 from tests.support.handlers import Answer
-from tests.support.surroundings import LIVE_KEY, OTHER_LIVE_KEY, items
+from tests.support.surroundings import LIVE_KEY, OTHER_LIVE_KEY, THREE_ROUTES, items
+
+PARAMETERS = THREE_ROUTES
 
 FLASH = {"method": "flash_call"}
 DAY = 24 * 3600
@@ -18,7 +20,7 @@ DAY = 24 * 3600
 
 def phones(first: int = 100) -> Iterator[str]:
     for number in range(first, 10_000):
-        if not 100 < number < 105:
+        if not 100 < number < 106:
             yield f"+7900000{number:04d}"
 
 
@@ -173,7 +175,9 @@ def test_stack_paid_hour_counts_flash_calls_of_everybody(api: Api) -> None:
     assert api.start(next(phone), **FLASH).status == 201
 
 
-@pytest.mark.parametrize("api", [{"StackPaidHourLimit": "1", "ProviderOrder": "ucaller,telefon_ip"}], indirect=True)
+@pytest.mark.parametrize(
+    "api", [{"StackPaidHourLimit": "1", "ProviderOrder": "ucaller:flash_call,telefon_ip"}], indirect=True
+)
 def test_a_limit_of_flash_calls_leaves_the_other_methods_to_a_start_that_names_none(api: Api) -> None:
     assert api.start("+79000000012")["provider"] == "ucaller"
     assert api.start("+79000000013")["provider"] == "telefon_ip"
@@ -228,7 +232,10 @@ def test_no_more_is_given_back_than_the_limit_in_its_window(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "api", [{limit: "1", "ProviderOrder": "ucaller,smsc"} for limit in PAID], indirect=True, ids=PAID
+    "api",
+    [{limit: "1", "ProviderOrder": "ucaller:flash_call,smsc"} for limit in PAID],
+    indirect=True,
+    ids=PAID,
 )
 def test_a_refused_call_gives_back_when_the_start_goes_on_to_a_free_one(api: Api) -> None:
     api.simulators.fault("ucaller", "no_money")

@@ -6,7 +6,9 @@ import pytest
 
 from callverify.store.counters import FAILURES_IN_A_ROW
 from tests.support.gateway import PHONE, Api, smsc_webhook
-from tests.support.surroundings import TEST_KEY
+from tests.support.surroundings import TEST_KEY, THREE_ROUTES
+
+PARAMETERS = THREE_ROUTES
 
 FLASH = {"method": "flash_call"}
 

@@ -103,8 +103,15 @@ def test_the_first_provider_in_order_that_the_request_allows_is_asked(
     assert api.start(**request_fields)["provider"] == provider
 
 
-@pytest.mark.parametrize("api", [{"ProviderOrder": "ucaller,smsc"}], indirect=True)
+@pytest.mark.parametrize("api", [{"ProviderOrder": "ucaller,sms_ru,smsc"}], indirect=True)
 def test_the_operator_chooses_the_order(api: Api) -> None:
+    """Among routes of one price: free ones come first."""
+    assert api.start()["provider"] == "sms_ru"
+    assert api.start("+79000000012", method="flash_call")["provider"] == "ucaller"
+
+
+@pytest.mark.parametrize("api", [{"ProviderOrder": "ucaller:flash_call,smsc"}], indirect=True)
+def test_the_operator_chooses_the_order_of_methods_too(api: Api) -> None:
     assert api.start()["provider"] == "ucaller"
 
 
@@ -315,16 +322,32 @@ def test_after_an_unknown_outcome_of_a_reverse_call_the_next_reverse_provider_is
 
 
 @pytest.mark.parametrize("api", [{"ProviderOrder": "telefon_ip,smsc,ucaller"}], indirect=True)
-def test_after_unknown_outcomes_of_all_reverse_providers_no_flash_call_is_made(api: Api) -> None:
+def test_after_unknown_outcomes_of_all_reverse_providers_a_flash_call_is_made(api: Api) -> None:
+    """They cost nothing: this is the first call that may be paid for."""
     api.simulators.fault("telefon_ip", "timeout")
     api.simulators.fault("smsc", "timeout")
-    answer = api.start()
+    started = api.start()
 
-    assert (answer.status, answer["code"]) == (503, "provider_unavailable")
+    assert (started.status, started["provider"], started["method"]) == (201, "ucaller", "flash_call")
+    assert [(a["provider"], a["outcome"]) for a in started["attempts"]] == [
+        ("telefon_ip", "unknown"),
+        ("smsc", "unknown"),
+        ("ucaller", "started"),
+    ]
+
+
+@pytest.mark.parametrize("api", [{"ProviderOrder": "telefon_ip:flash_call,ucaller:flash_call,smsc"}], indirect=True)
+def test_after_an_unknown_outcome_of_a_paid_route_only_free_ones_are_asked(api: Api) -> None:
+    api.simulators.fault("telefon_ip", "timeout")
+    started = api.start()
+
+    assert (started.status, started["provider"], started["method"]) == (201, "smsc", "reverse_call")
+    assert [(a["provider"], a["outcome"]) for a in started["attempts"]] == [
+        ("telefon_ip", "unknown"),
+        ("smsc", "started"),
+    ]
+    assert {"provider": "ucaller", "method": "flash_call", "reason": "may_have_been_paid"} in started["skipped"]
     assert api.requests("ucaller") == []
-    failed = api.status(answer["verification_id"])
-    assert (failed["status"], failed["reason"]) == ("failed", "provider_unavailable")
-    assert [a["outcome"] for a in failed["attempts"]] == ["unknown", "unknown"]
 
 
 @pytest.mark.parametrize("api", [{"ProviderOrder": "telefon_ip,smsc,ucaller"}], indirect=True)

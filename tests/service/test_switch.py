@@ -13,6 +13,9 @@ from callverify.service import switch
 from tests.support.gateway import PHONE, Api
 from tests.support.handlers import Answer
 from tests.support.simulators import CREDENTIALS
+from tests.support.surroundings import THREE_ROUTES
+
+PARAMETERS = THREE_ROUTES
 
 STRANGER = "+79000000099"
 BOTH: dict[str, Any] = {"allowed_methods": ["flash_call", "reverse_call"]}

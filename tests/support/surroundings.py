@@ -28,6 +28,9 @@ from tests.support.simulators import CREDENTIALS, Simulators
 
 FOLDERS = ("authorize", "start_verification", "check_status", "receive_webhook")
 # Defaults would show little: a test that is about them says so.
+# One route of each kind: reverse calls that are read back, reverse calls by a signed report, flash calls with our code.
+# For tests that are about what the service makes of a kind, and count or fault the vendors that they know.
+THREE_ROUTES = {"ProviderOrder": "telefon_ip:reverse_call,smsc:reverse_call,ucaller:flash_call"}
 SHOWING = {"ReturnOrigins": "https://shop.example", "LogLevel": "DEBUG"}
 
 
