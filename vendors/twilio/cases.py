@@ -17,7 +17,7 @@ CASE = Case(
         Method.VOICE_CALL: Sent(
             "POST",
             f"/2010-04-01/Accounts/{ACCOUNT_SID}/Calls.json",
-            form={"To": "+79000000001", "From": FROM, "Timeout": "20", "Twiml": ask_for_key(WEBHOOK_URL, "ru")},
+            form={"To": "+79000000001", "From": FROM, "Timeout": "15", "Twiml": ask_for_key(WEBHOOK_URL, "ru")},
             headers={"authorization": f"Basic {BASIC}"},
         )
     },

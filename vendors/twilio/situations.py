@@ -11,7 +11,7 @@ TWIML = '<Response><Gather numDigits="1" method="POST" action="http://receiver.e
 
 
 def ask(simulators: Simulators, token: str = AUTH_TOKEN, **changed: str) -> TestResponse:
-    form = {"To": "+79000000001", "From": FROM, "Timeout": "20", "Twiml": TWIML} | changed
+    form = {"To": "+79000000001", "From": FROM, "Timeout": "15", "Twiml": TWIML} | changed
     path = f"/twilio/2010-04-01/Accounts/{ACCOUNT_SID}/Calls.json"
     return simulators.client.post(path, data=form, auth=(ACCOUNT_SID, token))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from callverify.domain import errors
 from callverify.domain import verification as transitions
+from callverify.domain.limits import VENDOR_SECONDS
 from callverify.domain.phone import language_of, readings
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
@@ -64,7 +65,10 @@ def report(ctx: Context, lane: Lane, request: Request) -> Answer:
         raise
     if not heard:
         lane.observer.count("OtherWebhooks", provider=line.provider, method=line.method)
+    deadline = ctx.deadline(VENDOR_SECONDS)
     for each in heard:
+        if deadline.remaining() <= 0:  # of a post with many: follow-ups ask about the rest
+            break
         if each.wants_code:
             return _say_code(ctx, lane, line, each)
         hear = _hear_hint if each.evidence is None else _hear_proof
