@@ -203,11 +203,13 @@ class Field:
 
     def fill(self, count: int) -> None:
         """Start so many verifications that stay live, by each route in turn, and publish that they were created."""
-        wishes = itertools.cycle([wish(*each) for each in ROUTES])
+        # The phones by turns too, not by which thread is first: what is in a block decides what a start in it costs.
+        wishes = ((self.new_phone(), wish(*each)) for each in itertools.cycle(ROUTES))
         caller = server()
 
-        def start(fields: dict[str, str]) -> Verification:
-            return self.world.start(caller, self.new_phone(), **fields)
+        def start(wanted: tuple[str, dict[str, str]]) -> Verification:
+            phone, fields = wanted
+            return self.world.start(caller, phone, **fields)
 
         with ThreadPoolExecutor(4) as pool, gateway(self.world):
             for some in itertools.batched(itertools.islice(wishes, count), 25, strict=False):
