@@ -336,10 +336,10 @@ def test_reasons_of_skipped_routes_are_those_that_the_service_gives() -> None:
     given: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / "layers/callverify/callverify/service/dial.py").read_text())):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "_skip":
-            given |= {word.value for word in node.args if isinstance(word, ast.Constant)}
+            given |= {str(word.value) for word in node.args if isinstance(word, ast.Constant)}
         if isinstance(node, ast.FunctionDef) and node.name == "_passes_over":
             returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
-            given |= {word.value for word in returned if isinstance(word, ast.Constant) and word.value}
+            given |= {str(word.value) for word in returned if isinstance(word, ast.Constant) and word.value}
     assert given == set(SCHEMAS["SkipReason"]["enum"])
 
 
