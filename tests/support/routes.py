@@ -34,10 +34,11 @@ class At:
         return (
             route.method,
             route.paid,
-            route.code is not None,
+            route.code and (route.code.ours, route.code.checks),
             route.identifies,
-            hook and (hook.per, hook.proof),
+            hook and (hook.per, hook.proof, hook.say is not None),
             route.read_back,
+            route.names_caller,
             route.repeats > 0,
             route.resends_safely,
         )
@@ -58,4 +59,6 @@ BY_PHONE = next(
     for at in ROUTES
     if at.route.identifies is Identifies.BY_PHONE and at.route.webhook and at.route.webhook.proof is Proof.SIGNATURE
 )
-OUR_CODE = next(at for at in ROUTES if at.route.code and at.route.repeats)
+OUR_CODE = next(at for at in ROUTES if at.route.code and at.route.code.ours and at.route.repeats)
+# And the vendor's own code, beside them.
+THEIR_CODE = next(at for at in ROUTES if at.route.code and not at.route.code.ours)

@@ -52,6 +52,8 @@ class Heard:
 class Parts:
     """All that a service consists of. `vendors` are the configured ones, in the operator's order.
 
+    order: the operator's own order, as ProviderOrder has it, where it isn't that of the vendors.
+
     store: of a table elsewhere; by default the one of `client`, or of a new table in memory.
     """
 
@@ -67,6 +69,7 @@ class Parts:
     ) -> None:
         self.now = now
         self.policy = policy
+        self.order: list[str] = []
         self.observer = Heard()
         self.keys = Keys(PEPPER)
         self.client: Any = client if client is not None else MemoryDynamoDb()
@@ -85,7 +88,7 @@ class Parts:
 
     def lines(self) -> list[Line]:
         lines = [line for vendor in self.vendors for line in vendor.lines()]
-        return in_order(lines, [vendor.name for vendor in self.vendors])
+        return in_order(lines, self.order or [vendor.name for vendor in self.vendors])
 
     def new_service(self, policy: Policy | None = None, clock: Clock | None = None) -> Service:
         """As a new container has it."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from callverify.domain import errors
 from callverify.domain.verification import Attempt, StepKind, Verification
 from callverify.domain.view import resource
-from callverify.domain.words import Evidence, Mode, Outcome, Status
+from callverify.domain.words import Evidence, Mode, Outcome, Reason, Status
 from callverify.providers.base import Identifies, Route
 from callverify.providers.sandbox import TEST_NUMBERS
 from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS
@@ -41,6 +41,8 @@ class Judge:
         self._phones = {world.keys.hash_phone(phone): phone for phone in (*PHONES, *TEST_NUMBERS)}
         self._ends_read: dict[str, Any] = {}
         self._answers: dict[tuple[str, str], str | None] = {}
+        # By verification and attempt: provider, phone, number and call id, and from when until when they are held.
+        self._shown: dict[tuple[str, int], tuple[str, str, list[str], int, int]] = {}
 
     def __call__(self) -> None:
         records = self.world.records()
@@ -92,17 +94,22 @@ class Judge:
 
     def _judge_payments(self, verification: Verification, paid: Counter[str]) -> None:
         for step in verification.steps:
-            bought = []
+            made, paid_for = [], None
             for attempt in (each for each in verification.attempts if each.step == step.number):
                 times = paid.pop(f"{verification.id}-{attempt.number}", 0)
                 assert times <= 1, f"paid for {times} times: {attempt}"
+                is_paid = self._route(attempt).paid
+                assert not (is_paid and paid_for), f"a paid call after one that may ring: {paid_for}, {attempt}"
+                if is_paid and (times or attempt.outcome not in NO_CALL):
+                    paid_for = attempt
                 if times:
-                    assert attempt.outcome not in NO_CALL, f"paid for after all: {attempt}"
-                    bought.append(attempt)
-            # A call whose answer never came is followed by one that costs nothing, and by nothing else.
-            for attempt, following in itertools.pairwise(bought):
-                assert attempt.outcome is Outcome.UNKNOWN, f"a step paid for twice: {attempt}, {following}"
-                assert not self._route(following).paid, f"a paid call after one that may ring: {attempt}, {following}"
+                    # A number that may mean an earlier request of this phone was lent, and shown to nobody.
+                    held = attempt.reason is Reason.HELD and not is_paid
+                    assert held or attempt.outcome not in NO_CALL, f"paid for after all: {attempt}"
+                    made.append(attempt)
+            # Only a call whose answer never came, or that is shown to nobody, is followed by another.
+            for attempt in made[:-1]:
+                assert attempt.outcome is Outcome.UNKNOWN or attempt.reason is Reason.HELD, f"a call too many: {made}"
         repeats = sum(step.kind is StepKind.REPEAT for step in verification.steps)
         made = sum(
             unique.rpartition("-")[0] == verification.id
@@ -117,8 +124,11 @@ class Judge:
         attempt, phone = verification.attempt, self.phone_of(verification)
         vendor = self._vendors[attempt.provider]
         match verification.evidence:
-            case Evidence.CODE_MATCHED:
+            case Evidence.CODE_MATCHED | Evidence.VENDOR_CODE_MATCHED:
                 assert f"{verification.id}-{attempt.number}" in vendor.rung
+                code = self._route(attempt).code
+                assert code is not None
+                assert code.ours == (verification.evidence is Evidence.CODE_MATCHED)
             case Evidence.PROVIDER_READ_BACK:
                 assert verification.call_id is not None
                 awaited = vendor.awaited[verification.call_id]
@@ -147,9 +157,28 @@ class Judge:
                 if each.verified_at is not None and attempt is each.attempt:
                     over = each.verified_at + VERIFIED_HOLD_SECONDS
                 asked.setdefault((attempt.provider, each.phone_hash), []).append((attempt.at, over, each.id))
-        for times in asked.values():
+        for each in records if not self.world.tests else ():
+            self._note_shown(each)
+        shown: dict[tuple[str, str, str], list[tuple[int, int, str]]] = {}
+        for (id_, _), (provider, phone, names, at, over) in self._shown.items():
+            for name in names:
+                shown.setdefault((provider, phone, name), []).append((at, over, id_))
+        for times in [*asked.values(), *shown.values()]:
             for (_, over, earlier), (at, _, later) in itertools.pairwise(sorted(times)):
                 assert earlier == later or at >= over, f"{later} may be verified by a call for {earlier}"
+
+    def _note_shown(self, verification: Verification) -> None:
+        """What this phone was shown at a vendor that tells calls apart, and the id by which we know the call."""
+        attempt, challenge = verification.attempt, verification.challenge
+        if not challenge or not challenge.number or self._route(attempt).identifies is Identifies.BY_PHONE:
+            return
+        names = [challenge.number, *([f"id {verification.call_id}"] if verification.call_id else [])]
+        over = attempt.at + self._vendors[attempt.provider].windows[attempt.method] + HOLD_SECONDS
+        if verification.verified_at is not None:
+            over, names = verification.verified_at + VERIFIED_HOLD_SECONDS, names[:1]
+        at = verification.answered_at or attempt.at
+        phone = verification.phone_hash
+        self._shown[verification.id, attempt.number] = (attempt.provider, phone, names, at, over)
 
     def _judge_counts(self, records: list[Verification], items: Mapping[str, Any]) -> None:
         """Of calls that may be paid for, never fewer are counted than were made, whatever was given back."""
@@ -197,6 +226,8 @@ class Judge:
         world, history = self.world, self.world.history
         for vendor in self._vendors.values():
             vendor.mood = Mood.WELL
+            vendor.moods.clear()
+            vendor.numbers = vendor.call_ids = 0
         for verification in world.records():
             self._follow_up_to_the_end(verification)
         ends = Counter(each for each, status in history.transitions.elements() if status is not Status.PENDING)

@@ -53,7 +53,7 @@ def mood(at: At, mood: Mood) -> Prepare:
 
 def started(at: At) -> Prepare:
     def prepare(world: World) -> None:
-        world.start(provider=at.provider, allowed_methods=METHODS, method=at.method)
+        world.start(provider=at.provider, method=at.method)
 
     return prepare
 
@@ -72,8 +72,8 @@ def at_end(world: World) -> None:
 
 
 def guessed_wrong(world: World) -> None:
-    for _ in range(4):
-        world.check(world.latest.id, world.wrong_code)
+    for _ in range(world.latest.guess_limit - 1):
+        world.check(world.latest.id, world.wrong_code())
 
 
 def died(act: Act, point: str) -> Prepare:
@@ -121,7 +121,7 @@ def check_right(world: World, at: Plan) -> Answer:
 
 
 def check_wrong(world: World, at: Plan) -> Answer:
-    return world.check(world.latest.id, world.wrong_code, at=at)
+    return world.check(world.latest.id, world.wrong_code(), at=at)
 
 
 def read(world: World, at: Plan) -> Answer:
@@ -226,7 +226,10 @@ ENDS = [
     *(Scenario(f"check at {at}, right", check_right, started(at)) for at in CODES),
     *(Scenario(f"check at {at}, wrong", check_wrong, started(at)) for at in CODES),
     *(Scenario(f"check at {at}, the last wrong", check_wrong, all_of(started(at), guessed_wrong)) for at in CODES),
-    *(Scenario(f"webhook of {at}", deliver, all_of(started(at), World.dial)) for at in REPORTED),
+    *(
+        Scenario(f"webhook of {at}", deliver, all_of(started(at), World.press if at.route.code else World.dial))
+        for at in REPORTED
+    ),
     *(Scenario(f"read at {at}, answered", read, all_of(started(at), World.dial, later(5))) for at in ASKED),
     *(Scenario(f"follow up {at}, last", follow_up, all_of(started(at), World.dial, near_end)) for at in ASKED),
     *(Scenario(f"cancel {at}", cancel, started(at)) for at in KINDS),

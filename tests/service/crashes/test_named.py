@@ -16,7 +16,7 @@ from callverify.store import Stale
 from callverify.store.counters import FAILURES_IN_A_ROW
 from tests.service.crashes.world import Answer, World
 from tests.support.points import Crash, crash
-from tests.support.routes import BY_PHONE, KINDS, OUR_CODE, READ_BACK, At
+from tests.support.routes import BY_PHONE, KINDS, OUR_CODE, READ_BACK, THEIR_CODE, At
 from tests.support.vendors import Mood
 
 FIRST, SECOND, PAID = READ_BACK, BY_PHONE, OUR_CODE  # the operator's order in these tests
@@ -184,9 +184,24 @@ def test_the_one_who_takes_over_dies_as_well(world: World) -> None:
     world.start("key", at={after(SECOND): crash})
     assert isinstance(world.start("key"), errors.IdempotencyInProgress)
     world.advance(15)
-    answer = world.start("key")
-    assert isinstance(answer, errors.ProviderUnavailable)  # no flash call after what may have been paid for twice
-    assert outcomes(world) == [(FIRST.provider, Outcome.UNKNOWN), (SECOND.provider, Outcome.UNKNOWN)]
+    begun(world.start("key"))
+    # Both cost nothing, so that the flash call is the first that may be paid for.
+    assert outcomes(world) == [
+        (FIRST.provider, Outcome.UNKNOWN),
+        (SECOND.provider, Outcome.UNKNOWN),
+        (PAID.provider, Outcome.STARTED),
+    ]
+    world.judge.finish(publish=True)
+
+
+def test_the_one_who_takes_over_a_call_that_may_have_been_paid_asks_for_no_other(world: World) -> None:
+    world.only(THEIR_CODE, PAID, FIRST)
+    world.start("key", at={after(THEIR_CODE): crash})
+    world.advance(15)
+    world.start("key", at={after(FIRST): crash})
+    world.advance(15)
+    assert isinstance(world.start("key"), errors.ProviderUnavailable)
+    assert [outcome for _, outcome in outcomes(world)] == [Outcome.UNKNOWN, Outcome.UNKNOWN]
     assert world.vendor(PAID.provider).asked == 0
     world.judge.finish(publish=True)
 
@@ -325,10 +340,11 @@ def test_a_vendor_that_takes_the_same_order_again_is_sent_it_again(world: World)
 
 def test_a_paid_call_follows_no_call_that_may_have_been_made_however_long_ago(world: World) -> None:
     """The first may be ringing, though the second, which was asked after it, is not."""
-    world.vendor(FIRST.provider).mood = Mood.SILENT
+    world.only(THEIR_CODE, SECOND, PAID)
+    world.vendor(THEIR_CODE.provider).mood = Mood.SILENT
     world.vendor(SECOND.provider).mood = Mood.DOWN
     assert isinstance(world.start(), errors.ProviderUnavailable)
-    assert outcomes(world) == [(FIRST.provider, Outcome.UNKNOWN), (SECOND.provider, Outcome.UNAVAILABLE)]
+    assert outcomes(world) == [(THEIR_CODE.provider, Outcome.UNKNOWN), (SECOND.provider, Outcome.UNAVAILABLE)]
     assert world.vendor(PAID.provider).asked == 0
 
 

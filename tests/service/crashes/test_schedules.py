@@ -12,7 +12,7 @@ from callverify.domain.words import Method
 from tests.service.crashes.deep import HISTORIES
 from tests.service.crashes.world import OTHER_PHONE, PHONE, World
 from tests.support.points import Plan, crash
-from tests.support.routes import METHODS, ROUTES
+from tests.support.routes import METHODS, ROUTES, At
 from tests.support.vendors import Mood
 
 SECONDS = [1, 3, 9, 14, 15, 16, 21, 28, 61, 119, 120, 121, 300]
@@ -30,7 +30,8 @@ happenings = st.none() | st.tuples(
 phones = st.sampled_from([PHONE, PHONE, PHONE, OTHER_PHONE])
 keys = st.sampled_from([None, "one", "two"])
 names = [*dict.fromkeys(at.provider for at in ROUTES)]
-providers = st.sampled_from([None, *names])
+# What a start names: nothing, or a route.
+routes = st.none() | st.sampled_from(ROUTES)
 picks = st.integers(0, 5)
 
 
@@ -83,13 +84,13 @@ class Schedules(RuleBasedStateMachine):
 
     # Requests
 
-    @initialize(phone=phones, provider=providers, happening=happenings)
-    def first(self, phone: str, provider: str | None, happening: Happening | None) -> None:
-        self.start("one", phone, provider, happening)
+    @initialize(phone=phones, route=routes, happening=happenings)
+    def first(self, phone: str, route: At | None, happening: Happening | None) -> None:
+        self.start("one", phone, route, happening)
 
-    @rule(key=keys, phone=phones, provider=providers, happening=happenings)
-    def start(self, key: str | None, phone: str, provider: str | None, happening: Happening | None) -> None:
-        fields = {"provider": provider} if provider else {}
+    @rule(key=keys, phone=phones, route=routes, happening=happenings)
+    def start(self, key: str | None, phone: str, route: At | None, happening: Happening | None) -> None:
+        fields: dict[str, object] = {"provider": route.provider, "method": route.method} if route else {}
         self.send(key, lambda at: self.world.start(key, phone, at=at, **fields), happening)
 
     @precondition(has_records)
@@ -119,7 +120,8 @@ class Schedules(RuleBasedStateMachine):
     @rule(pick=picks, right=st.booleans(), happening=happenings)
     def check(self, pick: int, right: bool, happening: Happening | None) -> None:
         id = self.pick(pick)  # noqa: A001
-        self.world.check(id, self.world.right_code(id) if right else "0000", at=self.happens(happening))
+        code = self.world.right_code(id) if right else self.world.wrong_code(id)
+        self.world.check(id, code, at=self.happens(happening))
 
     @precondition(has_records)
     @rule(pick=picks, happening=happenings)
@@ -136,6 +138,10 @@ class Schedules(RuleBasedStateMachine):
     @rule(phone=phones)
     def dial(self, phone: str) -> None:
         self.world.dial(phone)
+
+    @rule(phone=phones)
+    def press(self, phone: str) -> None:
+        self.world.press(phone)
 
     @precondition(lambda self: bool(self.world.webhooks))
     @rule(pick=picks, happening=happenings)
@@ -160,6 +166,15 @@ class Schedules(RuleBasedStateMachine):
     @rule(vendor=st.sampled_from(names), mood=st.sampled_from(Mood))
     def mood(self, vendor: str, mood: Mood) -> None:
         self.world.vendor(vendor).mood = mood
+
+    @rule(route=st.sampled_from(ROUTES), mood=st.sampled_from(Mood))
+    def mood_of_one(self, route: At, mood: Mood) -> None:
+        self.world.vendor(route.provider).moods[route.method] = mood
+
+    @rule(vendor=st.sampled_from(names), numbers=st.integers(0, 2), call_ids=st.integers(0, 2))
+    def lend_again(self, vendor: str, numbers: int, call_ids: int) -> None:
+        """The vendor lends numbers, and counts calls, in so small a round that they soon come again."""
+        self.world.vendor(vendor).numbers, self.world.vendor(vendor).call_ids = numbers, call_ids
 
     @rule(vendor=st.sampled_from(names), echoes=st.booleans())
     def echo(self, vendor: str, echoes: bool) -> None:

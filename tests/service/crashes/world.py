@@ -17,11 +17,12 @@ from callverify.service.check import Checked
 from callverify.service.policy import Policy
 from callverify.service.service import Stepped
 from callverify.service.start import Started
+from callverify.service.webhooks import Request
 from tests.service.crashes.history import History
 from tests.service.crashes.judge import Judge
 from tests.support.dynamodb import MemoryDynamoDb
 from tests.support.points import Crash, CrashingClient, Plan, Points
-from tests.support.routes import At
+from tests.support.routes import METHODS, At
 from tests.support.service import BASE_URL, LIVE, TABLE, TEST, Parts
 
 PHONE, OTHER_PHONE = "+79000000021", "+79000000022"
@@ -67,6 +68,7 @@ class World(Parts):
         for vendor in named.values():
             vendor.methods = [at.method for at in routes if at.provider == vendor.name]
         self.vendors = [*named.values()]
+        self.order = [f"{at.provider}:{at.method}" for at in routes]
         self.service = self.new_service()
 
     def test_with(self, phone: str) -> None:
@@ -96,7 +98,8 @@ class World(Parts):
     def start(
         self, key: str | None = None, phone: str | None = None, *, at: Plan | None = None, **fields: object
     ) -> Answer:
-        body = json.dumps({"phone": phone or self.phone, **fields})
+        """By any method, unless `fields` say otherwise."""
+        body = json.dumps({"phone": phone or self.phone, "allowed_methods": METHODS, **fields})
         answer = self.run(lambda: self.service.start(self.caller, body, idempotency_key=key, base_url=BASE_URL), at)
         self.judge.compare_with_first(key, answer)
         return answer
@@ -135,7 +138,8 @@ class World(Parts):
     def deliver(self, number: int = -1, *, at: Plan | None = None) -> Answer:
         """One of the webhooks that were ever sent."""
         provider, rest, parameters = self.webhooks[number]
-        return self.run(lambda: self.service.report(provider, rest, lambda: parameters), at)
+        request = Request(provider, rest, lambda: parameters, base_url=BASE_URL)
+        return self.run(lambda: self.service.report(request).body, at)
 
     def follow_up(self, id: str, attempt: int | None = None, *, at: Plan | None = None) -> Answer:  # noqa: A002
         number = attempt or self.record(id).attempt.number
@@ -169,6 +173,11 @@ class World(Parts):
         for vendor in self.vendors:
             self.webhooks += [(vendor.name, rest, parameters) for rest, parameters in vendor.dial(phone)]
 
+    def press(self, phone: str = PHONE) -> None:
+        """A key is pressed in every call to the phone that asks for one; the webhooks wait for delivery."""
+        for vendor in self.vendors:
+            self.webhooks += [(vendor.name, rest, parameters) for rest, parameters in vendor.press_all(phone)]
+
     def right_code(self, id: str | None = None) -> str:  # noqa: A002
         """What the call of this verification shows, or what is wrong for certain; in test mode what is always right."""
         record = self.record(id) if id else self.latest
@@ -176,9 +185,11 @@ class World(Parts):
         unique = f"{record.id}-{record.attempt.number}"
         return next((vendor.rung[unique] for vendor in self.vendors if unique in vendor.rung), "0" * digits)
 
-    @property
-    def wrong_code(self) -> str:
-        return "1111" if self.tests else "0000"
+    def wrong_code(self, id: str | None = None) -> str:  # noqa: A002
+        """So many digits as the code has, which no call shows."""
+        record = self.record(id) if id else self.latest
+        digits = record.challenge.length if record.challenge and record.challenge.length else 4
+        return ("1" if self.tests else "0") * digits
 
     def advance(self, seconds: float) -> None:
         self.now += seconds

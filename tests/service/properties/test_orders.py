@@ -16,6 +16,7 @@ from callverify.domain.verification import Verification
 from callverify.domain.words import CallOrder, CallOutcome, CallReport, Deadline, Evidence, Status
 from callverify.service.policy import Policy
 from callverify.service.start import Started
+from callverify.service.webhooks import Request
 from tests.support.routes import READ_BACK
 from tests.support.service import BASE_URL, LIVE, Parts
 from tests.support.vendors import FakeVendor
@@ -87,7 +88,7 @@ class World(Parts):
         ((call_id, awaited),) = self.provider.awaited.items()
         assert awaited.webhook_url is not None
         parameters = {"phone": (PHONE,), "said": (call_id,)}
-        self.service.report(self.provider.name, awaited.webhook_url.split("/")[-2:], lambda: parameters)
+        self.service.report(Request(self.provider.name, awaited.webhook_url.split("/")[-2:], lambda: parameters))
 
     def look(self) -> None:
         """A read that asks nobody: what is stored, judged by the clock."""

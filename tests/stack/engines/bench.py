@@ -15,6 +15,7 @@ from callverify.domain.limits import Limit
 from callverify.domain.verification import Change, Verification
 from callverify.service.check import Checked
 from callverify.service.start import Started
+from callverify.service.webhooks import Request
 from callverify.store import Store
 from tests.support.points import Points
 from tests.support.routes import METHODS, At
@@ -60,7 +61,7 @@ class Bench(Parts):
     def report(self, at: At, phone: str = PHONE) -> list[Callable[[], str]]:
         """The phone calls: the vendor's reports, each to be delivered by a container of its own."""
         return [
-            lambda rest=rest, read=parameters: self.new_service().report(at.provider, rest, lambda: read)  # type: ignore[misc]
+            lambda rest=rest, read=parameters: self.new_service().report(Request(at.provider, rest, lambda: read)).body  # type: ignore[misc]
             for rest, parameters in self.vendor(at.provider).dial(phone)
         ]
 
