@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
-from urllib.parse import urlsplit
 
 import pytest
 
-from callverify.domain.errors import CallverifyError
 from callverify.domain.verification import Verification
 from callverify.domain.words import EndReason, Evidence, Method, Status
-from callverify.providers.base import Line, Route
-from callverify.providers.names import NAMES
+from callverify.providers.base import Route
 from callverify.providers.registry import manifest
-from callverify.service.webhooks import Request
-from simulators.webhooks import Webhook
-from tests.support.cases import EVERY_ROUTE, parameters_of
-from tests.support.service import BASE_URL, LIVE, Parts
+from tests.support.cases import EVERY_ROUTE
+from tests.support.service import BASE_URL, LIVE
+from tests.support.simulated import Simulated
 from tests.support.simulators import Simulators
 
 PHONE, STRANGER = "+79000000011", "+79000000022"
@@ -27,38 +22,7 @@ DIALLED = [each for each in EVERY_ROUTE if each[1] is Method.REVERSE_CALL]
 every_route = pytest.mark.parametrize(("name", "method"), EVERY_ROUTE)
 
 
-class World(Parts):
-    """Its vendors are the simulated ones, and what they report is taken as it comes."""
-
-    def __init__(self, simulators: Simulators) -> None:
-        self.simulators = simulators
-        self.answers: list[tuple[int, str]] = []
-        super().__init__()
-        simulators.fill_cabinets(BASE_URL)
-        simulators.on_webhook = self.take
-
-    def clock(self) -> float:
-        return self.simulators.now
-
-    def lines(self) -> list[Line]:
-        return [line for name in NAMES for line in self.simulators.lines(name)]
-
-    def take(self, sent: Webhook) -> tuple[int, str]:
-        name, *rest = urlsplit(sent.url).path.partition("/webhooks/")[2].split("/")
-        try:
-            answer = (
-                200,
-                self.service.report(
-                    Request(
-                        name, rest, partial(parameters_of, sent), lambda header: sent.headers.get(header, ""), BASE_URL
-                    )
-                ).body,
-            )
-        except CallverifyError as error:
-            answer = error.status, error.code
-        self.answers.append(answer)
-        return answer
-
+class World(Simulated):
     def start(self, name: str, method: Method) -> Verification:
         body = json.dumps({"phone": PHONE, "provider": name, "method": method})
         return self.service.start(LIVE, body, idempotency_key=None, base_url=BASE_URL).verification
