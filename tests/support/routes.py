@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from callverify.domain.words import Method
-from callverify.providers.base import Identifies, Manifest, Proof, Route
+from callverify.providers.base import Identifies, Manifest, Per, Proof, Route
 from callverify.providers.registry import manifests
 
 
@@ -60,5 +60,8 @@ BY_PHONE = next(
     if at.route.identifies is Identifies.BY_PHONE and at.route.webhook and at.route.webhook.proof is Proof.SIGNATURE
 )
 OUR_CODE = next(at for at in ROUTES if at.route.code and at.route.code.ours and at.route.repeats)
-# And the vendor's own code, beside them.
+# And the vendor's own code, and reports of a whole account that name a call, beside them.
+BY_CALL_ID = next(
+    at for at in ROUTES if (hook := at.route.webhook) and (hook.per, hook.proof) == (Per.ACCOUNT, Proof.HINT)
+)
 THEIR_CODE = next(at for at in ROUTES if at.route.code and not at.route.code.ours)

@@ -24,7 +24,7 @@ from callverify.service.start import Started
 from callverify.store import LimitReached, Store, counters, verifications
 from tests.stack.engines.bench import NOW, PHONE, Bench
 from tests.support.points import Crash, crash
-from tests.support.routes import BY_PHONE, OUR_CODE, READ_BACK
+from tests.support.routes import BY_CALL_ID, BY_PHONE, OUR_CODE, READ_BACK, THEIR_CODE
 from tests.support.service import BASE_URL, LIVE, TEST
 from tests.support.vendors import Mood
 
@@ -62,6 +62,8 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
         verified_by_report,
         verified_by_reading,
         verified_by_proof,
+        verified_by_a_report_of_the_account,
+        verified_by_the_vendors_code,
         repeated_and_verified,
         exhausted,
         switches_and_a_mismatch,
@@ -81,7 +83,8 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
     # The number of the latest event, and the pepper's fingerprint, are there as long as the table.
     assert [item["pk"] for item in items if not item.get("ttl")] == ["events#live", "pepper"]
     prefixes = {item["pk"].partition("#")[0] for item in items}
-    kinds = "pepper verification phone guesses limit idempotency signed_call breaker events event event_id"
+    kinds = "pepper verification phone guesses vendor_guesses limit idempotency signed_call call hold pool breaker"
+    kinds += " events event event_id"
     assert prefixes == {*kinds.split(), BY_PHONE.provider}
 
 
@@ -107,6 +110,20 @@ def verified_by_proof(bench: Bench) -> None:
     (report,) = bench.report(BY_PHONE)
     report()
     assert bench.service.read(LIVE, id).status == "verified"
+
+
+def verified_by_a_report_of_the_account(bench: Bench) -> None:
+    id = bench.start(BY_CALL_ID).verification.id  # noqa: A001
+    (report,) = bench.report(BY_CALL_ID)
+    report()
+    assert bench.service.read(LIVE, id).status == "verified"
+
+
+def verified_by_the_vendors_code(bench: Bench) -> None:
+    id = bench.start(THEIR_CODE).verification.id  # noqa: A001
+    code = bench.code(THEIR_CODE)
+    assert not bench.check(id, f"{(int(code) + 1) % 10 ** len(code):0{len(code)}}").valid
+    assert bench.check(id, code).verification.evidence == "vendor_code_matched"
 
 
 def repeated_and_verified(bench: Bench) -> None:
