@@ -201,7 +201,7 @@ ROWS: dict[str, Row] = {
         },
         **refused(*PAST, *OVER),
     },
-    "fail": {state: FAILED | code_gone(state) for state in OPEN} | refused(*PAST, *OVER),
+    "fail": {**{state: FAILED | code_gone(state) for state in OPEN}, **refused(*PAST, *OVER)},
     "cancel": {
         **{
             state: {"status": Status.CANCELED, "reason": EndReason.CANCELED_BY_CLIENT, "ended_at": NOW}

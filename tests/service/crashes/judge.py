@@ -94,7 +94,7 @@ class Judge:
 
     def _judge_payments(self, verification: Verification, paid: Counter[str]) -> None:
         for step in verification.steps:
-            made, paid_for = [], None
+            calls, paid_for = list[Attempt](), None
             for attempt in (each for each in verification.attempts if each.step == step.number):
                 times = paid.pop(f"{verification.id}-{attempt.number}", 0)
                 assert times <= 1, f"paid for {times} times: {attempt}"
@@ -106,10 +106,10 @@ class Judge:
                     # A number that may mean an earlier request of this phone was lent, and shown to nobody.
                     held = attempt.reason is Reason.HELD and not is_paid
                     assert held or attempt.outcome not in NO_CALL, f"paid for after all: {attempt}"
-                    made.append(attempt)
+                    calls.append(attempt)
             # Only a call whose answer never came, or that is shown to nobody, is followed by another.
-            for attempt in made[:-1]:
-                assert attempt.outcome is Outcome.UNKNOWN or attempt.reason is Reason.HELD, f"a call too many: {made}"
+            for attempt in calls[:-1]:
+                assert attempt.outcome is Outcome.UNKNOWN or attempt.reason is Reason.HELD, f"a call too many: {calls}"
         repeats = sum(step.kind is StepKind.REPEAT for step in verification.steps)
         made = sum(
             unique.rpartition("-")[0] == verification.id

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from callverify.domain import errors
 from callverify.domain.limits import VENDOR_SECONDS
 from callverify.domain.verification import Verification
@@ -25,7 +27,7 @@ from callverify.providers.registry import in_order
 from callverify.service.policy import Policy
 from simulators.registry import fault_modes
 from simulators.webhooks import Webhook
-from tests.service.crashes.deep import ROUNDS
+from tests.service.crashes.deep import DEEP, ROUNDS
 from tests.support.routes import METHODS, ROUTES
 from tests.support.service import BASE_URL, LIVE, TABLE
 from tests.support.simulated import Simulated
@@ -224,7 +226,7 @@ def play(seed: int) -> Counter[str]:
     return world.happened
 
 
-def test_vendors_that_fail_in_any_order() -> None:
+def test_vendors_that_fail_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
     happened: Counter[str] = Counter()
     for seed in range(ROUNDS // ROUNDS_OF_A_WORLD):
         try:
@@ -232,7 +234,9 @@ def test_vendors_that_fail_in_any_order() -> None:
         except BaseException as error:
             error.add_note(f"in world {seed}")
             raise
-    print(f"{ROUNDS} rounds:", dict(happened))  # for `make test-deep`, which shows it
+    if DEEP:
+        with capsys.disabled():
+            print(f"\n{ROUNDS} rounds:", dict(happened))
     needed = {Reason.TIMEOUT, Reason.UNREACHABLE, Reason.NUMBER_REFUSED, Reason.NO_MONEY, Reason.HELD, "late calls"}
     needed |= {"started", "provider_unavailable", "skipped: may_have_been_paid", "skipped: time"}
     assert needed <= happened.keys(), "a round that shows nothing"
