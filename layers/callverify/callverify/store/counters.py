@@ -29,14 +29,14 @@ def count(claims: Sequence[Limit | Counted | GiveBack], now: int, forms: Forms) 
     back = {key_of(each.limit, each.at): each for each in claims if isinstance(each, GiveBack)}
     for claim in claims:
         match claim:
-            case (RollingLimit() as rolling) | Counted(RollingLimit() as rolling):
+            case (RollingLimit() as rolling) | Counted(limit=RollingLimit() as rolling):
                 key = key_of(rolling, now)
                 yield forms.get(key) or _count_rolling(key, rolling, now, refuses=rolling is claim)
             case SealedLimit():
                 key = key_of(claim, now)
                 moved = back.pop(key, None)
                 yield forms.get(key) or _count_sealed(key, claim, now, moved.at if moved else None)
-            case (CalendarLimit() as calendar) | Counted(CalendarLimit() as calendar):
+            case (CalendarLimit() as calendar) | Counted(limit=CalendarLimit() as calendar):
                 # What one attempt gives back and the next one takes, in one period, stays as it is.
                 if back.pop(key_of(calendar, now), None) is None:
                     yield _count_calendar(calendar, now, refuses=calendar is claim)
