@@ -21,7 +21,7 @@ help:
 	@echo 'make dev        the whole service on this machine, in the foreground; Ctrl-C stops it (<PROVIDER>_BASE_URL=… asks a real vendor)'
 	@echo 'make test       all tests, the journeys through the deployed local stack included'
 	@echo 'make test-unit  the tests that need no stack'
-	@echo 'make test-deep  every death and overtaking, and 10,000 starts at vendors that fail in any order (about an hour)'
+	@echo 'make test-deep  every death and overtaking, and 10,000 starts at vendors that fail in any order (many minutes)'
 	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (needs Java 17 and npm)'
 	@echo 'make contract-test  some thousand requests made up from docs/openapi.yaml, and whether each answer is in it (minutes)'
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
