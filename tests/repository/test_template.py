@@ -167,7 +167,6 @@ def test_the_order_of_providers_is_a_list_of_names() -> None:
     assert [order for order in wrong if re.fullmatch(pattern, order)] == []
 
 
-
 @pytest.mark.parametrize("name", ["AllowedCountries", "DefaultCountry"])
 def test_a_country_without_numbers_is_not_deployed(name: str) -> None:
     pattern = PARAMETERS[name]["AllowedPattern"]

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from callverify.providers.base import Route
-from tests.stack.unattended.conftest import ASKED, ROUTES, TYPED
+from tests.stack.unattended.conftest import ROUTES, TYPED
 from tests.support.client import Answer, Api, Operator, Secrets, Vendors, Webhooks, new_phone, until
+from tests.support.stacks import ASKED
+
+pytestmark = pytest.mark.short_windows
 
 ALWAYS = {"start-verification", "schedule-follow-up", "publish-event", "deliver-event"}
 NAMESPACE = "callverify/callverify"
@@ -97,9 +100,9 @@ def test_a_window_that_ends_is_a_call_that_did_not_verify(api: Api, operator: Op
 
 def test_a_vendor_without_money_is_counted_by_its_cause(api: Api, vendors: Vendors, operator: Operator) -> None:
     after = len(operator.log)
-    vendors.fault(TYPED, "no_money", times=1)
-    failed = api.start(new_phone(), provider=TYPED)
-    vendors.clear_faults()
+    phone = new_phone()
+    vendors.fault(TYPED, "no_money", phone=phone)
+    failed = api.start(phone, provider=TYPED)
     failed.expect(503, "provider_unavailable")
     counted = ("ConfigurationFaults in Count", "")
     metrics = until(

@@ -11,7 +11,7 @@ import zxingcpp
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.stack.browser.alone.scripted import ID, NUMBER, TOKEN, Answer, Scripted, answer, resource
-from tests.stack.browser.conftest import RETURN_ORIGIN
+from tests.support.stacks import RETURN_ORIGIN
 
 Open = Callable[..., BrowserContext]
 EVIL = "https://evil.example"
