@@ -46,7 +46,9 @@ RUNS = (
             "tests/stack/snippets",
             "tests/stack/local",
             "tests/stack/engines",
+            "tests/stack/attacks",
             "tests/repository/test_openapi.py",
+            "--ignore=tests/stack/browser/alone",
         ),
     ),
     Run(
