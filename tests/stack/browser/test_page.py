@@ -140,6 +140,7 @@ def test_by_keyboard_alone(window: Page, service: Service) -> None:
     window.keyboard.press("Enter")
     expect(window.locator("h1")).to_have_text("You call us")
     assert has_focus(window, "#phone")
+    service.rest(begun)
     window.keyboard.type(begun["full_phone"])
     window.keyboard.press("Enter")
     expect(window.locator("h1")).to_have_text("Call this number")

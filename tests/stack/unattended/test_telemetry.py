@@ -7,7 +7,7 @@ import pytest
 from callverify.providers.base import Route
 from tests.stack.unattended.conftest import ROUTES, TYPED
 from tests.support.client import Answer, Api, Operator, Secrets, Vendors, Webhooks, new_phone, until
-from tests.support.stacks import ASKED
+from tests.support.stacks import ASKED, WINDOW_SECONDS
 
 pytestmark = pytest.mark.short_windows
 
@@ -68,7 +68,7 @@ def test_one_id_finds_every_step_and_its_metrics(
         delivered = [line["event_id"] for line in lines if line.get("message") == "event delivered"]
         return len(delivered) == 3 and {line["service"] for line in lines} == services
 
-    found = until(lines, is_whole)
+    found = until(lines, is_whole, seconds=3 * WINDOW_SECONDS)
     for name in ("start-verification", *services & {"check-status", "receive-webhook"}):
         assert all(line["request_id"] for line in found if line["service"] == name)
 
@@ -93,6 +93,7 @@ def test_a_window_that_ends_is_a_call_that_did_not_verify(api: Api, operator: Op
     found = until(
         lambda: metrics_of(operator.log_lines(started.id)),
         lambda metrics: ("Conversion in Count", f"provider {ASKED}") in metrics,
+        seconds=3 * WINDOW_SECONDS,
     )
     assert found["Conversion in Count", f"provider {ASKED}"] == 0
     assert found["Expired in Count", f"provider {ASKED}, method reverse_call"] == 1
