@@ -19,14 +19,14 @@ PROVIDERS ?=
 .PHONY: help
 help:
 	@echo 'make dev        the whole service on this machine, in the foreground; Ctrl-C stops it (<PROVIDER>_BASE_URL=… asks a real vendor)'
-	@echo 'make test       all tests, the journeys through the deployed local stack included'
-	@echo 'make test-unit  the tests that need no stack'
-	@echo 'make test-deep  every death and overtaking, and 10,000 starts at vendors that fail in any order (many minutes)'
-	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (needs Java 17 and npm)'
-	@echo 'make contract-test  some thousand requests made up from docs/openapi.yaml, and whether each answer is in it (minutes)'
+	@echo 'make test       the tests that need no stack (2 minutes); tests/README.md says which suite to run when'
+	@echo 'make test-stack the tests on a deployed local stack, the page in Chromium included (4 minutes; Chromium, Java 17, npm)'
+	@echo 'make test-page  the hosted page alone, in every state (Chromium, npm)'
+	@echo 'make test-upgrade  from 0.1.0 to this version and back, and a changed parameter, on stacks of their own'
+	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (Java 17, npm)'
+	@echo 'make test-deep  every death and overtaking, 10,000 starts at vendors that fail in any order, and which suite catches which seeded fault (an hour)'
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
-	@echo 'make client-test  what client generators make of docs/openapi.yaml, with a whole verification each (needs Java 17 and npm)'
-	@echo 'make browser-test  the hosted page in Chromium; make screens takes a picture of each screen, into .screens, and those of docs/screens again'
+	@echo 'make screens    takes a picture of each screen of the page, into .screens, and those of docs/screens again'
 	@echo 'make docs       Regenerate the served API docs from docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make load       hundreds of verifications at once through the local stack, audited (LOAD_OPTIONS=--journeys=3000)'
@@ -52,30 +52,40 @@ dev: .venv/.installed .venv-aws/.installed
 	  --receiver-port '$(RECEIVER_PORT)' --dev-dir '$(DEV_DIR)' --bind-host '$(BIND_HOST)' \
 	  --parameters '$(PARAMETERS)'
 
+AXE := .axe/node_modules/axe-core/axe.min.js
+ACORN := .axe/node_modules/acorn/dist/acorn.js
+
+# Each process takes well under a gigabyte.
+PYTEST := $(BIN)/pytest -n logical --dist worksteal
 .PHONY: test
 test: .venv/.installed .venv-aws/.installed
-	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/stack/browser --ignore=tests/stack/clients --ignore=tests/providers/public_clients
-	$(BIN)/pytest -m stack --ignore=tests/stack/browser --ignore=tests/stack/contract --ignore=tests/stack/clients
+	$(PYTEST) -m 'not stack' --ignore=tests/providers/public_clients \
+	  tests/unit tests/providers tests/service tests/repository tests/stack/leaks vendors
 
-.PHONY: test-unit
-test-unit: .venv/.installed
-	$(BIN)/pytest -n 2 -m 'not stack' --ignore=tests/stack/browser --ignore=tests/stack/clients --ignore=tests/providers/public_clients
+.PHONY: test-stack
+test-stack: .venv/.installed .venv-aws/.installed .venv-clients/.installed .clients/.installed $(AXE) chromium java
+	PYTHONPATH=.:layers/callverify $(BIN)/python -m tests.stack $(TEST_OPTIONS)
 
-# Everything that can happen at every point, and 10,000 starts at vendors that fail in any order: `make test` has a part.
-.PHONY: test-deep
-test-deep: .venv/.installed
-	CALLVERIFY_DEEP=1 $(BIN)/pytest -n 2 tests/service/crashes --ignore=tests/service/crashes/test_failures.py
-	CALLVERIFY_DEEP=1 $(BIN)/pytest tests/service/crashes/test_failures.py
+.PHONY: test-page
+test-page: .venv/.installed $(AXE) $(ACORN) chromium
+	$(BIN)/pytest -n 3 --dist worksteal tests/stack/browser/alone
 
-# Amazon's own engine. `make test` has these tests on the embedded AWS's.
+.PHONY: test-upgrade
+test-upgrade: .venv/.installed .venv-aws/.installed
+	$(BIN)/pytest tests/stack/upgrade
+
+# Amazon's own engine. `make test-stack` has these tests on the embedded AWS's.
 .PHONY: test-engines
-test-engines: .venv/.installed
+test-engines: .venv/.installed java
 	@$(BIN)/python -m tests.stack.engines.dynamodb_local
 	ENGINES=dynamodb_local $(BIN)/pytest tests/stack/engines
 
-.PHONY: contract-test
-contract-test: .venv/.installed .venv-aws/.installed
-	$(BIN)/pytest tests/stack/contract
+# Everything that can happen at every point: `make test` has a part.
+.PHONY: test-deep
+test-deep: .venv/.installed
+	CALLVERIFY_DEEP=1 $(PYTEST) tests/service/crashes --ignore=tests/service/crashes/test_failures.py
+	CALLVERIFY_DEEP=1 $(BIN)/pytest tests/service/crashes/test_failures.py
+	PYTHONPATH=.:layers/callverify $(BIN)/python -m tests.deep.mutants
 
 # Clients that pin old libraries or bring many, each in an environment of its own.
 CLIENTS_APART := async-newtel twilio
@@ -83,10 +93,17 @@ CLIENTS_APART := async-newtel twilio
 vendor-clients: .venv/.installed .venv-vendors/.installed $(CLIENTS_APART:%=.venv-vendors-%/.installed)
 	$(BIN)/pytest tests/providers/public_clients
 
-.PHONY: client-test
-client-test: .venv/.installed .venv-aws/.installed .venv-clients/.installed .clients/.installed
-	@command -v java >/dev/null || { echo 'Java 17 is needed for the client tests: openapi-generator runs on it' >&2; exit 1; }
-	$(BIN)/pytest tests/stack/clients
+.PHONY: chromium java
+chromium:
+	@(command -v chromium-headless-shell || command -v chromium || command -v chromium-browser || command -v google-chrome) >/dev/null || \
+	  { echo 'Chromium is needed: apt-get install chromium, or what your system calls it' >&2; exit 1; }
+java:
+	@command -v java >/dev/null || { echo 'Java 17 is needed: openapi-generator and DynamoDB Local run on it' >&2; exit 1; }
+
+# All that the tests need, for CI.
+.PHONY: tools
+tools: .venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clients/.installed .venv-vendors/.installed \
+  .clients/.installed $(AXE) $(ACORN)
 
 # openapi-typescript wants TypeScript 5.
 .clients/.installed: Makefile
@@ -94,14 +111,6 @@ client-test: .venv/.installed .venv-aws/.installed .venv-clients/.installed .cli
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix .clients @redocly/cli@2.77.0 \
 	  @stoplight/spectral-cli@6.16.3 axios@1.21.1 openapi-fetch@0.17.0 openapi-typescript@7.13.0 typescript@5.9.3
 	@touch $@
-
-AXE := .axe/node_modules/axe-core/axe.min.js
-ACORN := .axe/node_modules/acorn/dist/acorn.js
-.PHONY: browser-test
-browser-test: .venv/.installed .venv-aws/.installed $(AXE) $(ACORN)
-	@(command -v chromium || command -v chromium-browser || command -v google-chrome) >/dev/null || \
-	  { echo 'Chromium is needed: apt-get install chromium, or what your system calls it' >&2; exit 1; }
-	$(BIN)/pytest tests/stack/browser
 
 .PHONY: screens
 screens: .venv/.installed .venv-aws/.installed $(AXE)

@@ -23,19 +23,21 @@ def background_stack(
     providers: Mapping[str, Any] | None = None,
     bind_host: str = HOST,
     tree: Path = ROOT,
+    built: Path | None = None,
 ) -> Iterator[dict[str, str]]:
     """Run what `make dev` runs, on free ports, and yield its env file's content.
 
     A process of its own: it stops when its standard input closes, so it outlives the caller in no case, not even when
     that is killed. `directory` keeps its logs; `parameters` are the template's, by name; `providers` is merged
-    into the providers' credentials; `bind_host` is as in Options; `tree` is whose service it is. Raises
-    LocalStackError with what it said where it does not come up.
+    into the providers' credentials; `bind_host` and `built` are as in Options; `tree` is whose service it
+    is. Raises LocalStackError with what it said where it does not come up.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "dev.log"
     command: list[str | Path] = [sys.executable, "-m", "local.dev", "--until-stdin-closes", "--dev-dir", directory]
     command += ["--aws-port", str(free_port()), "--simulator-port", str(free_port())]
     command += ["--receiver-port", str(free_port()), "--bind-host", bind_host]
+    command += ["--built", built] if built else []
     command += ["--parameters", shlex.join(f"{name}={value}" for name, value in (parameters or {}).items())]
     with (
         log.open("wb") as output,

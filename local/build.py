@@ -57,6 +57,11 @@ def build(options: Sequence[str] = (), *, copy_to: Path | None = None) -> None:
             shutil.copytree(artifacts, copy_to)
 
 
+def build_for(architecture: str, directory: Path) -> None:
+    """Build for a processor, in Lambda's words, into `directory`. Raises LocalStackError."""
+    build(["--parameter-overrides", f"Architecture={architecture}"], copy_to=directory)
+
+
 if __name__ == "__main__":
     try:
         build(sys.argv[1:])

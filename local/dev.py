@@ -63,6 +63,7 @@ def parse_options() -> Options:
     parser.add_argument("--receiver-port", type=int, default=4650)
     parser.add_argument("--bind-host", default="127.0.0.1", help="0.0.0.0 to let containers of this machine in")
     parser.add_argument("--parameters", default="", help='template parameters: "LogLevel=DEBUG RetentionHours=1"')
+    parser.add_argument("--built", type=Path, help="a folder that `sam build` has made, to be deployed as it is")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the program that started this one")
     chosen = parser.parse_args()
     if chosen.until_stdin_closes:
@@ -83,6 +84,7 @@ def parse_options() -> Options:
         providers=told(os.environ),
         parameters=parameters,
         bind_host=chosen.bind_host,
+        built=chosen.built,
     )
 
 

@@ -22,7 +22,7 @@ import yaml
 from callverify.domain.words import Mode, Scope
 from local import providers
 from local.aws import STACK_NAME, EmbeddedAws
-from local.build import ROOT, build, host_architecture, with_layer
+from local.build import ROOT, build_for, host_architecture, with_layer
 from local.containers import VARIABLES_FILE, write_variables
 from local.env import write_env
 from local.logs import LogTail
@@ -37,7 +37,8 @@ class Options:
     """What can be chosen about a local stack.
 
     `parameters` are the template's, by name; `providers` is merged into the providers' credentials. `bind_host`: whose
-    requests the servers take; containers of this machine need 0.0.0.0.
+    requests the servers take; containers of this machine need 0.0.0.0. `built`: a folder of what `sam build` made; None
+    to build now.
     """
 
     directory: Path
@@ -47,6 +48,7 @@ class Options:
     parameters: Mapping[str, str] = field(default_factory=dict)
     providers: Mapping[str, Any] = field(default_factory=dict)
     bind_host: str = HOST
+    built: Path | None = None
 
     @property
     def simulators(self) -> str:
@@ -144,8 +146,11 @@ def _deploy(aws: EmbeddedAws, options: Options, say: Callable[[str], None]) -> d
         "EventRetryBaseSeconds": "1",
         **options.parameters,
     }
-    say("Building with `sam build` (the first time, half a minute) …")
-    build(["--parameter-overrides", f"Architecture={parameters['Architecture']}"], copy_to=directory / "build")
+    if options.built:
+        shutil.copytree(options.built, directory / "build")
+    else:
+        say("Building with `sam build` (the first time, half a minute) …")
+        build_for(parameters["Architecture"], directory / "build")
     say("Deploying with `sam deploy` (half a minute) …")
     aws.wait()
     aws.deploy(directory / "build", parameters, directory / "deploy.log")

@@ -13,7 +13,7 @@ from simulators.faults import Fault
 from simulators.overview import describe
 from simulators.registry import fault_modes, prefixes, provider_named, simulator
 from simulators.vendor import Vendor, World
-from simulators.web import BadInputError, json_body
+from simulators.web import BadInputError, json_body, normalise
 
 log = logging.getLogger("simulators")
 
@@ -75,8 +75,9 @@ def _add_steering(app: Flask, world: World) -> None:
 
     @app.delete("/faults")
     def clear_faults() -> Response:
-        """Takes all faults out."""
-        world.faults.clear()
+        """Takes all faults out; ?phone= those for one number."""
+        phone = request.args.get("phone")
+        world.faults.clear(None if phone is None else normalise(phone))
         return faults()
 
     @app.get("/requests")

@@ -150,9 +150,10 @@ class Faults:
         with self._lock:
             self._faults.append(fault)
 
-    def clear(self) -> None:
+    def clear(self, phone: str | None = None) -> None:
+        """Take out all faults, or those for one number (digits, 7…)."""
         with self._lock:
-            self._faults.clear()
+            self._faults = [fault for fault in self._faults if phone not in (None, fault.phone)]
 
     def describe(self) -> list[dict[str, object]]:
         with self._lock:

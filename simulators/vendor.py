@@ -137,6 +137,8 @@ class Vendor:
         self.world.journal.add(record)
         fault = self.world.faults.take(self.name, call, ANSWER_MODES, self.phone())
         mode = fault.mode if fault else None
+        if fault and fault.phone:  # also where it is not read
+            record.phone = f"+{fault.phone}"
         if mode == "refused":  # as near to it as one can come: all vendors share a port, which refuses nobody for one
             record.answer = mode
             return drop_connection()

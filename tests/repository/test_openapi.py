@@ -160,7 +160,7 @@ def test_every_example_fits_its_schema() -> None:
     assert seen > 50
 
 
-# What client generators make of the document. `make client-test` runs them; these say where they stumble.
+# What client generators make of the document. `make test-stack` runs them; these say where they stumble.
 
 
 def parts(value: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -32,8 +32,17 @@ UNTIL_SECONDS = 20
 
 
 def new_phone(block: int | None = None) -> str:
-    """A Russian mobile number of this test alone. `block`: the middle three digits; limits count per block."""
-    return f"+7900{block or random.randint(100, 999):03}{random.randint(0, 9999):04}"
+    """A Russian mobile number of this test alone. `block`: the middle three digits; limits count per block.
+
+    `numbered_phone` is for suites that need many: theirs are others.
+    """
+    block = random.randint(100, 999) if block is None else block
+    return f"+7900{block:03}{random.randint(0, 8999):04}"
+
+
+def numbered_phone(number: int) -> str:
+    """One of 900,000 numbers that `new_phone` never picks, so that neighbours are in different blocks."""
+    return f"+7900{100 + number % 900}{9000 + number // 900}"
 
 
 def new_api_key(mode: str = "live") -> str:
@@ -240,12 +249,19 @@ class Vendors:
         return "1111" if self.code(phone) != "1111" else "2222"
 
     def requests(self, phone: str) -> list[dict[str, Any]]:
-        """What the vendors were asked about this phone, oldest first; a request that failed at once names none."""
+        """What the vendors were asked about this phone, oldest first.
+
+        A request that failed at once names none, unless the fault was for this phone.
+        """
         return [request for request in self._asked() if request["phone"] == phone]
 
     def starts(self, phone: str) -> list[str]:
         """Which vendors were asked for a call of this phone, oldest first."""
-        return [request["provider"] for request in self.requests(phone) if request["action"] in STARTS]
+        return [request["provider"] for request in self.start_requests(phone)]
+
+    def start_requests(self, phone: str) -> list[dict[str, Any]]:
+        """How vendors were asked for a call of this phone, oldest first."""
+        return [request for request in self.requests(phone) if request["action"] in STARTS]
 
     def all_starts(self) -> list[dict[str, Any]]:
         """What the vendors were asked for by all tests; the service may ask about a call of an earlier one any time."""
@@ -277,8 +293,8 @@ class Vendors:
     def fault(self, provider: str, mode: str, **more: Any) -> None:
         self._send("POST", "/faults", {"provider": provider, "mode": mode} | more)
 
-    def clear_faults(self) -> None:
-        self._send("DELETE", "/faults")
+    def clear_faults(self, phone: str) -> None:
+        self._send("DELETE", f"/faults?phone={phone[1:]}")
 
     @contextlib.contextmanager
     def later(self, seconds: float) -> Iterator[None]:
@@ -373,6 +389,10 @@ class Operator:
                 item = {name: TypeSerializer().serialize(value) for name, value in older.items()}
                 self._dynamodb.put_item(TableName=self.table, Item=item)
 
+    def end_cooldown(self, id_: str) -> None:
+        """Let the time pass until the phone of this verification may start or switch again."""
+        self.delete(f"limit#phone_cooldown#{self.record(id_)['phone_hash']}")
+
     def end_window(self, id_: str) -> None:
         """Let time pass until the verification has just expired."""
         self.age(id_, int(self.record(id_)["expires_at"] - int(time.time())) + 1)
@@ -385,6 +405,10 @@ class Operator:
 
     def put_secret(self, name: str, value: Any) -> None:
         self._secrets_manager.put_secret_value(SecretId=self._env[name], SecretString=json.dumps(value))
+
+    def window(self, provider: str) -> int:
+        """Seconds: as this stack's operator has it, or else the provider's default."""
+        return int(self.secret("PROVIDER_CREDENTIALS_SECRET")[provider].get("window_seconds", WINDOWS[provider]))
 
     @contextlib.contextmanager
     def credentials(self, credentials: Any) -> Iterator[None]:

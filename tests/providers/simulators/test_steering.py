@@ -106,6 +106,21 @@ def test_a_fault_can_be_kept_for_one_phone(simulators: Simulators, name: str, me
     assert simulators.get("/faults") == {"faults": []}
 
 
+def test_a_fault_for_one_phone_names_it_in_the_record(simulators: Simulators) -> None:
+    line = line_of(simulators, REPORTING, Method.REVERSE_CALL)
+    simulators.fault(REPORTING, "refused", phone=PHONE, on="start")
+    simulators.order(line, PHONE)
+    assert [(each["phone"], each["answer"]) for each in simulators.get("/requests")["requests"]] == [(PHONE, "refused")]
+
+
+def test_the_faults_for_one_phone_can_be_cleared(simulators: Simulators) -> None:
+    for phone in (PHONE, OTHER_PHONE):
+        simulators.fault(REPORTING, "http_500", phone=phone)
+    assert simulators.client.delete(f"/faults?phone={PHONE.removeprefix('+')}").status_code == 200
+    assert [fault["phone"] for fault in simulators.get("/faults")["faults"]] == [OTHER_PHONE]
+    assert simulators.client.delete("/faults?phone=me").status_code == 400
+
+
 def test_a_lost_report_can_be_kept_for_one_caller(simulators: Simulators) -> None:
     simulators.fill_cabinets()
     simulators.fault(REPORTING, "webhook_lost", phone=OTHER_PHONE)

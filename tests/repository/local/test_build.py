@@ -15,7 +15,7 @@ from pathlib import Path
 import botocore
 import pytest
 
-from local.build import build, host_architecture
+from local.build import build_for, host_architecture
 from local.trim import OPERATIONS
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +33,7 @@ MAX_LAYER_BYTES = 5_000_000
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built functions and layer, as they are after `sam deploy` has zipped them and Lambda has unpacked them."""
     built, unpacked = tmp_path_factory.mktemp("built") / "build", tmp_path_factory.mktemp("unpacked")
-    build(["--parameter-overrides", f"Architecture={host_architecture()}"], copy_to=built)
+    build_for(host_architecture(), built)
     for artifact in (path for path in built.iterdir() if path.is_dir()):
         archive = unpacked / f"{artifact.name}.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:

@@ -1,10 +1,13 @@
 """Chromium, a deployed stack that knows the origins below, and a site at one of them."""
 
+import fcntl
 import os
-import random
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +16,16 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from local.background import background_stack
-from local.env import read_env
 from simulators.__main__ import QuietHandler
+from tests.support.client import Operator, new_phone
+from tests.support.stacks import RETURN_ORIGIN, SHOP, SHOP_PORT
 
 ROOT = Path(__file__).resolve().parents[3]
 AXE = ROOT / ".axe/node_modules/axe-core/axe.min.js"
 ACORN = ROOT / ".axe/node_modules/acorn/dist/acorn.js"
-SHOP_PORT = 8808
-SHOP = f"http://localhost:{SHOP_PORT}"
-RETURN_ORIGIN = "https://shop.example.com"
-# Many starts for one block of numbers, from one address.
-PARAMETERS = {
-    "AllowedOrigins": SHOP,
-    "ReturnOrigins": RETURN_ORIGIN,
-    "PhoneCooldownSeconds": "0",
-    "PrefixTenMinuteLimit": "1000",
-    "IpTenMinuteLimit": "1000",
-    "BrowserTenMinuteLimit": "1000",
-}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# The first is the same engine without a window's parts: a test's page costs a third there.
+CHROMIA = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, CHROMIA)), None)
 # It runs as root in a container, and should reach for nothing by itself.
 FLAGS = [
     "--no-sandbox",
@@ -77,16 +70,6 @@ BOTH = ["reverse_call", "flash_call"]
 SECONDS = 20
 
 expect.set_options(timeout=SECONDS * 1000)
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A stack with PARAMETERS; CALLVERIFY_DEV_ENV may point at the env file of one that runs."""
-    if env_file := os.environ.get("CALLVERIFY_DEV_ENV"):
-        yield read_env(Path(env_file))
-        return
-    with background_stack(tmp_path_factory.mktemp("stack"), PARAMETERS) as env:
-        yield env
 
 
 @pytest.fixture(scope="session")
@@ -149,11 +132,20 @@ def site() -> Iterator[dict[str, str]]:
         start_response("200 OK" if page else "404 Not Found", [("Content-Type", "text/html; charset=utf-8")])
         return [(page or "").encode()]
 
-    server = make_server("localhost", SHOP_PORT, answer, threaded=True, request_handler=QuietHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield pages
-    server.shutdown()
-    server.server_close()
+    with serving(answer):
+        yield pages
+
+
+@contextmanager
+def serving(app: Callable[..., Any]) -> Iterator[None]:
+    """Have the site at SHOP be this one. Of all test processes, one at a time has it."""
+    with (Path(tempfile.gettempdir()) / f"callverify-{SHOP_PORT}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = make_server("localhost", SHOP_PORT, app, threaded=True, request_handler=QuietHandler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+        server.server_close()
 
 
 class Service:
@@ -161,10 +153,10 @@ class Service:
 
     def __init__(self, env: dict[str, str]) -> None:
         self.env = env
-        self._numbers = random.sample(range(1000, 9999), 900)
 
     def new_phone(self) -> str:
-        return f"+7900000{self._numbers.pop()}"
+        # Pictures go into the documents, where only numbers of this block are shown.
+        return new_phone(0 if os.environ.get("SCREENS_DIR") else None)
 
     def start(self, key: str = "API_KEY", **fields: Any) -> dict[str, Any]:
         """Start a verification; the reply, with the `full_phone` that it was for."""
@@ -174,6 +166,10 @@ class Service:
 
     def read(self, verification: dict[str, Any]) -> dict[str, Any]:
         return self._call("GET", f"/verifications/{verification['id']}")
+
+    def rest(self, verification: dict[str, Any]) -> None:
+        """Let the time pass until this phone may start or switch again."""
+        Operator(self.env).end_cooldown(verification["id"])
 
     def cancel(self, verification: dict[str, Any]) -> None:
         self._call("POST", f"/verifications/{verification['id']}/cancel", body={})
@@ -192,8 +188,9 @@ class Service:
         body = {"number": verification["challenge"]["number"]}
         assert requests.post(url, json=body, timeout=10).json()["answered"]
 
-    def fault(self, provider: str, mode: str) -> None:
-        body = {"provider": provider, "mode": mode, "times": 1}
+    def fault(self, provider: str, mode: str, verification: dict[str, Any]) -> None:
+        """For this verification's phone, once."""
+        body = {"provider": provider, "mode": mode, "phone": verification["full_phone"]}
         requests.post(f"{self.env['SIMULATOR_URL']}/faults", json=body, timeout=10).raise_for_status()
 
     def _call(self, method: str, path: str, key: str = "API_KEY", body: object = None) -> dict[str, Any]:
@@ -204,6 +201,13 @@ class Service:
         return found
 
 
+def stop(page: Page) -> None:
+    """Stop the page's clock: from now on a test moves it."""
+    now = datetime.now(UTC)
+    page.clock.install(time=now)
+    page.clock.pause_at(now + timedelta(seconds=1))
+
+
 def run(page: Page, seconds: int) -> None:
     """Let the page's clock run, in steps that leave answers time to arrive."""
     for _ in range(seconds * 2):
@@ -211,9 +215,16 @@ def run(page: Page, seconds: int) -> None:
         page.evaluate("() => fetch('page/icon.svg')")
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2, levels A and AA."""
+def violations(page: Page, *rules: str) -> list[str]:
+    """What axe finds against WCAG 2.2, levels A and AA, or against these rules alone."""
     page.evaluate(AXE.read_text())
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = page.evaluate("tags => axe.run({ runOnly: tags })", tags)
-    return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
+    # Alone the violations leave the browser: all that axe has looked at would be megabytes.
+    found = page.evaluate(
+        """async ([rules, tags]) => (await axe.run({
+            runOnly: rules.length ? { type: "rule", values: rules } : { type: "tag", values: tags },
+            resultTypes: ["violations"],
+        })).violations""",
+        [rules, tags],
+    )
+    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]

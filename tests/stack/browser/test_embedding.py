@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Callable
-from threading import Thread
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from werkzeug.serving import make_server
 
 from examples.shop import create_app
-from simulators.__main__ import QuietHandler
-from tests.stack.browser.conftest import SHOP, SHOP_PORT, Service, violations
+from tests.stack.browser.conftest import Service, serving, violations
+from tests.support.stacks import SHOP
 
 HOST_PAGE = """<!doctype html><html lang="en"><title>Shop</title>
 <script src="{base}/page/callverify.js"></script>
@@ -106,11 +104,8 @@ def test_another_origin_may_not(window: Page, service: Service) -> None:
 @pytest.fixture
 def shop(service: Service) -> Any:
     app = create_app(service.env["BASE_URL"], service.env["API_KEY"])
-    server = make_server("localhost", SHOP_PORT, app, threaded=True, request_handler=QuietHandler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield app
-    server.shutdown()
-    server.server_close()
+    with serving(app):
+        yield app
 
 
 @pytest.mark.usefixtures("shop")

@@ -8,7 +8,8 @@ import pytest
 import requests
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.stack.browser.conftest import RETURN_ORIGIN, ROOT, Service, run
+from tests.stack.browser.conftest import ROOT, Service, run
+from tests.support.stacks import RETURN_ORIGIN
 
 Open = Callable[..., BrowserContext]
 
@@ -139,6 +140,7 @@ def test_by_keyboard_alone(window: Page, service: Service) -> None:
     window.keyboard.press("Enter")
     expect(window.locator("h1")).to_have_text("You call us")
     assert has_focus(window, "#phone")
+    service.rest(begun)
     window.keyboard.type(begun["full_phone"])
     window.keyboard.press("Enter")
     expect(window.locator("h1")).to_have_text("Call this number")
@@ -217,6 +219,7 @@ def test_a_switch_asks_for_the_same_number(window: Page, service: Service) -> No
     window.locator("#phone").fill(service.new_phone())
     window.keyboard.press("Enter")
     expect(window.locator("#note")).to_have_text("This is not the number that is being confirmed.")
+    service.rest(begun)
     window.locator("#phone").fill(begun["full_phone"])
     window.keyboard.press("Enter")
     expect(window.locator("h1")).to_have_text("We are calling you")

@@ -13,6 +13,8 @@ from schemathesis.core.failures import Failure
 from schemathesis.engine import events
 from schemathesis.openapi.checks import RejectedPositiveData
 
+from tests.support.client import numbered_phone
+
 type AnyCase = Case[Any]
 
 EXAMPLE_ID = "vrf_4tc0j4d2wa2ex1fjfg3ct4haht"
@@ -25,7 +27,7 @@ numbers = itertools.count(2000)
 
 def start() -> tuple[str, str]:
     """The id of a new verification, pending, and its phone."""
-    body = json.loads(next(STARTS).replace("NUMBER", str(next(numbers))))
+    body = json.loads(next(STARTS).replace("NUMBERED", numbered_phone(next(numbers))))
     headers = {"Authorization": f"Bearer {os.environ['API_KEY']}"}
     answer = requests.post(f"{os.environ['BASE_URL']}/verifications", json=body, headers=headers, timeout=30)
     assert answer.status_code == 201, answer.text

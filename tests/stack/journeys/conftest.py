@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,50 +64,33 @@ def added_keys(stack: dict[str, str], api: Api, operator: Operator) -> Iterator[
     scopes = {"other": [READ, WRITE], "reader": [READ]}
     digests = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in keys.items()}
     added = [{"name": name, "sha256": digests[name], "scopes": scopes[name], "mode": "live"} for name in keys]
-    with _locked(stack, fcntl.LOCK_EX):
+    with _locked(stack):
         operator.put_secret("API_KEYS_SECRET", [*operator.secret("API_KEYS_SECRET"), *added])
     for key in keys.values():
         # A container that does not know a key reads the secret again, but not at once if it has just done so.
         until(lambda key=key: api.read("vrf_none", key=key).status, lambda status: status == 404)  # type: ignore[misc]
     yield keys
-    with _locked(stack, fcntl.LOCK_EX):
+    with _locked(stack):
         left = [entry for entry in operator.secret("API_KEYS_SECRET") if entry["sha256"] not in digests.values()]
         operator.put_secret("API_KEYS_SECRET", left)
 
 
 @contextmanager
-def _locked(stack: dict[str, str], lock: int) -> Iterator[None]:
-    """Several pytest processes may share one stack; its log file is one that all of them know."""
-    with Path(stack["LOG_FILE"]).open() as file:
-        fcntl.flock(file, lock)
+def _locked(stack: dict[str, str]) -> Iterator[None]:
+    """Of the tests on this stack, one at a time writes a secret that it has read."""
+    with Path(stack["LOG_FILE"]).with_name("keys.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @pytest.fixture
-def alone() -> None:
-    """For a test that changes what every test on this stack would meet: no other one runs meanwhile."""
+def faults(vendors: Vendors, operator: Operator, phone: str) -> Iterator[Callable[..., None]]:
+    """Puts a fault into a vendor: `faults(provider, mode, times=…)`. Calls about other numbers than `phone` go well."""
 
+    def fault(provider: str, mode: str, **more: Any) -> None:
+        vendors.fault(provider, mode, **{"phone": phone, **more})
 
-@pytest.fixture(autouse=True)
-def turn(request: pytest.FixtureRequest) -> Iterator[None]:
-    if "stack" not in request.fixturenames:
-        yield
-        return
-    lock = fcntl.LOCK_EX if "alone" in request.fixturenames else fcntl.LOCK_SH
-    with _locked(request.getfixturevalue("stack"), lock):
-        yield
-
-
-@pytest.fixture
-def faults(alone: None, vendors: Vendors, operator: Operator) -> Iterator[Callable[..., None]]:  # noqa: ARG001
-    """Puts a fault into a vendor: `faults(provider, mode, times=…)`. All is well again at the end."""
-
-    def mend() -> None:
-        vendors.clear_faults()
-        for provider in NAMES:
-            # Otherwise a provider that has failed often is asked last for a while.
-            operator.delete(f"breaker#{provider}")
-
-    mend()
-    yield vendors.fault
-    mend()
+    yield fault
+    for provider in NAMES:
+        # Otherwise a provider that has failed often is asked last for a while.
+        operator.delete(f"breaker#{provider}")

@@ -62,7 +62,7 @@ def test_a_webhook_may_come_either_way(
 ) -> None:
     for provider in EVIDENCE:
         phone = new_phone()
-        faults(provider, "webhook_lost")
+        faults(provider, "webhook_lost", phone=phone)
         started = api.started(phone, provider=provider)
         assert vendors.dial(phone, started) == "lost"
         (lost,) = vendors.webhooks(started.id if provider == "telefon_ip" else phone[1:])

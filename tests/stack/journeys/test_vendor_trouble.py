@@ -26,14 +26,13 @@ def test_a_reverse_call_without_an_answer_has_failed(
     faults: Faults, api: Api, vendors: Vendors, operator: Operator, phone: str, provider: str, mode: str
 ) -> None:
     faults(provider, mode)
-    before = len(vendors.all_starts())
     failed = api.start(phone, provider=provider, patience=PROMPT).expect(503, "provider_unavailable")
     read = api.read(failed["verification_id"]).expect(200)
     assert (read["status"], read["reason"]) == ("failed", "provider_unavailable")
     assert read["challenge"] is None
     (attempt,) = read["attempts"]
     assert (attempt["provider"], attempt["outcome"], attempt["reason"]) == (provider, *(NO_ANSWER | ACCOUNT)[mode])
-    assert len(vendors.all_starts()) == before + 1
+    assert vendors.starts(phone) == [provider]
     assert operator.lock(read.id) is None
 
 
@@ -42,10 +41,9 @@ def test_a_flash_call_is_sent_again_with_the_same_key(
     faults: Faults, api: Api, vendors: Vendors, phone: str, mode: str
 ) -> None:
     faults("ucaller", mode)
-    before = len(vendors.all_starts())
     started = api.started(phone, provider="ucaller", patience=PROMPT)
     assert started["attempts"][0]["outcome"] == "started"
-    sent = vendors.all_starts()[before:]
+    sent = vendors.start_requests(phone)
     assert [request["action"] for request in sent] == ["initCall", "initCall"]
     # A request that failed at once has no `unique` in the vendor's record.
     assert len({request["unique"] for request in sent if "unique" in request}) == 1
@@ -59,14 +57,13 @@ def test_a_flash_call_that_may_be_ringing_waits_for_its_code(
     faults: Faults, api: Api, vendors: Vendors, phone: str, mode: str
 ) -> None:
     faults("ucaller", mode, times=2)
-    before = len(vendors.all_starts())
     started = api.started(phone, provider="ucaller", patience=PROMPT)
     assert (started["status"], started["challenge"]) == ("pending", {"type": "enter_digits", "length": 4})
     (attempt,) = started["attempts"]
     assert (attempt["outcome"], attempt["reason"]) == NO_ANSWER[mode]
     assert (started["repeats_remaining"], started["repeat_after"]) == (0, None)
     api.repeat(started.id).expect(409, "repeat_not_supported")
-    sent = vendors.all_starts()[before:]
+    sent = vendors.start_requests(phone)
     assert len(sent) == 2
     if mode in ("http_500", "refused"):  # which took no effect: the window's end is all that is left
         assert not any(request["paid"] for request in sent)
@@ -127,6 +124,6 @@ def test_a_vendor_that_cannot_be_asked_back_leaves_the_verification_pending(
         faults("telefon_ip", mode, on="check", times=None)
         operator.age(started.id, 3)
         assert api.read(started.id).expect(200)["status"] == "pending"
-        vendors.clear_faults()
+        vendors.clear_faults(phone)
     operator.age(started.id, 3)
     assert api.read(started.id)["status"] == "verified"

@@ -5,10 +5,16 @@ import random
 import subprocess
 import sys
 
-from tests.stack.unattended.conftest import ASKED, MAX_DELIVERIES, SIGNING, TYPED
+import pytest
+
+from tests.stack.conftest import Turn
+from tests.stack.unattended.conftest import SIGNING, TYPED
 from tests.support.client import Api, Vendors, new_phone, until
 from tests.support.events import events_after
 from tests.support.receiver import Receiver
+from tests.support.stacks import ASKED, MAX_DELIVERIES
+
+pytestmark = pytest.mark.short_windows
 
 ALL = 10_000
 CREATED, STARTED = "verification.created", "verification.started"
@@ -27,31 +33,32 @@ def test_an_event_tells_of_a_transition_and_no_secret(api: Api, vendors: Vendors
     assert "client_token" not in event["data"]
 
 
-def test_a_receiver_that_fails_three_times_gets_one_logical_event(api: Api, receiver: Receiver) -> None:
-    receiver.misbehave(status=500, times=ALL)
+def test_a_receiver_that_fails_three_times_gets_one_logical_event(api: Api, misbehaving: Receiver) -> None:
+    misbehaving.misbehave(status=500, times=ALL)
     started = api.started(new_phone(), provider=ASKED)
-    receiver.wait_for_deliveries(started.id, STARTED, 3)
-    receiver.behave_well()
-    event = receiver.wait_for(started.id, STARTED)
-    deliveries = receiver.deliveries_of(started.id, STARTED)
+    misbehaving.wait_for_deliveries(started.id, STARTED, 3)
+    misbehaving.behave_well()
+    event = misbehaving.wait_for(started.id, STARTED)
+    deliveries = misbehaving.deliveries_of(started.id, STARTED)
     assert [each["answer"] for each in deliveries] == [500, 500, 500, 200]
     assert {each["event"]["id"] for each in deliveries} == {event["id"]}
 
 
 def test_an_event_that_is_never_taken_waits_to_be_sent_again(
-    stack: dict[str, str], api: Api, receiver: Receiver
+    stack: dict[str, str], api: Api, misbehaving: Receiver, turn: Turn
 ) -> None:
-    receiver.misbehave(status=500, times=ALL)
+    misbehaving.misbehave(status=500, times=ALL)
     started = api.started(new_phone(), provider=TYPED)
     for kind in (CREATED, STARTED):
-        receiver.wait_for_deliveries(started.id, kind, MAX_DELIVERIES)
-    assert receiver.types(started.id) == []
+        misbehaving.wait_for_deliveries(started.id, kind, MAX_DELIVERIES)
+    assert misbehaving.types(started.id) == []
 
-    receiver.behave_well()
+    misbehaving.behave_well()
+    turn.together()
 
     def sent_again() -> list[str]:
         redrive(stack)  # nothing, until the last delivery is hidden no longer and the event lies with the dead letters
-        return receiver.types(started.id)
+        return misbehaving.types(started.id)
 
     types: list[str] = until(sent_again, lambda types: len(types) >= 2, seconds=120)
     assert sorted(types) == [CREATED, STARTED]
@@ -63,11 +70,11 @@ def redrive(stack: dict[str, str]) -> None:
 
 
 def test_the_list_equals_the_transitions_though_deliveries_fail(
-    stack: dict[str, str], api: Api, receiver: Receiver
+    stack: dict[str, str], api: Api, misbehaving: Receiver
 ) -> None:
     test_key = stack["TEST_API_KEY"]
     cursor = events_after(api, test_key)[1]
-    receiver.misbehave(status=500, times=JOURNEYS * 2, every=20)
+    misbehaving.misbehave(status=500, times=JOURNEYS * 2, every=20)
     expected: list[tuple[str, str]] = []
     for _ in range(JOURNEYS):
         expected += journey(api, test_key)

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from callverify.providers.base import Route
-from tests.stack.unattended.conftest import ASKED, ROUTES, TYPED
+from tests.stack.unattended.conftest import ROUTES, TYPED
 from tests.support.client import Answer, Api, Operator, Secrets, Vendors, Webhooks, new_phone, until
+from tests.support.stacks import ASKED, WINDOW_SECONDS
+
+pytestmark = pytest.mark.short_windows
 
 ALWAYS = {"start-verification", "schedule-follow-up", "publish-event", "deliver-event"}
 NAMESPACE = "callverify/callverify"
@@ -65,7 +68,7 @@ def test_one_id_finds_every_step_and_its_metrics(
         delivered = [line["event_id"] for line in lines if line.get("message") == "event delivered"]
         return len(delivered) == 3 and {line["service"] for line in lines} == services
 
-    found = until(lines, is_whole)
+    found = until(lines, is_whole, seconds=3 * WINDOW_SECONDS)
     for name in ("start-verification", *services & {"check-status", "receive-webhook"}):
         assert all(line["request_id"] for line in found if line["service"] == name)
 
@@ -90,6 +93,7 @@ def test_a_window_that_ends_is_a_call_that_did_not_verify(api: Api, operator: Op
     found = until(
         lambda: metrics_of(operator.log_lines(started.id)),
         lambda metrics: ("Conversion in Count", f"provider {ASKED}") in metrics,
+        seconds=3 * WINDOW_SECONDS,
     )
     assert found["Conversion in Count", f"provider {ASKED}"] == 0
     assert found["Expired in Count", f"provider {ASKED}, method reverse_call"] == 1
@@ -97,9 +101,9 @@ def test_a_window_that_ends_is_a_call_that_did_not_verify(api: Api, operator: Op
 
 def test_a_vendor_without_money_is_counted_by_its_cause(api: Api, vendors: Vendors, operator: Operator) -> None:
     after = len(operator.log)
-    vendors.fault(TYPED, "no_money", times=1)
-    failed = api.start(new_phone(), provider=TYPED)
-    vendors.clear_faults()
+    phone = new_phone()
+    vendors.fault(TYPED, "no_money", phone=phone)
+    failed = api.start(phone, provider=TYPED)
     failed.expect(503, "provider_unavailable")
     counted = ("ConfigurationFaults in Count", "")
     metrics = until(

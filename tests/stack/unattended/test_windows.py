@@ -2,11 +2,17 @@
 
 import time
 
-from tests.stack.unattended.conftest import ASKED, TYPED, WINDOW_SECONDS
+import pytest
+
+from tests.stack.conftest import Turn
+from tests.stack.unattended.conftest import TYPED
 from tests.support.client import Api, Operator, Vendors, new_phone, until
 from tests.support.events import events_after
 from tests.support.receiver import Receiver
+from tests.support.stacks import ASKED, WINDOW_SECONDS
 from tests.support.template import function_of
+
+pytestmark = pytest.mark.short_windows
 
 CREATED, STARTED = "verification.created", "verification.started"
 
@@ -21,7 +27,7 @@ def test_a_call_whose_webhook_is_lost_is_found_before_the_window_ends(
     api: Api, vendors: Vendors, receiver: Receiver
 ) -> None:
     phone = new_phone()
-    vendors.fault(ASKED, "webhook_lost")
+    vendors.fault(ASKED, "webhook_lost", phone=phone)
     started = api.started(phone, provider=ASKED)
     vendors.dial(phone, started)
 
@@ -46,7 +52,7 @@ def test_a_window_without_a_call_ends_as_expired(api: Api, operator: Operator, r
 def test_a_switch_moves_the_end_of_the_window(api: Api, vendors: Vendors, operator: Operator) -> None:
     phone = new_phone()
     started = api.started(phone, provider=ASKED)
-    operator.delete(f"limit#phone_cooldown#{operator.record(started.id)['phone_hash']}")
+    operator.end_cooldown(started.id)
     again = api.switch(started.id, phone, "flash_call").expect(200)
     assert (again["provider"], again["status"]) == (TYPED, "pending")
 
@@ -55,12 +61,19 @@ def test_a_switch_moves_the_end_of_the_window(api: Api, vendors: Vendors, operat
     assert api.check(started.id, vendors.code(phone)).expect(200)["valid"]
 
 
-def test_a_worker_killed_in_the_middle_loses_nothing(stack: dict[str, str], api: Api, receiver: Receiver) -> None:
+def test_a_worker_killed_in_the_middle_loses_nothing(
+    alone: None,  # noqa: ARG001
+    stack: dict[str, str],
+    api: Api,
+    receiver: Receiver,
+    turn: Turn,
+) -> None:
     started = [api.started(new_phone(), provider=ASKED) for _ in range(4)]
     deadline = time.monotonic() + WINDOW_SECONDS + 2
     while time.monotonic() < deadline:
         kill_workers(stack, *map(function_of, ("publish_event", "follow_up", "schedule_follow_up")))
         time.sleep(0.7)
+    turn.together()
     for answer in started:
         receiver.wait_for(answer.id, "verification.expired")
         assert {*receiver.types(answer.id)} == {CREATED, STARTED, "verification.expired"}

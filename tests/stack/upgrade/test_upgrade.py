@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from local.background import background_stack
-from local.build import ROOT, build, host_architecture
+from local.build import ROOT, build_for, host_architecture
 from tests.support.client import Answer, Api, Operator, Secrets, Vendors, new_phone, until
 
 VERSION_1 = "f477e64d1f5c0752f8c2ac4c49e340b82a4a7c3a"
@@ -61,7 +61,7 @@ class Stack:
         self.operator = Operator(env)
         self._deployments = 0
         self._built = directory / "this"
-        build(["--parameter-overrides", f"Architecture={host_architecture()}"], copy_to=self._built)
+        build_for(host_architecture(), self._built)
 
     def upgrade(self) -> None:
         """What the upgrade page says: the vendors' settings move into their secret, then the deployment."""
@@ -148,7 +148,7 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(version_1: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # type: ignore[override]
+def deployed(version_1: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("upgrade")
     with background_stack(directory, PARAMETERS, tree=version_1) as env:
         yield Stack(env, directory, version_1)
@@ -158,7 +158,9 @@ def published(stack: Stack, started: Answer, *types: str) -> Callable[[], bool]:
     return lambda: {f"verification.{each}" for each in types} <= set(stack.events_of(started))
 
 
-def test_what_one_version_began_the_other_finishes(stack: Stack) -> None:
+@pytest.mark.stack
+def test_what_one_version_began_the_other_finishes(deployed: Stack) -> None:
+    stack = deployed
     finished_by_this = {provider: stack.start(provider) for provider in PROVIDERS}
     # The windows of these two last for both deployments.
     finished_after_rollback = {provider: stack.start(provider) for provider in ("ucaller", "smsc")}

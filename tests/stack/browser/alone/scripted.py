@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 
 from functions.serve_page import app
 from simulators.__main__ import QuietHandler
-from tests.stack.browser.conftest import RETURN_ORIGIN
+from tests.support.stacks import RETURN_ORIGIN
 
 ID = "vrf_4tc0j4d2wa2ex1fjfg3ct4haht"
 TOKEN = f"cvt.{ID}.1795343400.signature"

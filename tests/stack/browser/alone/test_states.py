@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.stack.browser.alone.scripted import Scripted, answer, resource
-from tests.stack.browser.conftest import RETURN_ORIGIN
+from tests.support.stacks import RETURN_ORIGIN
 
 Open = Callable[..., BrowserContext]
 Prepare = Callable[[Page, Scripted, str], None]

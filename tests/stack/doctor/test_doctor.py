@@ -1,6 +1,5 @@
 """`make doctor` on the deployed local stack: each fault, put in on purpose, is named with its cause and its setting."""
 
-import fcntl
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -280,15 +279,12 @@ class Report(NamedTuple):
 
 
 @pytest.fixture
-def operator(stack: dict[str, str]) -> Iterator[Operator]:
-    # Whoever else uses this stack waits meanwhile.
-    with Path(stack["LOG_FILE"]).open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        operator = Operator(stack)
-        for name, url in operator.resources.items():
-            if name.endswith("DeadLetterQueue"):
-                operator.client("sqs").purge_queue(QueueUrl=url)  # what other tests left
-        yield operator
+def operator(alone: None, stack: dict[str, str]) -> Operator:  # noqa: ARG001
+    operator = Operator(stack)
+    for name, url in operator.resources.items():
+        if name.endswith("DeadLetterQueue"):
+            operator.client("sqs").purge_queue(QueueUrl=url)  # what other tests left
+    return operator
 
 
 @pytest.fixture
