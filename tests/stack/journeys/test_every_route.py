@@ -7,11 +7,13 @@ from callverify.providers.base import Proof, Route
 from callverify.providers.registry import manifests
 from tests.support.client import Api, Vendors
 
-ROUTES = [
-    pytest.param(manifest.name, route, id=f"{manifest.name}-{route.method}")
-    for manifest in manifests()
-    for route in manifest.routes
-]
+ROUTES = [(manifest.name, route) for manifest in manifests() for route in manifest.routes]
+SPOKEN = [(name, route) for name, route in ROUTES if route.webhook and route.webhook.say]
+PICKED = [(name, route) for name, route in ROUTES if route.code and not route.code.ours]
+
+
+def route_id(value: object) -> str:
+    return str(value.method) if isinstance(value, Route) else str(value)
 
 
 def evidence(route: Route) -> Evidence:
@@ -21,7 +23,7 @@ def evidence(route: Route) -> Evidence:
     return Evidence.PROVIDER_SIGNATURE if signed else Evidence.PROVIDER_READ_BACK
 
 
-@pytest.mark.parametrize(("provider", "route"), ROUTES)
+@pytest.mark.parametrize(("provider", "route"), ROUTES, ids=route_id)
 def test_a_route_verifies(api: Api, vendors: Vendors, phone: str, provider: str, route: Route) -> None:
     started = api.started(phone, provider=provider, method=route.method, locale="en")
     if route.code is None:
@@ -38,9 +40,7 @@ def test_a_route_verifies(api: Api, vendors: Vendors, phone: str, provider: str,
     assert verified["evidence"] == evidence(route)
 
 
-@pytest.mark.parametrize(
-    ("provider", "route"), [each for each in ROUTES if each.values[1].webhook and each.values[1].webhook.say]
-)
+@pytest.mark.parametrize(("provider", "route"), SPOKEN, ids=route_id)
 def test_a_mailbox_hears_nothing_of_the_code(
     api: Api, vendors: Vendors, phone: str, provider: str, route: Route
 ) -> None:
@@ -49,7 +49,7 @@ def test_a_mailbox_hears_nothing_of_the_code(
 
 
 def test_a_vendors_code_is_checked_three_times(api: Api, vendors: Vendors, phone: str) -> None:
-    provider, route = next(each.values for each in ROUTES if each.values[1].code and not each.values[1].code.ours)
+    provider, route = PICKED[0]
     started = api.started(phone, provider=provider, method=route.method)
     code = vendors.told_code(phone, 4)
     wrong = f"{(int(code) + 1) % 10_000:04}"

@@ -69,7 +69,8 @@ class Kept:
 
     def searcher(self) -> Searcher:
         webhook_tokens = {webhook.url.split("?")[0].rsplit("/", 1)[1] for webhook in self.webhooks}
-        values = {value for webhook in self.webhooks for value in (webhook.form or {}).values()}
+        given = [value for webhook in self.webhooks for value in (webhook.form or {}).values()]
+        values = {text for value in given for text in ([value] if isinstance(value, str) else value)}
         signatures = {value for value in values if len(value) >= SIGNATURE_LENGTH}
         return Searcher(
             self.phones,

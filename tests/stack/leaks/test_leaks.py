@@ -310,7 +310,9 @@ def test_broken_secrets_leak_nothing(kept: Kept, secret: str) -> None:
         spoilt(lambda value: f"{value} "),
         spoilt(lambda value: f"{value}\n"),
         json.dumps({name: dict([*given.items()][:1]) for name, given in CREDENTIALS.items()}),
-        json.dumps({name: {str(value): field for field, value in given.items()} for name, given in CREDENTIALS.items()}),
+        json.dumps(
+            {name: {str(value): field for field, value in given.items()} for name, given in CREDENTIALS.items()}
+        ),
     ]
     api.start(USER, **FLASH)
     for each in broken:

@@ -95,7 +95,7 @@ class Stack:
         }
         port = self.env["AWS_ENDPOINT_URL"].rpartition(":")[2]
         log = self._directory / "deploy-again.log"
-        arguments = [port, api_id, str(built), json.dumps(shared | parameters), str(log)]
+        arguments = [port, api_id, str(built), json.dumps({**shared, **parameters}), str(log)]
         done = subprocess.run(
             [sys.executable, "-c", DEPLOY, *arguments], cwd=tree, capture_output=True, text=True, check=False
         )
