@@ -18,7 +18,7 @@ def read_env(file: Path) -> dict[str, str]:
     env = {}
     for number, line in enumerate(file.read_text().splitlines(), 1):
         match shlex.split(line):
-            case ["export", pair] | [pair] if "=" in pair:  # 0.1.0 wrote the pair alone
+            case ["export", pair] if "=" in pair:
                 name, _, value = pair.partition("=")
                 env[name] = value
             case _:

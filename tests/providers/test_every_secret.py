@@ -10,9 +10,11 @@ import pytest
 
 from callverify.domain.errors import CallverifyError, ConfigurationFault
 from callverify.domain.words import Deadline, Method
+from callverify.providers import registry
 from callverify.providers.http import NotSent, VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import lines
+from callverify.runtime.secrets import Lines
 from tests.support.cases import EVERY_ROUTE, PHONE, WEBHOOK_TOKEN, case, inbound, line_of, order
 from tests.support.fake_vendor import FakeVendor
 
@@ -117,3 +119,34 @@ def test_failures_of_the_line_carry_no_url(name: str) -> None:
 def test_a_base_url_is_a_host_and_perhaps_a_path(name: str, url: object) -> None:
     with pytest.raises(ConfigurationFault, match="base_url"):
         lines(name, {**case(name).credentials, "base_url": url}, VendorHttp())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("methods", [[["reverse_call"]], [{}], [None], "reverse_call", [7]])
+def test_methods_are_a_list_of_names(name: str, methods: object) -> None:
+    with pytest.raises(ConfigurationFault, match="methods"):
+        lines(name, {**case(name).credentials, "methods": methods}, VendorHttp())
+
+
+@pytest.mark.parametrize(
+    "url", ["https://" + "a" * 70 + ".ru", "https://api.example.com:0", "https://api.example.com:99999"]
+)
+def test_a_base_url_that_no_connection_can_be_made_to_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationFault, match="base_url"):
+        lines(NAMES[0], {**case(NAMES[0]).credentials, "base_url": url}, VendorHttp())
+
+
+def test_what_nobody_foresaw_in_one_entry_switches_off_that_provider_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    faults: list[ConfigurationFault] = []
+    text = json.dumps({name: {**case(name).credentials, "countries": ["RU"]} for name in NAMES})
+    whole = registry.lines
+
+    def odd(name: str, given: Any, http: VendorHttp) -> Any:
+        if name == NAMES[0]:
+            raise TypeError("unhashable")
+        return whole(name, given, http)
+
+    monkeypatch.setattr(registry, "lines", odd)
+    found = Lines(NAMES, lambda: text, faults.append)()
+    assert {line.provider for line in found} == set(NAMES[1:])
+    assert [fault.setting for fault in faults] == [f"provider-credentials: {NAMES[0]}"]

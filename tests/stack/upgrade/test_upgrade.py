@@ -45,6 +45,9 @@ def version_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(["tar", "-x", "-C", tree], input=archive, check=True)
     for name in (".venv", ".venv-aws"):
         (tree / name).symlink_to(ROOT / name)
+    # Its env file has no `export`, which is all that is read otherwise today.
+    stack = tree / "local/stack.py"
+    stack.write_text(stack.read_text().replace('f"{name}={value}', 'f"export {name}={value}'))
     return tree
 
 

@@ -121,6 +121,8 @@ class VendorHttp:
             failure = NotSent("no connection in time")
         except requests.ConnectionError as error:
             failure = _connection_failure(error) or NoAnswer(timed_out=deadline.remaining() <= 0)
+        except UnicodeError:
+            failure = NotSent("no such host")
         except (requests.RequestException, HTTPError):
             failure = NoAnswer(timed_out=deadline.remaining() <= 0)
         finally:

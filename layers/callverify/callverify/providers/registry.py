@@ -19,7 +19,7 @@ LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "172.17.0.1", "host.docker.in
 # A host, perhaps a port and a path; no user, query or fragment, which a request would carry on.
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*)"
-    r"(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?"
+    r"(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._~-]+)*/?"
 )
 SETTINGS = ("base_url", "window_seconds", "methods", "countries")
 
@@ -104,17 +104,23 @@ def lines(name: str, given: Any, http: VendorHttp) -> list[Line]:
 def _base_url(declared: Manifest, given: Mapping[str, Any], setting: str) -> str:
     url = given.get("base_url", declared.base_url)
     found = _URL.fullmatch(url) if isinstance(url, str) else None
-    if found is None or (found["scheme"] == "http" and found["host"] not in LOCAL_HOSTS):
+    if found is None or _too_long(found) or (found["scheme"] == "http" and found["host"] not in LOCAL_HOSTS):
         raise ConfigurationFault(
             f"{setting}.base_url", "must be an https URL (plain http is for the local stack alone)"
         )
     return str(url).rstrip("/")
 
 
+def _too_long(url: re.Match[str]) -> bool:
+    """Whether a host's label or a port is none that a connection can be made to."""
+    labels, port = url["host"].split("."), int(url["port"] or 443)
+    return max(map(len, labels)) > 63 or len(url["host"]) > 253 or not 0 < port < 65536
+
+
 def _methods(declared: Manifest, given: Mapping[str, Any], setting: str) -> list[str]:
     offered = [str(route.method) for route in declared.routes]
     chosen = given.get("methods", offered)
-    if not isinstance(chosen, list) or not set(chosen) <= set(offered):
+    if not isinstance(chosen, list) or any(each not in offered for each in chosen):
         raise ConfigurationFault(f"{setting}.methods", f"must be a list out of {', '.join(offered)}")
     return chosen
 

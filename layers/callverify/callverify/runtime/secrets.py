@@ -88,4 +88,7 @@ class Lines:
                     lines += registry.lines(name, given[name], self._http)
                 except ConfigurationFault as fault:
                     self._fault(fault)
+                except Exception as error:  # one provider's mistake must not take the others down with it
+                    problem = f"can't be used ({type(error).__name__}): compare it with the provider's page"
+                    self._fault(ConfigurationFault(f"{CREDENTIALS}: {name}", problem))
         return registry.in_order(lines, self._order)

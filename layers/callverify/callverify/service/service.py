@@ -117,6 +117,8 @@ class Service:
         except LimitReached as reached:
             raise rate_limited(reached) from None
         except Stale:
+            if key:
+                return Stepped(steps.replay_now(key, body).verification, replayed=True)
             ctx.require_pending(ctx.fresh(verification))
             raise errors.RepeatTooSoon("Another request of this verification is in progress.", retry_after=1) from None
 

@@ -17,6 +17,8 @@ from callverify.service.dial import Dial, Skipped
 from callverify.service.lane import Lane
 from callverify.store import Stale
 
+TRIES = 10  # of a count that others change too
+
 
 def switch(
     ctx: Context,
@@ -73,15 +75,16 @@ def same_phone(ctx: Context, lane: Lane, verification: Verification, text: str) 
 
 def _count_mismatch(ctx: Context, verification: Verification, by: int) -> Verification:
     steps = len(verification.steps)
-    while True:
+    for _ in range(TRIES):
         if by > 0:
             refuse_if_mismatched(verification)
         try:
             return ctx.store.apply(transitions.count_mismatch(verification, by), ctx.now())
         except Stale:
-            verification = ctx.changed(verification)
+            verification = ctx.fresh(verification)
             if len(verification.steps) != steps or not verification.is_live(ctx.now()):
                 raise
+    raise errors.busy()
 
 
 def refuse_if_mismatched(verification: Verification) -> None:

@@ -28,7 +28,7 @@ MANIFEST = Manifest(
                 Per.VERIFICATION,
                 Proof.SIGNATURE,
                 answer=HANG_UP,
-                content_type="text/xml",
+                content_type="text/xml; charset=utf-8",
                 signature="X-Twilio-Signature",
                 say=say_code,
             ),
