@@ -269,6 +269,16 @@ def test_the_first_attempt() -> None:
 # What a row can't say
 
 
+@pytest.mark.parametrize("event", ["go_on", "switch"])
+def test_nothing_of_an_earlier_call_is_left_in_a_new_attempt(event: str) -> None:
+    """A report of the earlier call would count as one of the new call."""
+    reported = replace(STARTED, webhook_call_id="call")
+    after = EVENTS[event](reported).after
+    left = (after.challenge, after.call_id, after.answered_at, after.webhook_call_id, after.repeats_remaining)
+    assert (*left, after.repeat_at) == (None, None, None, None, 0, None)
+    assert (after.guesses, after.wrong) == (reported.guesses, reported.wrong)
+
+
 def test_without_the_vendors_id_there_is_nothing_to_repeat() -> None:
     unknown = CallOutcome(Outcome.UNKNOWN, Reason.TIMEOUT)
     after = transitions.answer(STARTING, unknown, DIGITS, repeats=2, repeat_after=60, now=NOW).after
