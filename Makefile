@@ -23,7 +23,7 @@ help:
 	@echo 'make test-stack the tests on a deployed local stack, the page in Chromium included (4 minutes; Chromium, Java 17, npm)'
 	@echo 'make test-page  the hosted page alone, in every state (Chromium, npm)'
 	@echo 'make test-upgrade  from 0.1.0 to this version and back, and a changed parameter, on stacks of their own'
-	@echo 'make test-engines  the store under many requests at once on DynamoDB Local too (Java 17, npm)'
+	@echo 'make test-engines  the store under many requests at once, and the attacks at a small size, on real engines (Java 17, npm)'
 	@echo 'make test-deep  every death and overtaking, 10,000 starts at vendors that fail in any order, and which suite catches which seeded fault (an hour)'
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
 	@echo 'make screens    takes a picture of each screen of the page, into .screens, and those of docs/screens again'
@@ -74,11 +74,11 @@ test-page: .venv/.installed $(AXE) $(ACORN) chromium
 test-upgrade: .venv/.installed .venv-aws/.installed
 	$(BIN)/pytest tests/stack/upgrade
 
-# Amazon's own engine. `make test-stack` has these tests on the embedded AWS's.
+# The embedded AWS's and Amazon's own.
 .PHONY: test-engines
-test-engines: .venv/.installed java
+test-engines: .venv/.installed .venv-aws/.installed java
 	@$(BIN)/python -m tests.stack.engines.dynamodb_local
-	ENGINES=dynamodb_local $(BIN)/pytest tests/stack/engines
+	ENGINES=embedded_aws,dynamodb_local $(BIN)/pytest tests/stack/engines tests/stack/attacks
 
 # Everything that can happen at every point: `make test` has a part.
 .PHONY: test-deep

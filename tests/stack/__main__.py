@@ -45,8 +45,6 @@ RUNS = (
             "tests/stack/journeys",
             "tests/stack/snippets",
             "tests/stack/local",
-            "tests/stack/engines",
-            "tests/stack/attacks",
             "tests/repository/test_openapi.py",
             "--ignore=tests/stack/browser/alone",
         ),
