@@ -140,18 +140,22 @@ def test_paid(paid: bool) -> None:
         world.start(OTHER_PHONE)
 
 
-@pytest.mark.parametrize("paid", [True, False])
-def test_only_what_is_free_is_tried_after_an_unknown_outcome(paid: bool) -> None:
-    parts = Parts(manifests=[made(REVERSE, name="silent"), made(replace(FLASH, paid=paid), name="next")])
+@pytest.mark.parametrize(("silent_paid", "next_paid"), [(True, True), (True, False), (False, True), (False, False)])
+def test_nothing_paid_is_tried_after_a_paid_unknown_outcome(silent_paid: bool, next_paid: bool) -> None:
+    silent = made(replace(REVERSE, paid=silent_paid), name="silent")
+    after = made(replace(FLASH, paid=next_paid), name="next")
+    parts = Parts(manifests=[silent, after])
+    parts.order = ["silent:reverse_call", "next:flash_call"]  # else what is free would go first
     parts.vendor("silent").mood = Mood.DEAF
     body = json.dumps({"phone": PHONE})
-    if paid:
+    stops = silent_paid and next_paid
+    if stops:
         with pytest.raises(errors.ProviderUnavailable):
             parts.service.start(LIVE, body, idempotency_key=None, base_url=BASE_URL)
     else:
         started = parts.service.start(LIVE, body, idempotency_key=None, base_url=BASE_URL).verification
         assert started.provider == "next"
-    assert parts.vendor("next").asked == (not paid)
+    assert parts.vendor("next").asked == (not stops)
 
 
 # Route.code
