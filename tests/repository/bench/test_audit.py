@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bench.audit import Seen, audit, redelivered
-from bench.travel import CODED, READ_BACK, SIGNED, Outcome, expired, started, verified
+from bench.travel import READ_BACK, RESENT, SIGNED, Outcome, expired, started, verified
 from tests.support.client import STARTS
 
-TYPED, ASKED, SIGNING = CODED[0], READ_BACK[0], SIGNED[0]
+TYPED, ASKED, SIGNING = RESENT[0], READ_BACK[0], SIGNED[0]
 
 
 @dataclass

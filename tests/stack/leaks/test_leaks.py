@@ -51,7 +51,7 @@ STARTS: dict[str, dict[str, Any]] = {
 }
 FLASH: dict[str, Any] = {"method": "flash_call"}
 START_EVENT = f"start_{NAMES[0]}"
-CODED = next(name for name, route in ROUTES if route.method is Method.FLASH_CALL)
+OUR_CODE = next(name for name, route in ROUTES if route.method is Method.FLASH_CALL and route.code and route.code.ours)
 READ_BACK = next(name for name, route in ROUTES if route.read_back and not route.code)
 REVERSE: dict[str, Any] = {"provider": READ_BACK, "method": "reverse_call"}
 REPORTING = [name for name in NAMES if manifest(name).webhook]
@@ -279,12 +279,12 @@ def test_a_fault_of_ours_leaks_nothing(kept: Kept, monkeypatch: pytest.MonkeyPat
 
     target = {
         "store": "callverify.store.Store.apply",
-        "provider": f"callverify.providers.{CODED}.client.Client.start",
+        "provider": f"callverify.providers.{OUR_CODE}.client.Client.start",
         "code": "callverify.domain.keys.Keys.code",
     }[where]
     with monkeypatch.context() as patched:
         patched.setattr(target, fail)
-        assert api.start(USER, **FLASH).status == 500
+        assert api.start(USER, **FLASH, provider=OUR_CODE).status == 500
     assert "internal error" in kept.logged()
     assert_nothing_leaked(kept)
 
