@@ -131,9 +131,10 @@ def test_commands_of_make_exist() -> None:
     settings = set(re.findall(r"^(\w+) \??=", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     seen = 0
     for document in documents():
-        for target, rest in re.findall(
-            r"(?:`|^|\()make (?:-s )?([a-z-]+)([^`\n]*)", document.read_text(), re.MULTILINE
-        ):
+        text = document.read_text()
+        if document.name == "CHANGELOG.md":
+            text = section(text, "## [Unreleased]")  # released versions had commands of their own
+        for target, rest in re.findall(r"(?:`|^|\()make (?:-s )?([a-z-]+)([^`\n]*)", text, re.MULTILINE):
             assert target in targets, f"{document.relative_to(ROOT)}: make {target}"
             assert set(re.findall(r" ([A-Z_]+)=", rest)) <= settings, (
                 f"{document.relative_to(ROOT)}: make {target}{rest}"
