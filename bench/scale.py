@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,9 @@ PLATFORM_LOG_BYTES, ACCESS_LOG_BYTES, HEADER_BYTES = 400, 300, 600
 TRACED_SHARE = 0.05
 KEPT_DAYS = 3  # 24 hours of retention, and DynamoDB's sweeping behind it
 SECRETS_A_REFRESH, REFRESH_SECONDS, BUSY_SHARE = 2, 240, 0.1
-# By how the end is learned; the routes of one sort share alike.
+# By how the end is learned; the measured routes of one sort share alike.
 SHARES = {"code": 0.25, "read back": 0.55, "signed": 0.10, "not answered": 0.10}
 
-NAMES = titles()
 GATEWAY_STEPS = ("start", "read", "check", "webhook")
 STARTS_A_SECOND = (10, 1_000, 10_000)
 
@@ -62,20 +61,20 @@ def _sort(route: Route) -> str:
     return "code" if route.code else "read back" if route.read_back else "signed"
 
 
-def _mix() -> dict[str, float]:
-    """The share of each kind of journey among all verifications."""
-    sorts = {kind: _sort(route) for kind, (_, route) in KINDS.items()} | {NOT_ANSWERED: "not answered"}
+Journey = Mapping[str, Mapping[str, Any]]
+Usage = defaultdict[str, float]
+
+
+def mix(measured: Iterable[str]) -> dict[str, float]:
+    """The share of each of the measured kinds of journeys among all verifications."""
+    sorts = {kind: "not answered" if kind == NOT_ANSWERED else _sort(KINDS[kind][1]) for kind in measured}
     alike = Counter(sorts.values())
     return {kind: SHARES[sort] / alike[sort] for kind, sort in sorts.items()}
 
 
-MIX = _mix()
-PAID = sum(MIX[kind] for kind, (_, route) in KINDS.items() if route.paid)
-# Of the provider that is asked most.
-BUSIEST = MIX[kind_of(*UNANSWERED)] + MIX[NOT_ANSWERED]
-
-Journey = Mapping[str, Mapping[str, Any]]
-Usage = defaultdict[str, float]
+def names(measured: Iterable[str]) -> dict[str, str]:
+    """What the measured kinds are called, in the tables' order."""
+    return {kind: title for kind, title in titles().items() if kind in set(measured)}
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def _add(used: Usage, step: Mapping[str, Any], times: float, *, gateway: bool = 
 def mixed(journeys: Mapping[str, Journey], client: Client) -> Usage:
     """What a verification of the mix uses, on average."""
     used: Usage = defaultdict(float)
-    for name, share in MIX.items():
+    for name, share in mix(journeys).items():
         for what, number in usage(journeys, name, client).items():
             used[what] += share * number
     return used
@@ -195,15 +194,18 @@ def requests_table(journeys: Mapping[str, Journey]) -> str:
         "requests to the vendor": "vendor_request",
         "bytes of logs": "log_byte",
     }
-    used = [usage(journeys, kind, CLIENTS[0]) for kind in NAMES]
-    return marked.table(
-        ["of one verification", *NAMES.values()],
+    columns = names(journeys)
+    used = [usage(journeys, kind, CLIENTS[0]) for kind in columns]
+    table = marked.table(
+        ["of one verification", *columns.values()],
         [[label, *(f"{each[what]:,.0f}" for each in used)] for label, what in rows.items()],
     )
+    unmeasured = [title for kind, title in titles().items() if kind not in journeys]
+    return f"{table}\n\nNot measured yet: {'; '.join(unmeasured)}." if unmeasured else table
 
 
 def cost_table(journeys: Mapping[str, Journey], stored: int) -> str:
-    columns = {name: costs(usage(journeys, kind, CLIENTS[0]), stored) for kind, name in NAMES.items()}
+    columns = {name: costs(usage(journeys, kind, CLIENTS[0]), stored) for kind, name in names(journeys).items()}
     columns["mix"] = costs(mixed(journeys, CLIENTS[0]), stored)
     total = sum(columns["mix"].values())
     rows = [
@@ -259,13 +261,16 @@ def limits_table(journeys: Mapping[str, Journey]) -> str:
     """What each quota is used for, and the starts a second that it is used up at; the first to be met first."""
     used = mixed(journeys, CLIENTS[0])
     concurrency = used["busy_second"]
+    shares = mix(journeys)
+    paid = sum(share for kind, share in shares.items() if kind in KINDS and KINDS[kind][1].paid)
+    busiest = shares[kind_of(*UNANSWERED)] + shares[NOT_ANSWERED]
     quotas: list[tuple[str, float, float]] = [
-        ("`StackPaidHourLimit` 2,000 (ours): paid calls", PAID, 2_000 / 3_600),
+        ("`StackPaidHourLimit` 2,000 (ours): paid calls", paid, 2_000 / 3_600),
         ("`StartThrottleRate` 100 (ours): starts", 1, 100),
         ("`ThrottleRate` 500 (ours): other requests", used["gateway"] - 1, 500),
-        ("a vendor that takes 30 requests a second of one address: paid calls", PAID, 30),
-        ("one item, in transactions: `stack_paid_hour`", PAID, 100),
-        ("one item, in transactions: the `breaker#` of the provider that is asked most", BUSIEST, 100),
+        ("a vendor that takes 30 requests a second of one address: paid calls", paid, 30),
+        ("one item, in transactions: `stack_paid_hour`", paid, 100),
+        ("one item, in transactions: the `breaker#` of the provider that is asked most", busiest, 100),
         ("one item, in transactions of 25: the number of the latest event", used["event"] / 25, 20),
         ("API Gateway: 10,000 requests a second of the account", used["gateway"], 10_000),
         ("Lambda: 1,000 at once in the account", concurrency, 1_000),
