@@ -31,6 +31,7 @@
       tooOften: "That was too often. Please wait {time}.",
       notSent: "That did not get through. Please try again.",
       switchTo: { flash_call: "Call me instead", reverse_call: "I’ll call you instead", voice_call: "Tell me a code by phone" },
+      callWithDigits: "Call me, the code is the number’s last digits",
       switchTitle: { flash_call: "We call you", reverse_call: "You call us", voice_call: "We call and tell you a code" },
       switchLead: "Type in your number once more: we do not keep it.",
       yourPhone: "Your phone number",
@@ -95,6 +96,7 @@
       switchTo: {
         flash_call: "Лучше позвоните мне", reverse_call: "Лучше я вам позвоню", voice_call: "Продиктуйте код по телефону",
       },
+      callWithDigits: "Позвоните мне, код — последние цифры номера",
       switchTitle: {
         flash_call: "Мы позвоним вам", reverse_call: "Вы позвоните нам", voice_call: "Мы позвоним и продиктуем код",
       },
@@ -135,6 +137,7 @@
   const FIRST_WAIT = 1000, LONGEST_WAIT = 5000, LONGEST_PAUSE = 30000, ANSWER_WITHIN = 10000;
   // Between the keys of somebody who types a whole number.
   const TYPING_PAUSE = 800;
+  // When a call that has not come can be taken for missed.
   const HINT_AFTER = 25000;
   const STORE = "callverify";
 
@@ -148,7 +151,7 @@
   let link, words, locale, skew;  // what the link says; skew: the server's clock minus ours, in ms
   let resource, drawn, ended, switching, parentOrigin;
   let timer, waitFor, asking, refused, unwell, readAtEnd;  // refused, unwell: how many reads in a row
-  let offline, shownAt, repeatNotBefore, repeatable, pending, saidSoon, flow = 0;  // pending: a step without an answer
+  let offline, shownAt, repeatNotBefore, repeatedAt, repeatable, pending, saidSoon, flow = 0;  // pending: a step without an answer
 
   // The link
 
@@ -192,7 +195,7 @@
     resource = drawn = switching = pending = null;
     ended = asking = offline = saidSoon = readAtEnd = false;
     repeatable = true;
-    skew = repeatNotBefore = refused = unwell = 0;
+    skew = repeatNotBefore = repeatedAt = refused = unwell = 0;
     waitFor = FIRST_WAIT;
     connection.hidden = true;
     if (link) {
@@ -522,14 +525,24 @@
     return Math.max(0, repeatNotBefore - Date.now(), Date.parse(resource.repeat_after) - Date.now() - skew);
   }
 
+  // As above, but a call that was missed and has no repeat is made again by a switch to its own method.
+  function untilAgain() {
+    const wait = untilRepeat();
+    if (wait !== null || !switchMethods().includes(resource.method)) return wait;
+    const calledAt = Math.max(repeatedAt, Date.parse(resource.attempts[resource.attempts.length - 1].at) - skew);
+    return Date.now() - calledAt < HINT_AFTER ? null : 0;
+  }
+
   async function callAgain() {
     const button = document.getElementById("again");
-    if (untilRepeat() !== 0) return;
+    if (untilAgain() !== 0) return;
+    if (untilRepeat() === null) return drawSwitch(resource.method);
     button.disabled = true;
     const key = drawn, answer = await step("/repeat", {});
     if (drawn !== key) return;
     if (answer.status === 200) {
       say(words.calling);
+      repeatedAt = Date.now();
       take(answer.body);
     } else if (answer.status === 429) {
       repeatNotBefore = Date.now() + (answer.wait || 5) * 1000;
@@ -558,16 +571,18 @@
 
   // Another method
 
-  // Those that a switch could be to.
-  function otherMethods() {
+  // Those that a switch could be to; the present one among them.
+  function switchMethods() {
     if (!resource.switches_remaining || Date.now() + skew >= Date.parse(resource.switch_until)) return [];
-    return resource.allowed_methods.filter((method) => method !== resource.method && Object.keys(words.switchTo).includes(method));
+    return resource.allowed_methods.filter((method) => Object.keys(words.switchTo).includes(method));
   }
+
+  const otherMethods = () => switchMethods().filter((method) => method !== resource.method);
 
   function switchButtons() {
     return otherMethods().map((method, at) => element("button", {
       class: "link", id: at ? null : "switch", "data-method": method, type: "button", onclick: () => drawSwitch(method),
-    }, words.switchTo[method]));
+    }, resource.method === "voice_call" && method === "flash_call" ? words.callWithDigits : words.switchTo[method]));
   }
 
   function drawSwitch(method) {
@@ -618,7 +633,7 @@
     }
 
     draw(`switch ${key}`, [
-      heading(words.switchTitle[method]),
+      heading(method === resource.method ? words.again : words.switchTitle[method]),
       element("p", { class: "lead" }, words.switchLead),
       element("form", { onsubmit: submit, novalidate: true },
         element("div", {}, element("label", { for: "phone" }, words.yourPhone), input, note),
@@ -668,7 +683,7 @@
     for (const button of document.querySelectorAll("[data-method]")) button.hidden = !open.includes(button.dataset.method);
     const again = document.getElementById("again");
     if (again) {
-      const wait = untilRepeat();
+      const wait = untilAgain();
       again.hidden = wait === null;
       again.disabled = wait !== 0;
       again.textContent = wait ? fill(words.againIn, { time: clock(wait) }) : words.again;

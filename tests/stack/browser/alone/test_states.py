@@ -153,6 +153,10 @@ STATES: dict[str, Prepare] = {
     "voice call": reading(method="voice_call", challenge={"type": "enter_digits", "length": 6}),
     "voice call, one digit": reading(method="voice_call", challenge={"type": "enter_digits", "length": 1}),
     "all methods allowed": reading(allowed_methods=["reverse_call", "flash_call", "voice_call"]),
+    "voice call, missed": some_time_later(
+        reading(method="voice_call", lasts=300, repeats_remaining=0, repeat_after=None, allowed_methods=["voice_call"]),
+        26,
+    ),
     "a method to come": reading(method="telepathy", challenge={"type": "enter_digits", "length": 6}),
     "called again": call_again(200),
     "not called again yet": call_again(429, code="repeat_too_soon"),

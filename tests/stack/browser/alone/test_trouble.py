@@ -1,6 +1,7 @@
 """What goes wrong around the page: refusals, odd links, older browsers, hasty and thorough fingers."""
 
 import re
+import time
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 import zxingcpp
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.stack.browser.alone.scripted import ID, NUMBER, TOKEN, Answer, Scripted, answer, resource
+from tests.stack.browser.alone.scripted import ID, NUMBER, TOKEN, Answer, Scripted, answer, resource, timestamp
 from tests.stack.browser.conftest import stop
 from tests.support.stacks import RETURN_ORIGIN
 
@@ -508,6 +509,76 @@ def test_a_repeat_that_is_refused_waits_as_long_as_the_answer_says(window: Page,
     expect(again).to_be_disabled()
     pass_time(window, 21)
     expect(again).to_be_enabled()
+
+
+NO_REPEAT: dict[str, Any] = {"repeats_remaining": 0, "repeat_after": None}
+
+
+@pytest.mark.parametrize(("locale", "words"), [("en", "Call me again"), ("ru", "Позвонить ещё раз")])
+@pytest.mark.parametrize("method", ["voice_call", "flash_call"])
+def test_a_missed_call_without_a_repeat_is_made_again_by_a_switch(
+    window: Page, api: Scripted, method: str, locale: str, words: str
+) -> None:
+    missed = resource(method, lasts=300, allowed_methods=[method], **NO_REPEAT)
+    api.read = answer(200, missed)
+    stopped(window, api.link(locale))
+    again = window.locator("#again")
+    window.locator("#digits").wait_for()
+    pass_time(window, 20)
+    expect(again).to_be_hidden()
+    pass_time(window, 6)
+    expect(again).to_have_text(words)
+    again.click()
+    expect(window.locator("h1")).to_have_text(words)
+    called = {**missed["attempts"][0], "at": timestamp(time.time() + 26)}
+    api.read = api.switch = answer(200, missed | {"attempts": [*missed["attempts"], called], "switches_remaining": 1})
+    window.locator("#phone").fill("+79000000101")
+    window.locator("#phone").press("Enter")
+    window.locator("#digits").wait_for()
+    pass_time(window, 1)
+    expect(again).to_be_hidden()
+    pass_time(window, 26)
+    expect(again).to_be_enabled()
+    assert [body for name, body in api.asked if name == "switch"] == [{"phone": "+79000000101", "method": method}]
+    assert not [body for name, body in api.asked if name == "repeat"]
+
+
+def test_a_call_that_was_repeated_may_yet_come(window: Page, api: Scripted) -> None:
+    spent = answer(200, flash(**NO_REPEAT))
+    api.read, api.repeat = answer(200, flash(repeat_in=30, repeats_remaining=1)), spent
+    stopped(window, api.link())
+    again = window.locator("#again")
+    pass_time(window, 31)
+    api.read = spent
+    again.click()
+    expect(again).to_be_hidden()
+    pass_time(window, 20)
+    expect(again).to_be_hidden()
+    pass_time(window, 6)
+    again.click()
+    expect(window.locator("#phone")).to_be_visible()
+    window.get_by_role("button", name="Back").click()
+    expect(again).to_be_enabled()
+
+
+@pytest.mark.parametrize("changes", [{"switches_remaining": 0}, {"allowed_methods": ["reverse_call"]}], ids=str)
+def test_no_other_call_is_offered_where_no_switch_makes_it(
+    window: Page, api: Scripted, changes: dict[str, Any]
+) -> None:
+    api.read = answer(200, flash(**NO_REPEAT, **changes))
+    stopped(window, api.link())
+    window.locator("#digits").wait_for()
+    pass_time(window, 30)
+    expect(window.locator("#again")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("locale", "words"), [("en", "the number’s last digits"), ("ru", "последние цифры номера")])
+def test_from_one_call_to_another_the_switch_says_where_the_code_is(
+    window: Page, api: Scripted, locale: str, words: str
+) -> None:
+    api.read = answer(200, resource("voice_call", allowed_methods=["voice_call", "flash_call"]))
+    window.goto(api.link(locale))
+    expect(window.locator("#switch")).to_contain_text(words)
 
 
 @pytest.mark.parametrize(
