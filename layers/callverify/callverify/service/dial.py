@@ -325,7 +325,10 @@ def provider_error(code: str, verification_id: str) -> errors.CallverifyError:
     kind, detail = {
         "no_provider_available": (errors.NoProviderAvailable, HELD),
         "provider_rejected": (errors.ProviderRejected, "The provider refuses this number. No call was made."),
-        "repeat_not_supported": (errors.RepeatNotSupported, "The provider repeats no calls. Switch to another method."),
+        "repeat_not_supported": (
+            errors.RepeatNotSupported,
+            "The provider repeats no calls. A switch may name this method again, or another one.",
+        ),
         "repeat_exhausted": (errors.RepeatExhausted, "The provider's free repeats of this call are used up."),
         "repeat_window_closed": (errors.RepeatWindowClosed, "The provider no longer repeats this call."),
         "repeat_too_soon": (errors.RepeatTooSoon, "The provider will not repeat the call yet."),

@@ -77,11 +77,13 @@ def record_repeat(
 
 def _require_repeat(verification: Verification, line: Line | None, now: int) -> None:
     if not has_code(verification.method):
-        raise errors.RepeatNotSupported("A reverse call has no repeat. Switch to another method, or start again.")
+        raise errors.RepeatNotSupported("A reverse call has no repeat. A switch may name it again, or another method.")
     if verification.repeats_remaining < 1:
         refused = any(step.error == errors.RepeatNotSupported.code for step in verification.steps)
         if verification.call_id is None or refused or (line and not line.route.repeats):
-            raise errors.RepeatNotSupported("The provider offers no repeat of this call. Switch to another method.")
+            raise errors.RepeatNotSupported(
+                "The provider offers no repeat of this call. A switch may name this method again, or another one."
+            )
         raise errors.RepeatExhausted("The provider's free repeats of this call are used up.")
     wait = (verification.repeat_at or verification.attempt.at) - now
     if wait > 0:
