@@ -77,7 +77,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
     credentials = providers.credentials(options.simulators, options.providers)
     signing_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     with ExitStack() as stack:
-        stack.enter_context(_own(directory))
+        stack.enter_context(_own(directory, say))
         aws = EmbeddedAws(options.aws_port, options.bind_host)
 
         say(
@@ -195,7 +195,7 @@ def _write_secrets(aws: EmbeddedAws, env: Mapping[str, str], credentials: Mappin
 
 
 @contextmanager
-def _own(directory: Path) -> Iterator[None]:
+def _own(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Keep `directory` for this process; afterwards leave nothing in it but logs."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("a+") as lock:
@@ -210,6 +210,7 @@ def _own(directory: Path) -> Iterator[None]:
         try:
             yield
         finally:
+            say("Removing temporary files …")
             _clear(directory)
 
 

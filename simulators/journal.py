@@ -8,8 +8,8 @@ from dataclasses import dataclass
 class Record:
     """One request to a vendor.
 
-    `paid`: this request caused a new call, or issued a new number to call, that the vendor bills; the vendors' free
-    test numbers count too, since counting is about what the service did. `answer` is None until there is one.
+    `paid`: this request caused a new call, or issued a new number to call. Free ones and the vendors' free test numbers
+    count too, since counting is about what the service did. `answer` is None until there is one.
     """
 
     provider: str
