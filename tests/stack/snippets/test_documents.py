@@ -65,6 +65,7 @@ def test_a_block_runs_when_it_is_pasted_whole(clone: Path, document: str, block:
 
 def test_the_readme_takes_a_newcomer_through_every_journey() -> None:
     blocks = "".join(block for _, block, _ in RUN_ON_THE_STACK)
-    for wanted in ("reverse_call", "flash_call", "/check", "/dial", "TEST_API_KEY", "/faults", "RECEIVER_URL/events"):
+    methods, of_the_api = ("reverse_call", "flash_call", "voice_call"), ("/check", "/switch", "TEST_API_KEY")
+    for wanted in (*methods, *of_the_api, "/dial", "/press", "/faults", "RECEIVER_URL/events"):
         assert wanted in blocks
     assert len(RUN_ON_THE_STACK) >= 5
