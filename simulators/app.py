@@ -82,7 +82,7 @@ def _add_steering(app: Flask, world: World) -> None:
 
     @app.get("/requests")
     def requests() -> Response:
-        """Lists the requests to the vendors; ?provider= for one. A start counts as `paid` where the vendor is free, too."""
+        """Lists the requests to the vendors; ?provider= for one. A free start counts as `paid` too."""
         provider = request.args.get("provider")
         return jsonify(world.journal.describe(None if provider is None else provider_named(provider)))
 
