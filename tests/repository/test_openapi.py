@@ -780,7 +780,9 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     expect(409, "verification_not_pending", cancel, "API_KEY", **of_it)
     expect(422, "provider_rejected", start, "TEST_API_KEY", {"phone": "+79000000104"}, key=f"{key} refused")
     expect(422, "provider_rejected", start, "TEST_API_KEY", {"phone": "+79000000104"}, key=f"{key} refused")
-    flash = {"id": expect(201, "pending", start, "TEST_API_KEY", {"phone": "+79000000101"})["id"]}
+    flash = {
+        "id": expect(201, "pending", start, "TEST_API_KEY", {"phone": "+79000000101", "method": "flash_call"})["id"]
+    }
     expect(200, "pending", check, "TEST_API_KEY", {"code": "1111"}, **flash)
     expect(200, "pending", repeat, "TEST_API_KEY", {}, **flash)
     expect(

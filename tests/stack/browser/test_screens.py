@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from callverify.providers.registry import manifests
 from tests.stack.browser.conftest import SECONDS, Service, run, stop, violations
 from tests.support.stacks import RETURN_ORIGIN
 
@@ -32,6 +33,8 @@ TITLES = {
     "link-incomplete": ("This link is not complete", "Ссылка неполная"),
     "offline": ("Call this number", "Позвоните на этот номер"),
 }
+
+REVERSE = [each.name for each in manifests() if any(route.code is None for route in each.routes)]
 
 
 def show(page: Page, verification: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def failed(page: Page, service: Service, locale: str) -> None:
     begun = show(page, service.start(method="flash_call", locale=locale, return_url=f"{RETURN_ORIGIN}/done"))
     page.locator("#switch").click()
     service.rest(begun)
-    for provider in ("telefon_ip", "smsc"):
+    for provider in REVERSE:
         service.fault(provider, "number_refused", begun)
     page.locator("#phone").fill(begun["full_phone"])
     page.keyboard.press("Enter")

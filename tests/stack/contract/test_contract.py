@@ -65,16 +65,18 @@ class Address:
 def address_of(provider: str, api: Api, vendors: Vendors) -> Address:
     """Of a verification that stays pending where the vendor reports a stranger's call too."""
     phone, caller = new_phone(), new_phone()
-    started = api.started(phone, provider=provider)
-    if vendors.dial(caller, started) == "none":
-        caller = phone
-        vendors.dial(caller, started)
+    route = next(route for route in registry.manifest(provider).routes if route.webhook)
+    started = api.started(phone, provider=provider, method=route.method)
+    if route.code:
+        vendors.told_code(phone, route.code.digits, asks=True)
+    elif vendors.dial(caller, started) == "none":
+        vendors.dial(phone, started)
 
     def answered() -> list[dict[str, Any]]:
-        sent = [*vendors.webhooks(started.id), *vendors.webhooks(caller[1:])]
+        sent = vendors.webhooks(f"/webhooks/{provider}/")
         return [webhook for webhook in sent if webhook["outcome"] == "answered"]
 
-    sent = until(answered, bool)[0]
+    sent = until(answered, bool)[-1]
     url = urlsplit(sent["url"])
     rest = url.path.partition(f"/webhooks/{provider}/")[2].split("/")
     parts = dict(zip(("id", "token")[-len(rest) :], rest, strict=True))
