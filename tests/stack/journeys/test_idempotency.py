@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.client import Api, Operator, Vendors
+from tests.support.client import Answer, Api, Operator, Vendors
 
 
 @pytest.fixture
@@ -58,9 +58,12 @@ def test_two_at_once(api: Api, vendors: Vendors, phone: str, key: str) -> None:
 def test_a_failure_of_the_provider_is_replayed(
     faults: Callable[..., None], api: Api, vendors: Vendors, phone: str, key: str
 ) -> None:
+    def start() -> Answer:
+        started = api.start(phone, provider="telefon_ip", method="reverse_call", idempotency_key=key)
+        return started.expect(422, "provider_rejected")
+
     faults("telefon_ip", "number_refused")
-    first = api.start(phone, provider="telefon_ip", idempotency_key=key).expect(422, "provider_rejected")
-    again = api.start(phone, provider="telefon_ip", idempotency_key=key).expect(422, "provider_rejected")
+    first, again = start(), start()
     assert (first.replayed, again.replayed) == (False, True)
     assert again["verification_id"] == first["verification_id"]
     assert vendors.starts(phone) == ["telefon_ip"]

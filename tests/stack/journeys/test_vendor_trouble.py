@@ -7,7 +7,9 @@ import pytest
 from tests.support.client import PROMPT, Api, Operator, Vendors, until
 
 Faults = Callable[..., None]
-REVERSE = ("telefon_ip", "smsc")
+REVERSE = [("telefon_ip", "reverse_call"), ("sms_ru", "reverse_call"), ("smsc", "reverse_call")]
+# Without the method, the vendor's other one would be tried next.
+ROUTES = [("ucaller", "flash_call"), ("new_tel", "flash_call"), *REVERSE]
 # What a fault means: (outcome of the attempt, reason). After `unknown` a call may have been made and charged.
 NO_ANSWER = {
     "timeout": ("unknown", "timeout"),
@@ -20,13 +22,13 @@ NO_ANSWER = {
 ACCOUNT = {"no_money": ("unavailable", "no_money"), "bad_credentials": ("unavailable", "bad_credentials")}
 
 
-@pytest.mark.parametrize("provider", REVERSE)
+@pytest.mark.parametrize(("provider", "method"), REVERSE)
 @pytest.mark.parametrize("mode", [*NO_ANSWER, *ACCOUNT])
 def test_a_reverse_call_without_an_answer_has_failed(
-    faults: Faults, api: Api, vendors: Vendors, operator: Operator, phone: str, provider: str, mode: str
+    faults: Faults, api: Api, vendors: Vendors, operator: Operator, phone: str, provider: str, method: str, mode: str
 ) -> None:
     faults(provider, mode)
-    failed = api.start(phone, provider=provider, patience=PROMPT).expect(503, "provider_unavailable")
+    failed = api.start(phone, provider=provider, method=method, patience=PROMPT).expect(503, "provider_unavailable")
     read = api.read(failed["verification_id"]).expect(200)
     assert (read["status"], read["reason"]) == ("failed", "provider_unavailable")
     assert read["challenge"] is None
@@ -86,13 +88,13 @@ def test_a_flash_call_that_our_account_cannot_make(
     assert vendors.codes(phone) == []
 
 
-@pytest.mark.parametrize("provider", ["ucaller", *REVERSE])
+@pytest.mark.parametrize(("provider", "method"), ROUTES)
 @pytest.mark.parametrize("mode", ACCOUNT)
 def test_trouble_with_our_account_is_logged_as_a_fault_of_configuration(
-    faults: Faults, api: Api, operator: Operator, phone: str, provider: str, mode: str
+    faults: Faults, api: Api, operator: Operator, phone: str, provider: str, method: str, mode: str
 ) -> None:
     faults(provider, mode)
-    failed = api.start(phone, provider=provider).expect(503, "provider_unavailable")
+    failed = api.start(phone, provider=provider, method=method).expect(503, "provider_unavailable")
     (line,) = until(
         lambda: [line for line in operator.log_lines(failed["verification_id"]) if line.get("level") == "ERROR"], bool
     )
@@ -100,12 +102,12 @@ def test_trouble_with_our_account_is_logged_as_a_fault_of_configuration(
     assert "configuration fault" in line["message"]
 
 
-@pytest.mark.parametrize("provider", ["ucaller", *REVERSE])
+@pytest.mark.parametrize(("provider", "method"), ROUTES)
 def test_a_number_that_the_vendor_refuses(
-    faults: Faults, api: Api, vendors: Vendors, operator: Operator, phone: str, provider: str
+    faults: Faults, api: Api, vendors: Vendors, operator: Operator, phone: str, provider: str, method: str
 ) -> None:
     faults(provider, "number_refused")
-    failed = api.start(phone, provider=provider).expect(422, "provider_rejected")
+    failed = api.start(phone, provider=provider, method=method).expect(422, "provider_rejected")
     read = api.read(failed["verification_id"]).expect(200)
     assert (read["status"], read["reason"]) == ("failed", "provider_rejected")
     (attempt,) = read["attempts"]
