@@ -23,7 +23,15 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from callverify.providers import registry
 from callverify.providers.names import NAMES
 
-STARTS = {"initCall", "reverse_auth_phone_get", "reverse_auth_phone_post", "wait_call"}
+# What a call is asked for by, at any vendor.
+STARTS = {
+    *("reverse_auth_phone_get", "reverse_auth_phone_post", "get_code"),
+    *("callcheck/add", "code/call"),
+    *("wait_call", "send"),
+    "initCall",
+    "start-password-call",
+    "Calls",
+}
 PROMPT = 10  # seconds: whatever the providers do, they are given 8 together
 READ, WRITE = "verifications:read", "verifications:write"
 EVIDENCE = {"telefon_ip": "provider_read_back", "smsc": "provider_signature"}
