@@ -32,7 +32,7 @@ def test_bad_starts_are_refused_and_ask_nobody(alone: None, api: Api, vendors: V
         "unknown field": good | {"channel": "sms"},
         "method: unknown": good | {"method": "sms"},
         "method: a list": good | {"method": ["flash_call"]},
-        "provider: unknown": good | {"provider": "twilio"},
+        "provider: unknown": good | {"provider": "nobody"},
         "provider: no string": good | {"provider": {}},
         "provider: not of the method": good | {"provider": "ucaller", "method": "reverse_call"},
         "method: not of the provider": good | {"provider": "smsc", "method": "flash_call"},
@@ -49,7 +49,7 @@ def test_bad_starts_are_refused_and_ask_nobody(alone: None, api: Api, vendors: V
         "end_user_ip: a name": good | {"end_user_ip": "localhost"},
         "end_user_ip: a network": good | {"end_user_ip": "203.0.113.0/24"},
         "locale: unknown": good | {"locale": "de"},
-        "return_url: of no allowed origin": good | {"return_url": "https://shop.example/done"},
+        "return_url: of no allowed origin": good | {"return_url": "https://elsewhere.example/done"},
     }
     phones = {
         "empty": "",
