@@ -107,6 +107,8 @@ def _hear_hint(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> None:
     now = ctx.now()
     named = heard.verification_id or ctx.store.verification_of_call(line.provider, heard.call_id or "-", now)
     verification = ctx.store.get(named or "", now)
+    if verification is not None:
+        ctx.observer.about(verification.id)
     if verification is None or not verification.is_live(now) or not _is_of(line, verification):
         _count(lane, line, "LateWebhooks")
     elif heard.call_id is None or verification.call_id not in (None, heard.call_id):
