@@ -31,17 +31,17 @@ def metrics_of(lines: list[dict[str, Any]]) -> Metrics:
     return found
 
 
-def answer_flash_call(api: Api, vendors: Vendors, phone: str, started: Answer) -> None:
-    assert api.check(started.id, vendors.code(phone)).expect(200)["valid"]
-
-
-def answer_reverse_call(_: Api, vendors: Vendors, phone: str, started: Answer) -> None:
-    vendors.dial(phone, started)
+def answer(api: Api, vendors: Vendors, phone: str, started: Answer, route: Route) -> None:
+    if route.code is None:
+        vendors.dial(phone, started)
+        return
+    code = vendors.told_code(phone, route.code.digits, asks=bool(route.webhook and route.webhook.say))
+    assert api.check(started.id, code).expect(200)["valid"]
 
 
 def services_of(name: str, route: Route) -> set[str]:
     heard = {"check-status"} if route.code else {"receive-webhook"}
-    # Only one provider's window is short here: the end of the others' comes after the test.
+    # Only one provider's windows are short here: the end of the others' comes after the test.
     return ALWAYS | heard | ({"follow-up"} if name == ASKED else set())
 
 
@@ -59,7 +59,7 @@ def test_one_id_finds_every_step_and_its_metrics(
     method, services = route.method, services_of(provider, route)
     phone = new_phone()
     started = api.started(phone, provider=provider, method=method)
-    (answer_flash_call if route.code else answer_reverse_call)(api, vendors, phone, started)
+    answer(api, vendors, phone, started, route)
 
     def lines() -> list[dict[str, Any]]:
         return [line for line in operator.log_lines(started.id) if line.get("verification_id") == started.id]
@@ -74,6 +74,7 @@ def test_one_id_finds_every_step_and_its_metrics(
 
     metrics = metrics_of(found)
     one, both = f"provider {provider}", f"provider {provider}, method {method}"
+    metrics.pop(("CodePool in Count", both), None)  # told once this route has shown enough codes
     assert metrics.keys() == own_metrics(provider, route) | {
         ("Started in Count", both),
         ("Verified in Count", both),
