@@ -84,6 +84,7 @@ def verified_return(page: Page, service: Service, locale: str) -> None:
     stop(page)  # it would leave the page after a moment
     begun = show(page, service.start(method="flash_call", locale=locale, return_url=f"{RETURN_ORIGIN}/done"))
     digits(page, service.code(begun))
+    page.clock.run_for(1000)  # the page waits a moment for a digit that is corrected
     page.locator("#return").wait_for()
 
 
