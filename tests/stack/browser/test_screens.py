@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.stack.browser.conftest import SECONDS, Service, run, stop, violations
+from tests.stack.browser.conftest import SECONDS, Service, run, violations
 from tests.support.stacks import RETURN_ORIGIN
 
 Prepare = Callable[[Page, Service, str], None]
@@ -78,7 +78,8 @@ def verified(page: Page, service: Service, locale: str) -> None:
 
 
 def verified_return(page: Page, service: Service, locale: str) -> None:
-    stop(page)  # it would leave the page after a moment
+    # The browser would leave the page after a moment.
+    page.route(f"{RETURN_ORIGIN}/**", lambda route: route.fulfill(status=204))
     begun = show(page, service.start(method="flash_call", locale=locale, return_url=f"{RETURN_ORIGIN}/done"))
     digits(page, service.code(begun))
     page.locator("#return").wait_for()
