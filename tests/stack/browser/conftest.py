@@ -7,7 +7,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -199,13 +198,6 @@ class Service:
         assert answer.ok, answer.text
         found: dict[str, Any] = answer.json()
         return found
-
-
-def stop(page: Page) -> None:
-    """Stop the page's clock: from now on a test moves it."""
-    now = datetime.now(UTC)
-    page.clock.install(time=now)
-    page.clock.pause_at(now + timedelta(seconds=1))
 
 
 def run(page: Page, seconds: int) -> None:

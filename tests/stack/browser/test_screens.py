@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from callverify.providers.registry import manifests
-from tests.stack.browser.conftest import SECONDS, Service, run, stop, violations
+from tests.stack.browser.conftest import SECONDS, Service, run, violations
 from tests.support.stacks import RETURN_ORIGIN
 
 Prepare = Callable[[Page, Service, str], None]
@@ -81,10 +81,10 @@ def verified(page: Page, service: Service, locale: str) -> None:
 
 
 def verified_return(page: Page, service: Service, locale: str) -> None:
-    stop(page)  # it would leave the page after a moment
+    # The browser would leave the page after a moment.
+    page.route(f"{RETURN_ORIGIN}/**", lambda route: route.fulfill(status=204))
     begun = show(page, service.start(method="flash_call", locale=locale, return_url=f"{RETURN_ORIGIN}/done"))
     digits(page, service.code(begun))
-    page.clock.run_for(1000)  # the page waits a moment for a digit that is corrected
     page.locator("#return").wait_for()
 
 

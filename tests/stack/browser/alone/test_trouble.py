@@ -4,6 +4,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ import zxingcpp
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.stack.browser.alone.scripted import ID, NUMBER, TOKEN, Answer, Scripted, answer, resource, timestamp
-from tests.stack.browser.conftest import stop
 from tests.support.stacks import RETURN_ORIGIN
 
 Open = Callable[..., BrowserContext]
@@ -23,6 +23,12 @@ def pass_time(page: Page, seconds: float) -> None:
     for _ in range(round(seconds * 2)):
         page.clock.run_for(500)
         page.evaluate("() => fetch('page/icon.svg')")
+
+
+def stop(page: Page) -> None:
+    now = datetime.now(UTC)
+    page.clock.install(time=now)
+    page.clock.pause_at(now + timedelta(seconds=1))
 
 
 def stopped(page: Page, link: str) -> None:
