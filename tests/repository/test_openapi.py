@@ -527,7 +527,7 @@ def test_every_webhook_is_shown_with_its_address_and_its_answer() -> None:
         assert each.webhook
         rest = "{token}" if each.webhook.per is Per.ACCOUNT else "{id}/{token}"
         assert f"- `/webhooks/{each.name}/{rest}`" in said
-        assert each.webhook.content_type in content
+        assert each.webhook.content_type.partition(";")[0].partition(";")[0] in content
     assert len(re.findall(r"^- ", said, re.MULTILINE)) == len(reporting)
 
 
