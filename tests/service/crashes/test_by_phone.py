@@ -16,6 +16,7 @@ from callverify.service.start import Started
 from tests.service.crashes.world import OTHER_PHONE, PHONE, Answer, World
 from tests.support.points import Plan, crash
 from tests.support.routes import OUR_CODE, At, routes_of
+from tests.support.vendors import ACCOUNT_TOKEN
 
 MADE_UP = Manifest(
     name="made_up",
@@ -148,6 +149,20 @@ def test_a_call_verifies_the_session_of_its_own_phone_alone(world: World, at: At
     mine, other = begun(start(world, at)), begun(start(world, at, OTHER_PHONE))
     call_late(world, at)
     assert [world.record(each).status for each in (mine, other)] == [Status.VERIFIED, Status.PENDING]
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, "window", "after the window"])
+def test_only_a_call_within_the_attempt_verifies(world: World, at: At, seconds: int | str) -> None:
+    """By the time that the vendor has signed, to the second."""
+    attempt = world.record(begun(start(world, at)))
+    beyond = {"window": 0, "after the window": 1}
+    when = attempt.created_at + seconds if isinstance(seconds, int) else attempt.expires_at + beyond[seconds]
+    world.vendor(at.provider).signed.add((PHONE, when))
+    world.webhooks.append((at.provider, (ACCOUNT_TOKEN,), {"phone": (PHONE,), "said": (str(when),)}))
+    answer = world.deliver()
+    within = attempt.created_at <= when <= attempt.expires_at
+    assert isinstance(answer, errors.Forbidden) == (not within)
+    assert world.record(attempt.id).status is (Status.VERIFIED if within else Status.PENDING)
 
 
 def test_a_call_used_once_verifies_nothing_more(world: World, at: At) -> None:

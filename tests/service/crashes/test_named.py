@@ -274,6 +274,16 @@ def test_a_switch_chosen_before_the_answer_was_read_does_not_undo_it(world: Worl
     assert world.latest == started
 
 
+def test_the_follow_up_of_an_earlier_attempt_is_over(world: World) -> None:
+    first = begun(world.start(provider=FIRST.provider)).verification
+    world.advance(30)
+    stepped(world.switch(first.id, PAID.method))
+    world.reach(first.expires_at)
+    assert world.follow_up(first.id, 1) is None
+    assert world.latest.status is Status.PENDING
+    assert isinstance(world.follow_up(first.id, 2), int)
+
+
 def test_an_attempt_is_counted_at_the_time_that_it_bears(world: World) -> None:
     """The phone's lock is given up while the start waits for it: what it gives back later is found by that time."""
     first = begun(world.start(provider=FIRST.provider)).verification.id
@@ -334,6 +344,23 @@ def test_a_vendor_that_takes_the_same_order_again_is_sent_it_again(world: World)
     vendor.mood = Mood.SILENT
     begun(world.start(provider=PAID.provider))
     assert (vendor.asked, len(vendor.paid)) == (2, 1)
+    assert outcomes(world) == [(PAID.provider, Outcome.UNKNOWN)]
+    assert is_right(world.check(world.latest.id, world.right_code()))
+
+
+@pytest.mark.parametrize("mood", [Mood.REFUSES, Mood.DOWN, Mood.DEAF])
+def test_what_the_second_sending_is_answered_says_nothing_of_the_first(world: World, mood: Mood) -> None:
+    """The first may be ringing: only a success speaks for both."""
+    vendor = world.vendor(PAID.provider)
+    vendor.mood = Mood.SILENT
+    world.start(provider=PAID.provider)
+    _, second = (number for number, name in enumerate(world.passed) if name == before(PAID))
+
+    world = World(PAID)
+    vendor = world.vendor(PAID.provider)
+    vendor.mood = Mood.SILENT
+    begun(world.start(provider=PAID.provider, at={second: lambda: setattr(vendor, "mood", mood)}))
+    assert len(vendor.paid) == 1
     assert outcomes(world) == [(PAID.provider, Outcome.UNKNOWN)]
     assert is_right(world.check(world.latest.id, world.right_code()))
 
