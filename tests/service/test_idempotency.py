@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from callverify.domain import verification as transitions
+from callverify.domain.verification import Change, Verification
 from callverify.runtime import wiring
 from callverify.service.dial import Dial
 from tests.support.gateway import PHONE, Api
@@ -336,6 +338,21 @@ def test_a_taken_over_repeat_is_not_sent_again(api: Api, monkeypatch: pytest.Mon
     answer = api.repeat(started.id, headers=KEY, credential=credential)
     assert (answer.status, answer.replayed, answer["repeats_remaining"]) == (200, True, 1)
     assert api.requests() == ["initCall", "initRepeat"]
+
+
+def test_a_repeat_whose_verification_ends_meanwhile_is_told_so(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = api.start(method="flash_call")
+    api.advance(61)
+    begin_repeat = transitions.begin_repeat
+
+    def cancel_first(before: Verification, now: int) -> Change:
+        assert api.cancel(started.id).status == 200
+        return begin_repeat(before, now)
+
+    monkeypatch.setattr(transitions, "begin_repeat", cancel_first)
+    answer = api.repeat(started.id, headers=KEY)
+    assert (answer.status, answer["code"]) == (409, "verification_not_pending")
+    assert api.requests() == ["initCall"]
 
 
 def test_test_mode_replays_too(api: Api) -> None:

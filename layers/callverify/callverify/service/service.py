@@ -15,7 +15,7 @@ from callverify.service import check, events, follow_up, read, repeat, requests,
 from callverify.service.context import Context
 from callverify.service.dial import Skipped, rate_limited
 from callverify.service.start import Start, Started
-from callverify.service.steps import Steps
+from callverify.service.steps import IN_PROGRESS, Steps
 from callverify.store import LimitReached, Stale, Taken
 
 
@@ -117,9 +117,11 @@ class Service:
         except LimitReached as reached:
             raise rate_limited(reached) from None
         except Stale:
-            if key:
-                return Stepped(steps.replay_now(key, body).verification, replayed=True)
+            if key and (known := steps.replay(key, body)):
+                return Stepped(known.verification, replayed=True)
             ctx.require_pending(ctx.fresh(verification))
+            if key:
+                raise errors.IdempotencyInProgress(IN_PROGRESS, retry_after=1) from None
             raise errors.RepeatTooSoon("Another request of this verification is in progress.", retry_after=1) from None
 
     def cancel(self, caller: Caller, verification_id: str, body: str | None) -> Verification:
