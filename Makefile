@@ -83,7 +83,7 @@ test-engines: .venv/.installed .venv-aws/.installed java
 # Everything that can happen at every point: `make test` has a part.
 .PHONY: test-deep
 test-deep: .venv/.installed
-	CALLVERIFY_DEEP=1 $(PYTEST) tests/service/crashes --ignore=tests/service/crashes/test_failures.py
+	CALLVERIFY_DEEP=1 CALLVERIFY_HISTORIES=2000 $(PYTEST) tests/service/crashes --ignore=tests/service/crashes/test_failures.py
 	CALLVERIFY_DEEP=1 $(BIN)/pytest tests/service/crashes/test_failures.py
 	PYTHONPATH=.:layers/callverify $(BIN)/python -m tests.deep.mutants
 

@@ -128,8 +128,8 @@ def _goes_on(client: Any, minutes: int) -> Finding:
         tries,
         int(got_in == 0),
         f"the victim got in {got_in} times: 5 starts in 10 minutes with windows of 120 s fill all of the time, and one "
-        "live verification per phone is what ties a reverse call to whoever asked first. The customer sees it: every "
-        "start is their own server's",
+        "live verification per phone is what ties a reverse call to the session that asked first. The customer sees "
+        "it: every start is their own server's",
         holds=True,
         expected=got_in == 0,
     )

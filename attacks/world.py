@@ -232,7 +232,7 @@ class SimulatedWorld(World):
         return str(CREDENTIALS[manifest.name]["webhook_token"])
 
 
-# Who asks
+# Callers
 
 
 def server(name: str = "a", mode: Mode = Mode.LIVE) -> Caller:

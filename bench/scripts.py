@@ -132,7 +132,7 @@ def down(j: Journey) -> Steps:
 
 
 def refused(j: Journey) -> Steps:
-    """The vendor refuses the number, and says so again to whoever asks again."""
+    """The vendor refuses the number, and says so again when it is asked again."""
     provider = j.chance.choice([*CODED, *DIALLED])
     j.expect(failed("provider_rejected", (provider, "rejected", 0)))
     j.fault(provider, "number_refused")

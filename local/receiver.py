@@ -49,7 +49,7 @@ class Receiver:
             status, hang = (self._status, self._hang) if fails else (200, False)
             self._times -= bool(fails)
             delivery = {"event": event, "at": time.time(), "answer": "none" if hang else status}
-            # As it came, for whoever wants to check the signature as well.
+            # As it came, so that the signature can be checked too.
             headers = {name.lower(): value for name, value in request.headers if name.lower().startswith("webhook-")}
             self._deliveries.append({**delivery, "headers": headers, "body": body})
         print(f"{event['created_at']} {event['type']} {event['data']['id']} → {'none' if hang else status}", flush=True)

@@ -102,7 +102,7 @@ def page() -> dict[str, Any]:
     answer = respond("page.html", text, cache=NO_SHARED_CACHE)
     answer["headers"] |= {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        # Whoever opened the page gets no hold on its window.
+        # The site that opened the page gets no hold on its window.
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
         "X-Robots-Tag": "noindex",

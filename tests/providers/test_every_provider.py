@@ -264,8 +264,7 @@ def test_a_body_cut_short_is_never_a_success(name: str, method: Method) -> None:
 def test_an_answer_with_a_key_twice_is_an_unknown_outcome(name: str, method: Method, vendor: FakeVendor) -> None:
     """Which of the two would count?"""
     recorded = payloads.good_start(name, method)
-    if not isinstance(recorded.body, dict):
-        pytest.skip("not a JSON object")
+    assert isinstance(recorded.body, dict)
     key, value = next(iter(recorded.body.items()))
     vendor.answer(recorded.content[:-1] + f", {json.dumps(key)}: {json.dumps(value)}}}".encode())
     assert start(line_of(name, method, vendor.base_url)) == CallOutcome(Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)

@@ -193,7 +193,7 @@ def test_an_event_reaches_the_dead_letters_with_half_of_their_time_left() -> Non
 
 @pytest.mark.parametrize("name", ["DomainName", "CertificateArn", "HostedZoneId"])
 def test_no_part_of_a_domain_is_given_for_nothing(name: str) -> None:
-    """Whoever gives one of the three without what it needs is told at the deployment."""
+    """One of the three without what it needs is refused at the deployment."""
     needed = {"DomainName": "CertificateArn", "CertificateArn": "DomainName", "HostedZoneId": "DomainName"}[name]
     given = {"Not": [{"Equals": [{"Ref": name}, ""]}]}
     (rule,) = [rule for rule in TEMPLATE["Rules"].values() if rule["RuleCondition"] == given]

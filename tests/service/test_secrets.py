@@ -129,7 +129,7 @@ def test_an_api_key_is_known_whatever_the_pepper(api: Api) -> None:  # noqa: ARG
 
 
 @pytest.mark.parametrize("first", [PEPPER, OTHER_PEPPER])
-def test_whoever_comes_first_says_which_pepper_it_is(api: Api, first: str) -> None:
+def test_the_first_function_says_which_pepper_it_is(api: Api, first: str) -> None:
     second = {PEPPER: OTHER_PEPPER, OTHER_PEPPER: PEPPER}[first]
     put_secret(PEPPER_SECRET, first)
     wiring.keys()

@@ -346,7 +346,7 @@ class Webhooks:
 
 
 class Operator:
-    """Whoever holds the AWS account: the table, the secrets and the log."""
+    """The operator of the AWS account: the table, the secrets and the log."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env

@@ -34,7 +34,7 @@ class _Exceptions:
 class MemoryDynamoDb:
     """A client. `on_change` hears each item that was written, before (None: there was none) and after.
 
-    No value in an item is ever changed in place: whoever reads an item shares them.
+    No value in an item is ever changed in place: all readers of an item share them.
     """
 
     exceptions = _Exceptions

@@ -17,7 +17,7 @@ def keys() -> Keys:
     return Keys(PEPPER)
 
 
-def test_a_code_is_the_same_for_whoever_retries_and_another_for_each_attempt(keys: Keys) -> None:
+def test_a_code_is_the_same_for_a_retry_and_another_for_each_attempt(keys: Keys) -> None:
     assert keys.code(ID, 1) == Keys(PEPPER).code(ID, 1)
     assert len({keys.code(ID, attempt) for attempt in range(1, 21)}) > 15
     assert keys.code(ID, 1) != Keys("q" * 64).code(ID, 1)

@@ -95,7 +95,7 @@ def test_browsers_keep_to_https(file: str | None) -> None:
     assert get(file)["headers"]["Strict-Transport-Security"] == "max-age=31536000"
 
 
-def test_whoever_opened_the_page_has_no_hold_on_it() -> None:
+def test_the_opener_of_the_page_has_no_hold_on_it() -> None:
     assert get()["headers"]["Cross-Origin-Opener-Policy"] == "same-origin"
 
 

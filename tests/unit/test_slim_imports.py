@@ -1,4 +1,4 @@
-"""Packages entered without their `__init__` still are what they were, for whoever asks."""
+"""Packages entered without their `__init__` still are what they were to all who import them."""
 
 from __future__ import annotations
 

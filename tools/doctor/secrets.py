@@ -13,7 +13,7 @@ from callverify.providers.names import NAMES
 from callverify.providers.registry import lines
 from tools.doctor.stack import Finding, Stack, State, make
 
-# The pepper is generated with 64 characters; whoever puts an own one should not fall far below.
+# The pepper is generated with 64 characters; one of your own should not fall far below.
 LEAST_PEPPER = 32
 
 

@@ -69,7 +69,7 @@ def bearer(
     return f"Bearer {key}{at}{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-BODY = json.dumps({"dstNumber": PHONE, "pin": "0427"}).encode()  # with spaces: whoever signs them sends them
+BODY = json.dumps({"dstNumber": PHONE, "pin": "0427"}).encode()  # with spaces, which are signed and sent as they are
 
 
 def post(simulators: Simulators, body: bytes, token: str | None, method: str = START) -> int:

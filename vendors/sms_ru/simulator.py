@@ -74,7 +74,7 @@ class Simulator(Vendor):
         "same_number": Mode("lends the number that it lent last", ("start",)),
         "same_id": Mode("gives the id that it gave last", ("start",)),
         "webhook_form": Mode(
-            'writes the report in another way: the first entry\'s name by "names", "multipart": true, and "others": '
+            'writes the report in another form: the first entry\'s name by "names", "multipart": true, and "others": '
             "true for entries of SMS and of a call that never came beside it",
             ("dial",),
             more={"names": _names, "multipart": flag, "others": flag},
@@ -139,7 +139,7 @@ class Simulator(Vendor):
         self.call_before_reply(phone, number)
         pretty = f"+{number[0]} ({number[1:4]}) {number[4:7]}-{number[7:]}"
         found = {"check_id": check.id, "call_phone": number, "call_phone_pretty": pretty}
-        # Another number in the link, so that whoever shows the link is found out.
+        # Another number in the link, so that a client that shows the link is found out.
         link = f'<a href="callto:7900007{number[7:]}">{pretty}</a>'
         return self._succeed({"status_code": 100, **found, "call_phone_html": link}, "start")
 

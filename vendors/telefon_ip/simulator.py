@@ -153,7 +153,7 @@ class Simulator(Vendor):
         with self.lock:
             for authorization in self.authorizations.values():
                 if authorization.auth_phone == dialled and self._lives(authorization):
-                    authorization.caller = caller  # whoever it is: comparing is left to the vendor's customer
+                    authorization.caller = caller  # any phone: comparing is left to the vendor's customer
                     return True, self._webhook(authorization)
         return False, None
 

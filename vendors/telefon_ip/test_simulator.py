@@ -47,7 +47,7 @@ def test_a_call_is_reported_by_a_get_and_confirmed_by_a_check(simulators: Simula
     assert check(simulators, data["id"]) == {"phone": "89000000001", "id": data["id"], "status": "ok"}
 
 
-def test_whoever_calls_is_the_caller(simulators: Simulators) -> None:
+def test_any_phone_that_calls_is_the_caller(simulators: Simulators) -> None:
     data = start(simulators).get_json()["data"]
     simulators.dial("79000000009", data["auth_phone"])
     assert "phone=89000000009&" in simulators.sent[0].url

@@ -3,7 +3,7 @@
 import os
 
 DEEP = os.environ.get("CALLVERIFY_DEEP") == "1"
-# CALLVERIFY_HISTORIES is for `tests/deep/mutants.py`, which finds out how many are needed.
+# CALLVERIFY_HISTORIES: `make test-deep` sets it, and `tests/deep/mutants.py`, which finds out how many are needed.
 HISTORIES = int(os.environ.get("CALLVERIFY_HISTORIES", "300"))
 # Starts at vendors that fail in any order: see `test_failures`.
 ROUNDS = 10_000 if DEEP else 300

@@ -1,4 +1,4 @@
-"""Idempotency-Key: whoever does not know whether a request arrived may send it again."""
+"""Idempotency-Key: a caller who does not know whether a request arrived may send it again."""
 
 import secrets
 from collections.abc import Callable

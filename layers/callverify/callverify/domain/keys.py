@@ -11,7 +11,7 @@ from callverify.domain.verification import CLIENT_TOKEN_SECONDS
 
 
 class Keys:
-    """Derivations under one pepper. All of them are deterministic, so that whoever retries derives the same."""
+    """Derivations under one pepper. All of them are deterministic, so that a retry derives the same."""
 
     def __init__(self, pepper: str) -> None:
         self._pepper = pepper.encode()

@@ -49,7 +49,7 @@ TEST_NUMBERS = {
 
 
 class Sandbox:
-    """A vendor's stand-in. The code that it calls with is all zeros, whoever picks it: see `code`."""
+    """A vendor's stand-in. The code that it calls with is all zeros, whether ours or the vendor's: see `code`."""
 
     def __init__(self, manifest: Manifest, clock: Clock) -> None:
         self._manifest = manifest

@@ -171,7 +171,7 @@ class Start:
             "id": verification.id,
             "token": token,
             "locale": verification.locale,
-            "methods": ",".join(verification.allowed_methods),
+            "methods": ",".join(verification.allowed_methods),  # for version 1's page, to which a rollback leads
         }
         # In the fragment, which browsers send to no server: no log and no referrer has it.
         fragment = urlencode({name: value for name, value in told.items() if value}, safe=",")
