@@ -12,7 +12,6 @@ import pytest
 
 from callverify.domain import verification as transitions
 from callverify.domain.claims import (
-    Awake,
     Claim,
     IdempotencyKey,
     MoveLock,
@@ -26,7 +25,7 @@ from callverify.domain.claims import (
 from callverify.domain.limits import Cooldown, RollingLimit
 from callverify.domain.verification import Change, Verification
 from callverify.domain.words import DAY, EndReason, Evidence, Method
-from callverify.store import LimitReached, Resting, Stale, Store, Taken
+from callverify.store import LimitReached, Stale, Store, Taken
 from callverify.store.counters import FAILURES_IN_A_ROW, REST_SECONDS
 from callverify.store.table import Lost
 from tests.support.dynamodb import MemoryDynamoDb
@@ -79,13 +78,11 @@ def test_a_record_that_was_not_read_from_the_table_is_kept_as_long(store: Store,
 def test_the_first_reason_in_the_order_of_judgement_is_the_one_that_is_told(
     store: Store, dynamodb: MemoryDynamoDb
 ) -> None:
-    """Idempotency, verification in progress, limits in their order, the provider's hold, its rest."""
+    """Idempotency, verification in progress, limits in their order, the provider's hold."""
     provider = BY_PHONE.provider
     hold = TakeHold(provider, NOW + 900)
     limits: list[Claim] = [Cooldown(PHONE, 20), RollingLimit("phone_10m", PHONE, 1, TEN_MINUTES)]
     first = begin(store, by_phone(), [KEY, TakeLock(), *limits, hold])
-    for _ in range(FAILURES_IN_A_ROW):
-        store.count_failure(provider, NOW)
     before = rows(dynamodb)
 
     def refused(*claims: Claim) -> Lost:
@@ -95,20 +92,19 @@ def test_the_first_reason_in_the_order_of_judgement_is_the_one_that_is_told(
         return lost.value
 
     lock, dead = TakeLock(), TakeLock(dead=first.id)
-    known = refused(lock, *limits, hold, Awake(provider), KEY)
+    known = refused(lock, *limits, hold, KEY)
     assert isinstance(known, Taken)
     assert (known.claim, known.item["verification_id"]) == (KEY, first.id)
-    locked = refused(lock, *limits, hold, Awake(provider))
+    locked = refused(lock, *limits, hold)
     assert isinstance(locked, Taken)
     assert (locked.claim, locked.item["verification_id"]) == (lock, first.id)
     for claims, name in ((limits, "phone_cooldown"), (limits[1:], "phone_10m")):
-        full = refused(dead, *claims, hold, Awake(provider))
+        full = refused(dead, *claims, hold)
         assert isinstance(full, LimitReached)
         assert full.limit.name == name
-    held = refused(dead, hold, Awake(provider))
+    held = refused(dead, hold)
     assert isinstance(held, Taken)
     assert (held.claim, held.item["expires_at"]) == (hold, NOW + 900)
-    assert isinstance(refused(dead, Awake(provider)), Resting)
     begin(store, replace(first, id="vrf_second"), [dead])
 
 
@@ -278,24 +274,17 @@ def test_a_signed_call_is_used_once(store: Store) -> None:
 
 def test_a_provider_rests_after_failures_in_a_row_until_a_while_after_the_latest(store: Store) -> None:
     for number in range(1, FAILURES_IN_A_ROW + 1):
-        begin(store, flash(id=f"vrf_{number}"), [Awake("any")])
+        assert store.rests_until("any") == 0
         assert store.count_failure("any", NOW + number) == number
-    rests_until = NOW + FAILURES_IN_A_ROW + REST_SECONDS
-    for now, rests in ((rests_until - 1, True), (rests_until, False)):
-        record = flash(id=f"vrf_at_{now}")
-        if rests:
-            with pytest.raises(Resting):
-                begin(store, record, [Awake("any")], now)
-        else:
-            begin(store, record, [Awake("any")], now)
-    begin(store, flash(id="vrf_other"), [Awake("another")])
+    assert store.rests_until("any") == NOW + FAILURES_IN_A_ROW + REST_SECONDS
+    assert store.rests_until("another") == 0
 
 
 def test_failures_are_forgotten_by_a_success_and_by_time(store: Store) -> None:
     for _ in range(FAILURES_IN_A_ROW):
         store.count_failure("any", NOW)
     store.forget_failures("any")
-    begin(store, None, [Awake("any")])
+    assert store.rests_until("any") == 0
     assert store.count_failure("any", NOW) == 1
     assert store.count_failure("any", NOW + 10) == 2
     assert store.count_failure("any", NOW + 10 + 11 * REST_SECONDS) == 1

@@ -121,13 +121,6 @@ class GiveBack:
 
 
 @value
-class Awake:
-    """The provider does not rest: it has not failed again and again."""
-
-    provider: str
-
-
-@value
 class UseCall:
     """A call that a provider has signed, by its time. It verifies once."""
 
@@ -149,7 +142,6 @@ Claim = (
     | Unless
     | Counted
     | GiveBack
-    | Awake
     | UseCall
     | Limit
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from callverify.domain.claims import (
-    Awake,
     Claim,
     CoolDown,
     Counted,
@@ -40,10 +39,6 @@ class Claims:
     def checks(self, line: Line) -> int:
         """How many codes of an attempt may be wrong before the verification fails."""
         return self._limits.checks(line)
-
-    def awake(self, line: Line) -> Sequence[Claim]:  # noqa: ARG002
-        """That a line does not rest."""
-        return ()
 
     def start(self, change: Change, line: Line, phone: Phone, dead: str | None) -> Sequence[Claim]:  # noqa: ARG002
         """`dead`: a verification that has ended, whose lock may be taken over."""
@@ -117,9 +112,6 @@ class Failed:
 
 class LiveClaims(Claims):
     """Of the live lane."""
-
-    def awake(self, line: Line) -> Sequence[Claim]:
-        return [Awake(line.provider)]
 
     def start(self, change: Change, line: Line, phone: Phone, dead: str | None) -> Sequence[Claim]:
         limits = self._limits.of(change.after, line, phone, change.after.address_hash)

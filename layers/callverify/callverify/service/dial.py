@@ -18,7 +18,7 @@ from callverify.providers.base import Line, Per
 from callverify.service.claims import Failed
 from callverify.service.context import Context
 from callverify.service.lane import Lane
-from callverify.store import LimitReached, Resting, Stale, Taken
+from callverify.store import LimitReached, Stale, Taken
 
 # The write of the first attempt at a line, and what it takes.
 Opening = Callable[[Line], tuple[Change, Sequence[Claim]]]
@@ -100,16 +100,16 @@ class Dial:
             if reason := self._passes_over(line, failed):
                 self._skip(line, reason)
                 continue
+            if may_rest and self._lane.breaker.rests(line.provider):
+                queue.defer(line)
+                continue
             change, claims = self._next(line, failed) if failed else opening(line)  # type: ignore[misc]
             if line.route.code and change.after.guesses >= change.after.guess_limit:
                 self._skip(line, "limit")  # nobody could check its code
                 continue
             try:
-                awake = self._lane.claims.awake(line) if may_rest else ()
                 # At the attempt's own time, by which what was counted is found again when it is given back.
-                record = self._ctx.store.apply(change, change.after.attempt.at, [*claims, *awake])
-            except Resting:
-                queue.defer(line)
+                record = self._ctx.store.apply(change, change.after.attempt.at, claims)
             except LimitReached as reached:
                 refusal = refusal or rate_limited(reached)
                 self._skip(line, "limit")

@@ -48,25 +48,39 @@ class Silence:
     def provider_answered(self, verification: Verification, action: str, outcome: CallOutcome) -> None: ...
 
 
+REMEMBERED_SECONDS = 1.0
+
+
 class Breaker(Protocol):
     def judge(self, provider: str, outcome: CallOutcome) -> None:
         """Keep count of a provider's failures in a row. A refusal of the number is none: its caller caused it."""
+        ...
+
+    def rests(self, provider: str) -> bool:
+        """Whether it has failed again and again, and is to be asked last."""
         ...
 
 
 class NoBreaker:
     def judge(self, provider: str, outcome: CallOutcome) -> None: ...
 
+    def rests(self, provider: str) -> bool:  # noqa: ARG002
+        return False
+
 
 class StoredBreaker:
+    """What is read of a provider is good for REMEMBERED_SECONDS: decision 103."""
+
     def __init__(self, store: Store, observer: Observer, clock: Clock) -> None:
         self._store = store
         self._observer = observer
         self._clock = clock
         self._failing: set[str] = set()
+        self._read: dict[str, tuple[float, int]] = {}  # when, and until when the provider rests
 
     def judge(self, provider: str, outcome: CallOutcome) -> None:
         """Where the count can't be kept, the start goes on without."""
+        self._read.pop(provider, None)
         failed = outcome.outcome in (Outcome.UNAVAILABLE, Outcome.UNKNOWN)
         # Zeros too: the average is the share of starts that fail.
         self._observer.measure("ProviderFailures", failed, "Count", provider=provider)
@@ -81,6 +95,18 @@ class StoredBreaker:
                 self._failing.discard(provider)
         except errors.Busy:
             return
+
+    def rests(self, provider: str) -> bool:
+        """Where it can't be read, the provider is asked in its turn."""
+        now = self._clock()
+        read_at, until = self._read.get(provider, (0.0, 0))
+        if not 0 <= now - read_at < REMEMBERED_SECONDS:
+            try:
+                until = self._store.rests_until(provider)
+            except errors.Busy:
+                return False
+            self._read[provider] = now, until
+        return until > now
 
 
 # Lines in the order in which they are asked.

@@ -10,13 +10,13 @@ from callverify.domain.words import DAY
 from callverify.store.counters import Breakers
 from callverify.store.events import EventLog
 from callverify.store.pools import Pools
-from callverify.store.table import LimitReached, Refused, Resting, Stale, Table, Taken, put_new
+from callverify.store.table import LimitReached, Refused, Stale, Table, Taken, put_new
 from callverify.store.verifications import Verifications
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-__all__ = ["LimitReached", "Refused", "Resting", "Stale", "Store", "Taken"]
+__all__ = ["LimitReached", "Refused", "Stale", "Store", "Taken"]
 
 
 class Store(Verifications, Breakers, EventLog, Pools):

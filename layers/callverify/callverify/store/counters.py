@@ -10,7 +10,7 @@ from callverify.domain.limits import CalendarLimit, Cooldown, GuessLimit, Limit,
 from callverify.domain.words import DAY
 from callverify.store import table
 from callverify.store.items import Item
-from callverify.store.table import NOTHING, Forms, LimitReached, Lost, Outdated, Resting, Stale, Table, Write
+from callverify.store.table import NOTHING, Forms, LimitReached, Lost, Outdated, Stale, Table, Write
 
 FAILURES_IN_A_ROW = 5
 REST_SECONDS = 30  # decision 16
@@ -263,20 +263,16 @@ def return_guess(phone_hash: str, guess_id: str, counter: str, forms: Forms) -> 
 # Providers that fail
 
 
-def awake(provider: str, now: int) -> Write:
-    return table.check(
-        f"breaker#{provider}",
-        "attribute_not_exists(pk) OR rests_until <= :now OR n < :failures",
-        {":now": now, ":failures": FAILURES_IN_A_ROW},
-        Resting,
-    )
-
-
 class Breakers:
     """Failures in a row, by provider."""
 
     def __init__(self, rows: Table) -> None:
         self._table = rows
+
+    def rests_until(self, provider: str) -> int:
+        """When it ends that this provider is asked last; 0 for one that has not failed often enough."""
+        item = self._table.read(f"breaker#{provider}")
+        return int(item["rests_until"]) if item and item["n"] >= FAILURES_IN_A_ROW else 0
 
     def count_failure(self, provider: str, now: int) -> int:
         """Count one more, and say which it is; the provider rests REST_SECONDS from the latest."""

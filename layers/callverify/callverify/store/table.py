@@ -58,10 +58,6 @@ class LimitReached(Lost):
         self.retry_after = max(1, retry_after)
 
 
-class Resting(Lost):
-    """The provider keeps failing and is to be asked last."""
-
-
 class Refused(Exception):
     """DynamoDB will never take these writes as they are."""
 

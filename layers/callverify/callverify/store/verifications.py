@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from callverify.domain.claims import (
-    Awake,
     Claim,
     CoolDown,
     Counted,
@@ -80,7 +79,7 @@ class Verifications:
     def apply(self, change: Change, now: int, claims: Sequence[Claim] = ()) -> Verification:
         """Write a change and what it takes: all of it, or nothing. Returns the record after it.
 
-        Raises Stale, Taken, LimitReached or Resting, judged in the order: Idempotency-Key, record, `claims`.
+        Raises Stale, Taken or LimitReached, judged in the order: Idempotency-Key, record, `claims`.
         """
         keys = [claim for claim in claims if isinstance(claim, IdempotencyKey)]
         others = [claim for claim in claims if not isinstance(claim, IdempotencyKey)]
@@ -162,8 +161,6 @@ class Verifications:
                     yield counters.return_guess(record.phone_hash, claim.id, claim.counter, forms)
                 case Unless():
                     yield counters.unless(claim.limit, now)
-                case Awake():
-                    last.append(counters.awake(claim.provider, now))
                 case UseCall():
                     yield _use_call(claim, record)
                 case IdempotencyKey():
