@@ -1,9 +1,10 @@
-"""The page for the person being verified, and the files that it consists of.
+"""The page for the person being verified, in one request, and the script of the element for pages of other sites.
 
 All of it is static: the browser asks the API itself, and no request here says whose verification it is. Nothing of the
 layer's service is imported, so that the page costs no AWS client at a cold start.
 """
 
+import base64
 import gc
 import hashlib
 import html
@@ -68,7 +69,10 @@ def problem(event: dict[str, Any], status: int, title: str, code: str, detail: s
 
 
 def read_files() -> dict[str, tuple[str, str]]:
-    """Text and version of each file beside the page, by name. The version is in the address that the page asks for."""
+    """Text and version of each file, by name.
+
+    A page opened before an upgrade may ask for those that now stand within the page, and for any under its version.
+    """
     files = {}
     for path in HERE.iterdir():
         if path.suffix in CONTENT_TYPES and path.suffix != ".html":
@@ -77,8 +81,13 @@ def read_files() -> dict[str, tuple[str, str]]:
     return files
 
 
+def allowed(name: str) -> str:
+    """What a policy allows of the file that stands in the page: this very text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(FILES[name][0].encode()).digest()).decode()}'"
+
+
 def page() -> dict[str, Any]:
-    """The page itself, with the operator's origins in it."""
+    """The page itself, with its style and scripts and the operator's origins in it."""
     origins = {
         name: " ".join(filter(None, map(normal_origin, os.environ.get(name, "").split(","))))
         for name in ("ALLOWED_ORIGINS", "RETURN_ORIGINS")
@@ -86,13 +95,15 @@ def page() -> dict[str, Any]:
     text = (HERE / "page.html").read_text()
     for name, value in origins.items():
         text = text.replace(f"{{{name}}}", html.escape(value))
-    for name, (_, version) in FILES.items():
-        text = text.replace(f"page/{name}", f"page/{name}?v={version}")
+    text = text.replace("{icon.svg}", base64.b64encode(FILES["icon.svg"][0].encode()).decode())
+    for name in ("style.css", "qr.js", "app.js"):
+        text = text.replace(f"{{{name}}}", FILES[name][0])
     policy = {
         "default-src": "'none'",
-        "script-src": "'self'",
-        "style-src": "'self'",
-        "img-src": "'self'",
+        "script-src": f"{allowed('qr.js')} {allowed('app.js')}",
+        "style-src": allowed("style.css"),
+        # The icon, without which browsers ask for one of the whole host's.
+        "img-src": "data:",
         "connect-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",

@@ -109,7 +109,10 @@ def test_decisions_are_numbered_indexed_and_named_by_their_numbers() -> None:
     assert text.count("\n### ") == len(headings), (
         "a decision begins with `### <number>. <title>`, a blank line and its date"
     )
-    assert sorted(int(number) for number, _, _ in headings) == list(range(1, len(headings) + 1))
+    # Changes that are made beside each other take numbers that leave gaps for a while.
+    numbers = {int(number) for number, _, _ in headings}
+    assert len(numbers) == len(headings)
+    assert min(numbers) == 1
     index = re.findall(r"^\| (\d+) \| \[(.+)\]\(#.+\) \| (.+) \|$", text, re.MULTILINE)
     assert index == headings, "the index has a row for each decision, in the order of the page"
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
@@ -122,7 +125,7 @@ def test_decisions_are_numbered_indexed_and_named_by_their_numbers() -> None:
         for number in re.findall(r"\d+", match)
     ]
     assert len(named) > 10
-    assert [each for each in named if not 1 <= int(each[1]) <= len(headings)] == []
+    assert [each for each in named if int(each[1]) not in numbers] == []
 
 
 def test_commands_of_make_exist() -> None:

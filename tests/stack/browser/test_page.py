@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
-from tests.stack.browser.conftest import ROOT, Service, run
+from tests.stack.browser.conftest import Service, run
 from tests.support.stacks import RETURN_ORIGIN
 
 Open = Callable[..., BrowserContext]
@@ -341,17 +341,23 @@ def test_a_slash_too_many_is_forgiven(window: Page, service: Service, path: str)
 # Weight
 
 
-def test_the_page_is_small(window: Page, service: Service) -> None:
+def test_the_page_is_one_small_request(window: Page, service: Service) -> None:
     sizes: dict[str, int] = {}
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(request.url.removeprefix(service.env["BASE_URL"]))
+
+    window.on("request", note)
     window.on(
         "response", lambda answer: sizes.update({answer.url: len(answer.body())}) if "/page" in answer.url else None
     )
     window.goto(service.start(method="reverse_call")["page_url"])
     window.locator("#number").wait_for()
     window.wait_for_load_state("networkidle")
-    assert len(sizes) >= 4
-    element = (ROOT / "functions/serve_page/callverify.js").stat().st_size
-    assert sum(sizes.values()) + element < 60_000
+    # Of the page itself; the icon is data.
+    assert len([url for url in asked if not url.startswith(("/verifications/", "data:"))]) == 1
+    assert 30_000 < sum(sizes.values()) < 60_000
 
 
 def test_headers(service: Service) -> None:

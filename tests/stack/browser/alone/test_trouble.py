@@ -11,6 +11,7 @@ import pytest
 import zxingcpp
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from functions.serve_page import app
 from tests.stack.browser.alone.scripted import ID, NUMBER, TOKEN, Answer, Scripted, answer, resource, timestamp
 from tests.support.stacks import RETURN_ORIGIN
 
@@ -224,30 +225,26 @@ def test_the_end_is_shown_once_it_can_be_drawn(window: Page, api: Scripted) -> N
     expect(window.locator("h1")).to_have_text("Number confirmed")
 
 
-@pytest.mark.parametrize("how", ["does not come", "is beyond this browser", "fails at once"])
-def test_a_script_that_cannot_run_says_so(browser: Browser, api: Scripted, how: str) -> None:
+@pytest.mark.parametrize("script", ["let a = 1 @ 2", "nothing.here();"])
+def test_a_script_that_cannot_run_says_so(browser: Browser, api: Scripted, script: str) -> None:
+    """It is beyond this browser, or fails at once."""
     # Not a window of open_context's: its console has to be clean.
     window = browser.new_page()
 
     def instead(route: Route) -> None:
-        if how == "does not come":
-            route.abort()
-        else:
-            route.fulfill(body="let a = 1 @ 2" if how == "is beyond this browser" else "nothing.here();")
+        body = re.sub("<script>.*</script>", f"<script>{script}</script>", app.PAGE["body"], flags=re.DOTALL)
+        route.fulfill(body=body, content_type="text/html")
 
-    window.route("**/page/app.js*", instead)
+    window.route("**/page", instead)
     window.goto(api.link())
+    expect(window.locator(".late")).to_be_attached()
+    expect(window.locator(".late")).to_be_hidden()
     expect(window.get_by_text("This page did not open.")).to_be_visible()
     expect(window.get_by_text("Страница не открылась.")).to_be_visible()
     window.close()
 
 
-def test_a_script_that_runs_hides_that_it_might_not(window: Page, api: Scripted) -> None:
-    window.route("**/page/app.js*", lambda _: None)
-    window.goto(api.link(), wait_until="commit")
-    expect(window.locator(".late")).to_be_attached()
-    expect(window.locator(".late")).to_be_hidden()
-    window.unroute("**/page/app.js*")
+def test_a_script_that_runs_leaves_no_trace_of_that(window: Page, api: Scripted) -> None:
     window.goto(api.link())
     window.locator("#number").wait_for()
     expect(window.locator(".late")).not_to_be_attached()
@@ -260,10 +257,38 @@ def test_without_scripts_the_page_says_so(open_context: Open, api: Scripted) -> 
     expect(page.get_by_text("This page did not open.")).to_be_visible()
 
 
-def test_without_the_drawing_of_codes_the_number_is_there(window: Page, api: Scripted) -> None:
-    window.route("**/page/qr.js*", lambda route: route.abort())
+def test_a_script_that_the_policy_does_not_name_is_not_run(browser: Browser, api: Scripted) -> None:
+    window = browser.new_page()
+
+    def another(route: Route) -> None:
+        answered = route.fetch()
+        body = answered.text().replace("</body>", "<script>window.run = 1</script></body>")
+        route.fulfill(response=answered, body=body)
+
+    window.route("**/page", another)
     window.goto(api.link())
-    expect(window.locator("#number")).to_be_visible()
+    window.locator("#number").wait_for()
+    assert window.evaluate("typeof window.run") == "undefined"
+    window.close()
+
+
+def test_a_page_opened_before_an_upgrade_works_on(browser: Browser, api: Scripted) -> None:
+    """Version 0.2's page asks for its files after itself, and allows none within it."""
+    window = browser.new_page()
+
+    def before(route: Route) -> None:
+        files = '<link rel="stylesheet" href="page/style.css?v=old"><script src="page/qr.js?v=old" defer></script>'
+        head = f'<head>{files}<script src="page/app.js?v=old" defer></script>'
+        body = re.sub("<(script|style)>.*?</\\1>", "", app.PAGE["body"], flags=re.DOTALL).replace("<head>", head)
+        policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
+        route.fulfill(body=body, content_type="text/html", headers={"Content-Security-Policy": policy})
+
+    window.route("**/page", before)
+    window.goto(api.link())
+    window.locator("#number").wait_for()
+    assert read_code(dark_modules(window, ".here svg")) == [f"tel:{NUMBER}"]
+    expect(window.locator(".late")).not_to_be_attached()
+    window.close()
 
 
 # Links
