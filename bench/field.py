@@ -27,6 +27,7 @@ from callverify.events.publish import Publisher
 from callverify.events.telemetry import Telemetry, logger
 from callverify.providers.base import Manifest, Route
 from callverify.service.policy import POLL_EVERY_SECONDS, Policy
+from simulators.webhooks import Webhook
 from tests.support.handlers import WEBHOOKS, Answer
 from tests.support.simulators import RECEIVER, Simulators
 
@@ -319,9 +320,12 @@ class Field:
 
     def _typed(self, manifest: Manifest, route: Route, way_in: Gateway) -> None:
         """The user types the code."""
-        _, verification, token = self._start(way_in, choice(manifest, route))
+        phone, verification, token = self._start(way_in, choice(manifest, route))
         assert route.code
-        code = json.dumps({"code": self.world.keys.code(verification.id, 1, route.code.digits)})
+        self.vendors.simulators.now = self.world.now
+        self.vendors.simulators.on_webhook = partial(self._report, way_in)
+        told = self.vendors.simulators.code_heard(phone, route.code.digits)
+        code = json.dumps({"code": told})
         send = partial(way_in.send, "POST", "/verifications/{id}/check", parameters={"id": verification.id}, body=code)
         browser = partial(send, credential=token, source_ip=next(self._addresses))
         assert self._take("check", "check_status", browser).body["valid"]
@@ -333,18 +337,29 @@ class Field:
         assert verification.challenge
         simulators = self.vendors.simulators
         simulators.now = self.world.now
+        simulators.on_webhook = partial(self._report, way_in)
         simulators.sent.clear()
         simulators.dial(phone, verification.challenge.number or "")
-        for webhook in simulators.sent:
-            path, _, query = webhook.url.partition("?")
-            provider, rest = path.partition("/webhooks/")[2].split("/", 1)
-            body = urlencode(webhook.form) if webhook.form else None
-            send = partial(way_in.send, webhook.method, WEBHOOKS, query=parse_qsl(query), body=body)
-            report = partial(send, parameters={"provider": provider, "rest": rest})
-            assert self._take("webhook", "receive_webhook", report).status == 200
         if not simulators.sent:
             self._read(way_in, verification, token)
         self._end(verification, "verified")
+
+    def _report(self, way_in: Gateway, webhook: Webhook) -> tuple[int, str]:
+        """The vendor's report, of a call or of a key that was pressed: the answer's status and body."""
+        path, _, query = webhook.url.partition("?")
+        provider, rest = path.partition("/webhooks/")[2].split("/", 1)
+        send = partial(
+            way_in.send,
+            webhook.method,
+            WEBHOOKS,
+            query=parse_qsl(query),
+            body=urlencode(webhook.form, doseq=True) if webhook.form else None,
+            headers=webhook.headers,
+            parameters={"provider": provider, "rest": rest},
+        )
+        answer = self._take("webhook", "receive_webhook", send)
+        assert answer.status == 200, answer.body
+        return answer.status, str(answer.body)
 
     def _not_answered(self, manifest: Manifest, route: Route, way_in: Gateway) -> None:
         """At a vendor that is asked a last time."""
