@@ -27,7 +27,7 @@ import requests
 from bench import marked
 from bench.audit import Seen, audit, redelivered
 from bench.scripts import SCRIPTS, plan
-from bench.travel import UNNAMED, Journey, Measured, World
+from bench.travel import Journey, Measured, World
 from callverify.providers.registry import manifests
 from local.background import background_stack
 from local.env import read_env
@@ -123,9 +123,7 @@ def look(world: World, env: Mapping[str, str], journeys: Sequence[Journey], curs
             answer = world.api.read(id_, patience=60)
         if answer.status == 200:
             resources[id_] = answer.body
-    phones = {journey.phone for journey in journeys}
     asked = requests.get(f"{env['SIMULATOR_URL']}/requests", timeout=60).json()["requests"]
-    faults = requests.get(f"{env['SIMULATOR_URL']}/faults", timeout=10).json()["faults"]
     locked, dead_letters = leftovers(env)
     return Seen(
         resources=resources,
@@ -133,9 +131,6 @@ def look(world: World, env: Mapping[str, str], journeys: Sequence[Journey], curs
         deliveries=deliveries,
         requests=asked,
         locked=[id_ for id_ in locked if id_ in ids],
-        faults_left=sum(
-            each["times_left"] for each in faults if each.get("phone") in phones and each["mode"] in UNNAMED
-        ),
         dead_letters=dead_letters,
     )
 

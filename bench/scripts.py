@@ -12,31 +12,38 @@ from bench.travel import (
     CODED,
     COOLDOWN_AND_MORE,
     DIALLED,
+    FLASH,
+    OURS,
     PATIENCE,
     READ_BACK,
     REPEATED,
     RESENT,
     SIGNED,
     STRANGERS,
+    THEIRS,
+    VOICE,
     Journey,
     Outcome,
     Steps,
     World,
+    checks,
     expired,
     failed,
     started,
     verified,
+    wish,
 )
+from tests.support.routes import ROUTES
 
 # Calls with a code
 
 
 def right_code(j: Journey) -> Steps:
-    """Up to four mistakes, then the right code."""
-    provider = j.chance.choice(CODED)
-    j.expect(verified(started(provider)))
-    j.start(provider=provider)
-    for _ in range(j.chance.randrange(5)):
+    """Mistakes, but for the last check, then the right code."""
+    at = j.chance.choice(CODED)
+    j.expect(verified(started(at)))
+    j.start(at)
+    for _ in range(j.chance.randrange(checks(at))):
         yield j.pause()
         j.guess()
     yield j.pause()
@@ -48,9 +55,10 @@ def right_code(j: Journey) -> Steps:
 
 
 def code_exhausted(j: Journey) -> Steps:
-    j.expect(*(failed("checks_exhausted", started(provider)) for provider in CODED))
-    j.start(method="flash_call")
-    for _ in range(5):
+    at = j.chance.choice(CODED)
+    j.expect(failed("checks_exhausted", started(at)))
+    j.start(at)
+    for _ in range(checks(at)):
         yield j.pause()
         j.guess()
     j.check_refused("verification_not_pending")
@@ -58,27 +66,27 @@ def code_exhausted(j: Journey) -> Steps:
 
 def not_answered(j: Journey) -> Steps:
     """Nobody does anything, and nobody asks."""
-    provider = j.chance.choice([*CODED, *DIALLED])
-    j.expect(expired(started(provider)))
-    j.start(provider=provider)
+    at = j.chance.choice(ROUTES)
+    j.expect(expired(started(at)))
+    j.start(at)
     yield 0
 
 
 def canceled(j: Journey) -> Steps:
-    provider = j.chance.choice([*CODED, *DIALLED])
-    j.expect(Outcome("canceled", "canceled_by_client", None, (started(provider),)))
-    j.start(provider=provider)
+    at = j.chance.choice(ROUTES)
+    j.expect(Outcome("canceled", "canceled_by_client", None, (started(at),)))
+    j.start(at)
     yield j.pause()
     j.cancel()
-    if provider in CODED:
+    if at in CODED:
         j.check_refused("verification_not_pending")
 
 
 def repeated(j: Journey) -> Steps:
     """Again too soon, then in time: the vendor calls a second time, with the same code, for nothing."""
-    provider = j.chance.choice(REPEATED)
-    j.expect(verified(started(provider)))
-    j.start(provider=provider)
+    at = j.chance.choice(REPEATED)
+    j.expect(verified(started(at)))
+    j.start(at)
     yield j.pause()
     too_soon = j.repeat(429, "repeat_too_soon")
     yield too_soon["retry_after"] + 1
@@ -91,10 +99,10 @@ def repeated(j: Journey) -> Steps:
 
 
 def repeat_not_supported(j: Journey) -> Steps:
-    provider = j.chance.choice(REPEATED)
-    j.expect(verified(started(provider)))
-    j.fault(provider, "repeat_405")
-    j.start(provider=provider)
+    at = j.chance.choice(REPEATED)
+    j.expect(verified(started(at)))
+    j.fault(at, "repeat_405")
+    j.start(at)
     yield j.repeat(429, "repeat_too_soon")["retry_after"] + 1
     j.repeat(409, "repeat_not_supported")
     yield j.pause()
@@ -103,42 +111,42 @@ def repeat_not_supported(j: Journey) -> Steps:
 
 def sent_twice(j: Journey) -> Steps:
     """The vendor's first answer is lost, or is an error: the same call is asked for a second time."""
-    provider = j.chance.choice(RESENT)
-    j.expect(verified(started(provider)))
-    j.fault(provider, j.chance.choice(["timeout", "http_500", "malformed_json"]), on="start")
-    j.start(provider=provider)
+    at = j.chance.choice(RESENT)
+    j.expect(verified(started(at)))
+    j.fault(at, j.chance.choice(["timeout", "http_500", "malformed_json"]), on="start")
+    j.start(at)
     yield j.pause()
     j.right()
 
 
 def unknown(j: Journey) -> Steps:
-    """No answer of the vendor is ever read, and the phone rings all the same."""
-    provider = j.chance.choice(RESENT)
-    j.expect(verified((provider, "unknown", 1)))
-    j.fault(provider, j.chance.choice(["timeout", "malformed_json"]), on="start", times=2)
-    j.start(provider=provider)
+    """No answer of the vendor is ever read, and the phone rings all the same, with the code that we chose."""
+    at = j.chance.choice(OURS)
+    j.expect(verified((at, "unknown", 1)))
+    j.fault(at, j.chance.choice(["timeout", "malformed_json"]), on="start", times=2 if at in RESENT else 1)
+    j.start(at)
     yield j.pause()
     j.right()
 
 
 def down(j: Journey) -> Steps:
     """The vendor answers nothing but errors; whether it rings is not known, and it does not."""
-    provider = j.chance.choice(RESENT)
-    j.expect(expired((provider, "unknown", 0)))
-    j.fault(provider, "http_500", on="start", times=2)
-    j.start(provider=provider)
+    at = j.chance.choice(OURS)
+    j.expect(expired((at, "unknown", 0)))
+    j.fault(at, "http_500", on="start", times=2 if at in RESENT else 1)
+    j.start(at)
     yield j.pause()
     j.read()
 
 
 def refused(j: Journey) -> Steps:
     """The vendor refuses the number, and says so again when it is asked again."""
-    provider = j.chance.choice([*CODED, *DIALLED])
-    j.expect(failed("provider_rejected", (provider, "rejected", 0)))
-    j.fault(provider, "number_refused")
-    j.start(422, "provider_rejected", provider=provider, key=j.name)
+    at = j.chance.choice(ROUTES)
+    j.expect(failed("provider_rejected", (at, "rejected", 0)))
+    j.fault(at, "number_refused")
+    j.start(at, 422, "provider_rejected", key=j.name)
     yield j.pause()
-    j.replay(j.name, 422, "provider_rejected", provider=provider)
+    j.replay(at, j.name, 422, "provider_rejected")
 
 
 # Reverse calls
@@ -146,14 +154,14 @@ def refused(j: Journey) -> Steps:
 
 def called(j: Journey) -> Steps:
     """The user calls, once or twice; the report comes once, twice or a little late."""
-    provider = j.chance.choice(DIALLED)
-    j.expect(verified(started(provider)))
+    at = j.chance.choice(DIALLED)
+    j.expect(verified(started(at)))
     match j.chance.randrange(4):
         case 0:
-            j.fault(provider, "webhook_twice")
+            j.fault(at, "webhook_twice")
         case 1:
-            j.fault(provider, "webhook_late", delay=3)
-    j.start(provider=provider)
+            j.fault(at, "webhook_late", delay=3)
+    j.start(at)
     for _ in range(j.chance.randrange(3)):
         yield j.pause()
         j.read()
@@ -166,11 +174,11 @@ def called(j: Journey) -> Steps:
 
 def called_before_reply(j: Journey) -> Steps:
     """The vendor's report is there before its answer to the start."""
-    provider = j.chance.choice(DIALLED)
+    at = j.chance.choice(DIALLED)
     # A start that a signed report overtook is recorded as one whose answer never came.
-    j.expect(verified((provider, "started" if provider in READ_BACK else "unknown", 1)))
-    j.fault(provider, "webhook_before_reply")
-    j.start(provider=provider)
+    j.expect(verified((at, "started" if at in READ_BACK else "unknown", 1)))
+    j.fault(at, "webhook_before_reply")
+    j.start(at)
     yield j.pause()
     if j.chance.random() < 0.5:
         j.read()
@@ -178,10 +186,10 @@ def called_before_reply(j: Journey) -> Steps:
 
 def report_lost(j: Journey) -> Steps:
     """The user calls and no report comes. Where the vendor can be asked it is, in the end, even if nobody reads."""
-    provider = j.chance.choice(DIALLED)
-    j.expect(verified(started(provider)) if provider in READ_BACK else expired(started(provider)))
-    j.fault(provider, "webhook_lost")
-    j.start(provider=provider)
+    at = j.chance.choice(DIALLED)
+    j.expect(verified(started(at)) if at in READ_BACK else expired(started(at)))
+    j.fault(at, "webhook_lost")
+    j.start(at)
     yield j.pause()
     j.dial()
     for _ in range(j.chance.choice([0, 3])):
@@ -191,20 +199,20 @@ def report_lost(j: Journey) -> Steps:
 
 def report_too_late(j: Journey) -> Steps:
     """The vendor reports a call of the window when the window is over."""
-    provider = j.chance.choice(SIGNED)
-    j.expect(expired(started(provider)))
-    j.start(provider=provider)
+    at = j.chance.choice(SIGNED)
+    j.expect(expired(started(at)))
+    j.start(at)
     yield j.pause()
-    j.fault(provider, "webhook_late", delay=j.left + 3)
+    j.fault(at, "webhook_late", delay=j.left + 3)
     j.dial()
     yield max(0.0, j.left + 5)
     assert j.read()["status"] == "expired"
 
 
 def called_by_somebody_else(j: Journey) -> Steps:
-    provider = j.chance.choice(READ_BACK)
-    j.expect(expired(started(provider)))
-    first = j.start(provider=provider)
+    at = j.chance.choice([at for at in READ_BACK if at.route.names_caller])
+    j.expect(expired(started(at)))
+    first = j.start(at)
     yield j.pause()
     stranger = f"{j.phone[:-4]}{int(j.phone[-4:]) + STRANGERS}"
     assert j.world.vendors.dial(stranger, first) != "none"
@@ -220,10 +228,11 @@ def next_vendor(j: Journey) -> Steps:
         mode, "unknown"
     )
     paid = int(mode in ("timeout", "malformed_json"))
-    then = started(others[0])
-    j.expect(verified((first, outcome, paid), then), verified(then))
+    # Several that fail at once may make any of them rest.
+    then = [started(other) for other in others]
+    j.expect(*(verified((first, outcome, paid), each) for each in then), *(verified(each) for each in then))
     j.fault(first, mode, **({} if mode in ("no_money", "number_refused") else {"on": "start"}))
-    j.start(method="reverse_call")
+    j.start(None, method="reverse_call")
     yield j.pause()
     j.dial()
     yield j.pause()
@@ -231,11 +240,12 @@ def next_vendor(j: Journey) -> Steps:
 
 
 def no_vendor(j: Journey) -> Steps:
-    provider = j.chance.choice(DIALLED)
+    """The vendor's answer is lost, and what only it knows with it: the number to call, or the code."""
+    at = j.chance.choice([*DIALLED, *THEIRS])
     mode = j.chance.choice(["timeout", "http_500", "malformed_json"])
-    j.expect(failed("provider_unavailable", (provider, "unknown", 0 if mode == "http_500" else 1)))
-    j.fault(provider, mode, on="start")
-    j.start(503, "provider_unavailable", provider=provider)
+    j.expect(failed("provider_unavailable", (at, "unknown", 0 if mode == "http_500" else 1)))
+    j.fault(at, mode, on="start")
+    j.start(at, 503, "provider_unavailable")
     yield 0
 
 
@@ -244,20 +254,21 @@ def no_vendor(j: Journey) -> Steps:
 
 def any_method(j: Journey) -> Steps:
     """The service chooses, and the client does what the challenge says."""
-    j.expect(*(verified(started(provider)) for provider in [*DIALLED, *CODED]))
-    j.start(allowed_methods=["reverse_call", "flash_call"])
+    j.expect(*(verified(started(at)) for at in [*DIALLED, *FLASH]))
+    j.start(None, allowed_methods=["reverse_call", "flash_call"])
     yield j.pause()
     j.answer()
 
 
 def switched(j: Journey) -> Steps:
     """Too soon, then to a call with a code; and a call to the first number proves nothing any more."""
-    provider = j.chance.choice(READ_BACK)
-    j.expect(*(verified(started(provider), started(other)) for other in CODED))
-    first = j.start(provider=provider)
-    assert j.switch("flash_call", 429, "rate_limited")["limit"] == "phone_cooldown"
+    at, others = j.chance.choice(READ_BACK), j.chance.choice([FLASH, VOICE])
+    method = others[0].method
+    j.expect(*(verified(started(at), started(other)) for other in others))
+    first = j.start(at, allowed_methods=["reverse_call", method])
+    assert j.switch(method, 429, "rate_limited")["limit"] == "phone_cooldown"
     yield COOLDOWN_AND_MORE
-    j.switch("flash_call")
+    j.switch(method)
     j.dial(first)
     yield j.pause()
     assert j.read()["status"] == "pending"
@@ -266,9 +277,9 @@ def switched(j: Journey) -> Steps:
 
 def switched_back(j: Journey) -> Steps:
     """From a call with a code to a reverse call, whose vendor is the service's choice; the code is worth nothing."""
-    provider = j.chance.choice(CODED)
-    j.expect(*(verified(started(provider), started(other)) for other in DIALLED))
-    j.start(provider=provider)
+    at = j.chance.choice(CODED)
+    j.expect(*(verified(started(at), started(other)) for other in DIALLED))
+    j.start(at, allowed_methods=[at.method, "reverse_call"])
     yield COOLDOWN_AND_MORE
     j.switch("reverse_call")
     j.check_refused("method_has_no_code")
@@ -278,9 +289,9 @@ def switched_back(j: Journey) -> Steps:
 
 def sent_again(j: Journey) -> Steps:
     """One start sent twice at once, and again later; another one for the phone is refused meanwhile."""
-    provider = j.chance.choice([*CODED, *DIALLED])
-    j.expect(verified(started(provider)))
-    fields = {"provider": provider, "reference": j.script}
+    at = j.chance.choice(ROUTES)
+    j.expect(verified(started(at)))
+    fields = {"reference": j.script, **wish(at)}
     send = partial(j.world.api.start, j.phone, idempotency_key=j.name, patience=PATIENCE, **fields)
     with j.world.measured.request("start, two at once"), ThreadPoolExecutor(2) as both:
         answers = [sent.result() for sent in [both.submit(send), both.submit(send)]]
@@ -294,8 +305,8 @@ def sent_again(j: Journey) -> Steps:
                 (200, j.id),
             ), (other.status, other.body)
     yield j.pause()
-    j.replay(j.name, provider=provider)
-    j.start(409, "verification_in_progress", provider=DIALLED[-1], key=f"{j.name} again")
+    j.replay(at, j.name)
+    j.start(DIALLED[-1], 409, "verification_in_progress", key=f"{j.name} again")
     yield j.pause()
     j.answer()
 

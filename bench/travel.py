@@ -10,27 +10,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from callverify.providers.registry import manifests
+from callverify.domain.words import Method
+from callverify.service.policy import Policy
 from tests.support.client import Answer, Api, Vendors
+from tests.support.routes import ROUTES, At
 
 PATIENCE = 90  # seconds: the embedded AWS may let a request wait long before it is answered
 COOLDOWN_AND_MORE = 22
-# Vendors' answers that come before a look at the request: its record names no phone.
-UNNAMED = ("http_500", "no_money", "number_refused", "bad_credentials")
-OFFERED = [(manifest.name, route) for manifest in manifests() for route in manifest.routes]
 STRANGERS = 5_000  # the upper half of each block of 10,000 numbers
 
-
-Attempt = tuple[str, str, int]
-"""A provider, what became of its attempt, and the calls and numbers that it bills."""
+Attempt = tuple[At, str, int]
+"""A route, what became of its attempt, and the calls and numbers that its vendor bills."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a journey may end.
-
-    attempts: (provider, outcome, calls and numbers that the vendor bills) of each.
-    """
+    """How a journey may end, and by which attempts."""
 
     status: str
     reason: str | None
@@ -41,26 +36,32 @@ class Outcome:
 Steps = Iterator[float]
 """A journey, step by step: after each it says how many seconds later the next is due."""
 
-CODED = [name for name, route in OFFERED if route.code]
-REPEATED = [name for name, route in OFFERED if route.repeats]
-RESENT = [name for name, route in OFFERED if route.code and route.resends_safely]
-DIALLED = [name for name, route in OFFERED if not route.code]
-READ_BACK = [name for name, route in OFFERED if not route.code and route.read_back]
-SIGNED = [name for name in DIALLED if name not in READ_BACK]
+CODED = [at for at in ROUTES if at.route.code]
+OURS = [at for at in CODED if at.route.code and at.route.code.ours]
+THEIRS = [at for at in CODED if at not in OURS]
+REPEATED = [at for at in ROUTES if at.route.repeats]
+RESENT = [at for at in OURS if at.route.resends_safely]
+DIALLED = [at for at in ROUTES if not at.route.code]
+READ_BACK = [at for at in DIALLED if at.route.read_back]
+SIGNED = [at for at in DIALLED if at not in READ_BACK]
+# Where a vendor that is told of no method but this goes on to another.
+FLASH = [at for at in CODED if at.method is Method.FLASH_CALL]
+VOICE = [at for at in CODED if at.method is Method.VOICE_CALL]
+BY_NAME = {(at.provider, str(at.method)): at for at in ROUTES}
 
 
-def started(provider: str) -> Attempt:
-    return (provider, "started", 1)
+def checks(at: At) -> int:
+    """How many wrong codes end a verification."""
+    own = at.route.code.checks if at.route.code else None
+    return min(own or Policy.verification_guesses, Policy.verification_guesses)
 
 
-def evidence(provider: str) -> str:
-    if provider in CODED:
-        return "code_matched"
-    return "provider_read_back" if provider in READ_BACK else "provider_signature"
+def started(at: At) -> Attempt:
+    return (at, "started", 1)
 
 
 def verified(*attempts: Attempt) -> Outcome:
-    return Outcome("verified", None, evidence(attempts[-1][0]), attempts)
+    return Outcome("verified", None, attempts[-1][0].evidence, attempts)
 
 
 def expired(*attempts: Attempt) -> Outcome:
@@ -93,11 +94,16 @@ class World:
     measured: Measured
 
 
+def wish(at: At | None) -> dict[str, str]:
+    """The fields of a start that asks for this route alone."""
+    return {"provider": at.provider, "method": at.method} if at else {}
+
+
 class Journey:
     """One person's verification, by a script that `chance` steers.
 
-    outcomes: what may come of it, one of them. unnamed: how many requests to vendors may be on record without its
-    phone. wrong: what was answered otherwise than the script has it; such a journey goes no further.
+    outcomes: what may come of it, one of them. wrong: what was answered otherwise than the script has it; such a
+    journey goes no further.
     """
 
     def __init__(
@@ -113,9 +119,11 @@ class Journey:
         self.name = f"{script} {number}"
         self.id: str | None = None
         self.outcomes: tuple[Outcome, ...] = ()
-        self.unnamed = 0
         self.wrong: list[str] = []
         self.ends_at = 0.0
+        self._vendor_fails = False
+        self._code = ""
+        self._attempts = 0
         self._started: Answer
         self._token = ""
         self.steps: Steps = steps(self)
@@ -127,18 +135,27 @@ class Journey:
     def expect(self, *outcomes: Outcome) -> None:
         self.outcomes = outcomes
 
-    def fault(self, provider: str, mode: str, **more: Any) -> None:
+    def fault(self, at: At, mode: str, **more: Any) -> None:
         """The vendor's next answer about this phone goes wrong."""
-        self.world.vendors.fault(provider, mode, phone=self.phone, **more)
-        self.unnamed += more.get("times", 1) if mode in UNNAMED else 0
+        self.world.vendors.fault(at.provider, mode, phone=self.phone, **more)
+        self._vendor_fails |= not mode.startswith(("webhook", "repeat"))
 
     # Requests
 
-    def start(self, status: int = 201, code: str | None = None, *, key: str | None = None, **fields: Any) -> Answer:
+    def start(
+        self,
+        at: At | None,
+        status: int = 201,
+        code: str | None = None,
+        *,
+        key: str | None = None,
+        **fields: Any,
+    ) -> Answer:
+        """By this route, or (None) by what the fields leave."""
         kind = "start" if status == 201 else "start, refused"
-        if self.unnamed or status == 503 or code == "provider_rejected":
+        if self._vendor_fails:
             kind = "start, vendor failing"
-        fields = {"reference": self.script, **fields}
+        fields = {"reference": self.script, **wish(at), **fields}
         with self.world.measured.request(kind):
             answer = self.world.api.start(self.phone, idempotency_key=key, patience=PATIENCE, **fields)
         answer.expect(status, code)
@@ -147,9 +164,9 @@ class Journey:
             self._note(answer)
         return answer
 
-    def replay(self, key: str, status: int = 200, code: str | None = None, **fields: Any) -> None:
+    def replay(self, at: At, key: str, status: int = 200, code: str | None = None) -> None:
         """The same start again, as after a reply that got lost: the first answer again."""
-        fields = {"reference": self.script, **fields}
+        fields = {"reference": self.script, **wish(at)}
         with self.world.measured.request("start, replayed"):
             answer = self.world.api.start(self.phone, idempotency_key=key, patience=PATIENCE, **fields)
         answer.expect(status, code)
@@ -167,10 +184,19 @@ class Journey:
         assert answer["valid"] is valid, answer.body
 
     def right(self) -> None:
-        self.check(self.world.vendors.code(self.phone), valid=True)
+        self.check(self._told_code(), valid=True)
 
     def guess(self) -> None:
-        self.check(self.world.vendors.wrong_code(self.phone), valid=False)
+        code = self._told_code()
+        self.check(f"{(int(code) + 1) % 10 ** len(code):0{len(code)}}", valid=False)
+
+    def _told_code(self) -> str:
+        """Of the present attempt, after a key where its call asks for one."""
+        if not self._code:
+            route = self.at.route
+            asks = bool(route.webhook and route.webhook.say)
+            self._code = self.world.vendors.told_code(self.phone, route.code.digits if route.code else 0, asks=asks)
+        return self._code
 
     def check_refused(self, code: str) -> None:
         with self.world.measured.request("check, refused"):
@@ -212,6 +238,11 @@ class Journey:
         return self.id
 
     @property
+    def at(self) -> At:
+        """The route of the present attempt."""
+        return BY_NAME[self._started["provider"], self._started["method"]]
+
+    @property
     def left(self) -> float:
         """Seconds until its window ends."""
         return self.ends_at - time.time()
@@ -222,6 +253,9 @@ class Journey:
 
     def _note(self, answer: Answer) -> Answer:
         if answer.status < 300:
+            if len(answer["attempts"]) != self._attempts:
+                self._code = ""
+            self._attempts = len(answer["attempts"])
             self._started = answer
             self._token = answer.body.get("client_token") or self._token
             self.ends_at = datetime.fromisoformat(answer["expires_at"]).timestamp()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from callverify.domain.words import Method
+from callverify.domain.words import Evidence, Method
 from callverify.providers.base import Identifies, Manifest, Per, Proof, Route
 from callverify.providers.registry import manifests
 
@@ -27,6 +27,14 @@ class At:
 
     def __str__(self) -> str:
         return f"{self.provider} {self.method}"
+
+    @property
+    def evidence(self) -> Evidence:
+        """Why a verification by it counts."""
+        if code := self.route.code:
+            return Evidence.CODE_MATCHED if code.ours else Evidence.VENDOR_CODE_MATCHED
+        signed = self.route.webhook is not None and self.route.webhook.proof is Proof.SIGNATURE
+        return Evidence.PROVIDER_SIGNATURE if signed else Evidence.PROVIDER_READ_BACK
 
     def kind(self) -> tuple[object, ...]:
         """All that the core knows of a route, but numbers: two of one kind are treated alike."""

@@ -26,6 +26,7 @@ API_KEY, SIGNING_KEY = "fa0e" * 12, "51ce" * 12
 
 FIRST_ID = 2_096_093_321_622_464_437  # 19 digits, as in an integration's sample
 CALL_COST = 0.5  # made up: no prices are published
+BALANCE = 100_000.0  # enough for `make load` and `make growth`: an account without money refuses calls
 RING_SECONDS = range(1, 121)
 
 Parameters = Mapping[str, object]
@@ -64,7 +65,7 @@ class Simulator(Vendor):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self.balance = 100.0
+        self.balance = BALANCE
         self.calls: dict[str, Call] = {}
 
     def add_routes(self, routes: Blueprint) -> None:

@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from tests.support.simulators import Simulators
-from vendors.new_tel.simulator import API_KEY, CALL_COST, SIGNING_KEY
+from vendors.new_tel import simulator
+from vendors.new_tel.simulator import API_KEY, BALANCE, CALL_COST, SIGNING_KEY
 from vendors.new_tel.situations import START, STATUS, ask, start
 
 PHONE = "79000000001"
@@ -41,7 +42,7 @@ def test_integrations_write_numbers_as_text(simulators: Simulators) -> None:
 def test_a_number_that_can_not_be_called_is_a_success_with_a_mark(simulators: Simulators, number: str) -> None:
     assert details(simulators, dstNumber=number)["isValidNumber"] is False
     assert simulators.get("/requests?provider=new_tel")["paid_calls"] == 0
-    assert ask(simulators, "company/get-state").get_json()["data"]["state"]["balance"] == 100.0
+    assert ask(simulators, "company/get-state").get_json()["data"]["state"]["balance"] == BALANCE
 
 
 @pytest.mark.parametrize(
@@ -120,11 +121,13 @@ def test_the_state_of_a_call(simulators: Simulators) -> None:
     assert (unknown["status"], unknown["data"]["result"]) == ("success", "error")
 
 
-def test_calls_cost_money_until_none_is_left(simulators: Simulators) -> None:
+def test_calls_cost_money_until_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulator, "BALANCE", 3 * CALL_COST)
+    simulators = Simulators()
     details(simulators)
     state = ask(simulators, "company/get-state").get_json()["data"]["state"]
-    assert state == {"balance": 100.0 - CALL_COST, "credit": 0, "currency": "RUB"}
-    for _ in range(199):
+    assert state == {"balance": 2 * CALL_COST, "credit": 0, "currency": "RUB"}
+    for _ in range(2):
         details(simulators)
     assert start(simulators).get_json()["data"]["message"] == "Недостаточно средств на балансе"
 

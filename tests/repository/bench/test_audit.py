@@ -10,8 +10,11 @@ import pytest
 from bench.audit import Seen, audit, redelivered
 from bench.travel import READ_BACK, RESENT, SIGNED, Outcome, expired, started, verified
 from tests.support.client import STARTS
+from tests.support.routes import ROUTES, At
 
 TYPED, ASKED, SIGNING = RESENT[0], READ_BACK[0], SIGNED[0]
+# Another route of a vendor above.
+SIBLING = next(at for at in ROUTES if at.provider == TYPED.provider and at is not TYPED)
 
 
 @dataclass
@@ -20,12 +23,11 @@ class Traveler:
     phone: str
     id: str | None
     outcomes: tuple[Outcome, ...]
-    unnamed: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
 def resource(outcome: Outcome) -> dict[str, Any]:
-    attempts = [{"provider": provider, "outcome": result} for provider, result, _ in outcome.attempts]
+    attempts = [{"provider": at.provider, "method": at.method, "outcome": result} for at, result, _ in outcome.attempts]
     return {"status": outcome.status, "reason": outcome.reason, "evidence": outcome.evidence, "attempts": attempts}
 
 
@@ -33,15 +35,15 @@ def event(id_: str, kind: str) -> dict[str, Any]:
     return {"id": f"evt_{id_}_{kind}", "type": f"verification.{kind}", "data": {"id": id_}}
 
 
-def request(provider: str, phone: str | None, *, paid: bool = True, unique: str | None = None) -> dict[str, Any]:
+def request(at: At, phone: str | None, *, paid: bool = True, unique: str | None = None) -> dict[str, Any]:
     action = min(STARTS)
-    return {"provider": provider, "action": action, "phone": phone, "paid": paid, "unique": unique}
+    return {"provider": at.provider, "action": action, "phone": phone, "paid": paid, "unique": unique}
 
 
 FLASH = Traveler("flash 0", "+79000000010", "vrf_a", (verified(started(TYPED)),))
 # It met an error at the first provider, or found it resting.
 OUTCOMES = (verified((ASKED, "unknown", 0), started(SIGNING)), verified(started(SIGNING)))
-REVERSE = Traveler("reverse 1", "+79000000011", "vrf_b", OUTCOMES, unnamed=1)
+REVERSE = Traveler("reverse 1", "+79000000011", "vrf_b", OUTCOMES)
 SILENT = Traveler("silent 2", "+79000000012", "vrf_c", (expired(started(ASKED)),))
 JOURNEYS = [FLASH, REVERSE, SILENT]
 EVENTS = [
@@ -62,12 +64,11 @@ SEEN = Seen(
     requests=[
         request(TYPED, FLASH.phone, unique="vrf_a-1"),
         request(TYPED, FLASH.phone, unique="vrf_a-1", paid=False),
-        request(ASKED, None, paid=False),
+        request(ASKED, REVERSE.phone, paid=False),
         request(SIGNING, REVERSE.phone),
         request(ASKED, SILENT.phone),
     ],
     locked=[],
-    faults_left=0,
     dead_letters=0,
 )
 
@@ -95,13 +96,17 @@ DOCTORED: dict[str, tuple[Callable[[], Seen], str]] = {
         lambda: replace(SEEN, resources=resources(attempts=[*SEEN.resources["vrf_a"]["attempts"]] * 2)),
         "flash 0: ended as",
     ),
+    "another route of the same vendor": (
+        lambda: replace(SEEN, resources=resources(attempts=resource(verified(started(SIBLING)))["attempts"])),
+        "flash 0: ended as",
+    ),
     "a lost record": (
         lambda: replace(SEEN, resources={id_: each for id_, each in SEEN.resources.items() if id_ != "vrf_a"}),
         "flash 0: verification vrf_a is lost",
     ),
     "paid twice": (
         lambda: replace(SEEN, requests=[*SEEN.requests, request(ASKED, SILENT.phone)]),
-        f"silent 2: the vendors bill {{'{ASKED}': 2}}",
+        f"silent 2: the vendors bill {{'{ASKED.provider}': 2}}",
     ),
     "paid at another vendor too": (
         lambda: replace(SEEN, requests=[*SEEN.requests, request(SIGNING, FLASH.phone)]),
@@ -110,11 +115,15 @@ DOCTORED: dict[str, tuple[Callable[[], Seen], str]] = {
     "never asked for": (lambda: replace(SEEN, requests=SEEN.requests[2:]), "flash 0: the vendors bill {}"),
     "asked a third time, unpaid": (
         lambda: replace(SEEN, requests=[*SEEN.requests, request(TYPED, FLASH.phone, unique="vrf_a-1", paid=False)]),
-        f"flash 0: {TYPED} was asked 3 times",
+        f"flash 0: {TYPED.provider} was asked 3 times",
     ),
     "asked again after an error": (
+        lambda: replace(SEEN, requests=[*SEEN.requests, request(ASKED, REVERSE.phone, paid=False)]),
+        f"reverse 1: {ASKED.provider} was asked 2 times",
+    ),
+    "asked for a call of no phone": (
         lambda: replace(SEEN, requests=[*SEEN.requests, request(ASKED, None, paid=False)]),
-        "2 requests of no phone",
+        "phones of nobody",
     ),
     "a call for nobody": (
         lambda: replace(SEEN, requests=[*SEEN.requests, request(SIGNING, "+79000000099")]),

@@ -2,30 +2,16 @@
 
 import pytest
 
-from callverify.domain.words import Evidence
-from callverify.providers.base import Proof, Route
-from callverify.providers.registry import manifests
 from tests.support.client import Api, Vendors
+from tests.support.routes import ROUTES, THEIR_CODE, At
 
-ROUTES = [(manifest.name, route) for manifest in manifests() for route in manifest.routes]
-SPOKEN = [(name, route) for name, route in ROUTES if route.webhook and route.webhook.say]
-PICKED = [(name, route) for name, route in ROUTES if route.code and not route.code.ours]
-
-
-def route_id(value: object) -> str:
-    return str(value.method) if isinstance(value, Route) else str(value)
+SPOKEN = [at for at in ROUTES if at.route.webhook and at.route.webhook.say]
 
 
-def evidence(route: Route) -> Evidence:
-    if route.code:
-        return Evidence.CODE_MATCHED if route.code.ours else Evidence.VENDOR_CODE_MATCHED
-    signed = route.webhook is not None and route.webhook.proof is Proof.SIGNATURE
-    return Evidence.PROVIDER_SIGNATURE if signed else Evidence.PROVIDER_READ_BACK
-
-
-@pytest.mark.parametrize(("provider", "route"), ROUTES, ids=route_id)
-def test_a_route_verifies(api: Api, vendors: Vendors, phone: str, provider: str, route: Route) -> None:
-    started = api.started(phone, provider=provider, method=route.method, locale="en")
+@pytest.mark.parametrize("at", ROUTES, ids=str)
+def test_a_route_verifies(api: Api, vendors: Vendors, phone: str, at: At) -> None:
+    route = at.route
+    started = api.started(phone, provider=at.provider, method=at.method, locale="en")
     if route.code is None:
         assert vendors.dial(phone, started) == "sent"
     else:
@@ -36,21 +22,17 @@ def test_a_route_verifies(api: Api, vendors: Vendors, phone: str, provider: str,
         assert api.check(started.id, wrong).expect(200)["valid"] is False
         assert api.check(started.id, code).expect(200)["valid"] is True
     verified = api.wait_until(started.id, "verified")
-    assert (verified["provider"], verified["method"]) == (provider, route.method)
-    assert verified["evidence"] == evidence(route)
+    assert (verified["provider"], verified["method"], verified["evidence"]) == (at.provider, at.method, at.evidence)
 
 
-@pytest.mark.parametrize(("provider", "route"), SPOKEN, ids=route_id)
-def test_a_mailbox_hears_nothing_of_the_code(
-    api: Api, vendors: Vendors, phone: str, provider: str, route: Route
-) -> None:
-    api.started(phone, provider=provider, method=route.method)
+@pytest.mark.parametrize("at", SPOKEN, ids=str)
+def test_a_mailbox_hears_nothing_of_the_code(api: Api, vendors: Vendors, phone: str, at: At) -> None:
+    api.started(phone, provider=at.provider, method=at.method)
     assert [call["spoken"] for call in vendors.calls(phone)] == [None]
 
 
 def test_a_vendors_code_is_checked_three_times(api: Api, vendors: Vendors, phone: str) -> None:
-    provider, route = PICKED[0]
-    started = api.started(phone, provider=provider, method=route.method)
+    started = api.started(phone, provider=THEIR_CODE.provider, method=THEIR_CODE.method)
     code = vendors.told_code(phone, 4)
     wrong = f"{(int(code) + 1) % 10_000:04}"
     for left in (2, 1, 0):
