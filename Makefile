@@ -88,7 +88,7 @@ test-deep: .venv/.installed
 	PYTHONPATH=.:layers/callverify $(BIN)/python -m tests.deep.mutants
 
 # Clients that pin old libraries or bring many, each in an environment of its own.
-CLIENTS_APART := async-newtel twilio
+CLIENTS_APART := async-newtel twilio smsru-api aiosmsru
 .PHONY: vendor-clients
 vendor-clients: .venv/.installed .venv-vendors/.installed $(CLIENTS_APART:%=.venv-vendors-%/.installed)
 	$(BIN)/pytest tests/providers/public_clients

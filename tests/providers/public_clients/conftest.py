@@ -30,14 +30,17 @@ def simulators() -> Iterator[str]:
 
 
 @contextmanager
-def client(module: str, class_name: str, *, environment: str = ".venv-vendors", **arguments: Any) -> Iterator[Call]:
-    """One object of a client's class. `arguments` are those of its constructor."""
+def client(
+    module: str, class_name: str, *, environment: str = ".venv-vendors", elsewhere: str = "", **arguments: Any
+) -> Iterator[Call]:
+    """One object of a client's class. `arguments` are those of its constructor. elsewhere: see call.py."""
     command = [
         str(ROOT / environment / "bin/python"),
         str(Path(__file__).with_name("call.py")),
         module,
         class_name,
         json.dumps(arguments),
+        *([elsewhere] if elsewhere else []),
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={}) as process:
         assert process.stdin
