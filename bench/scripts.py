@@ -167,7 +167,7 @@ def called(j: Journey) -> Steps:
         j.read()
     j.dial()
     if j.chance.random() < 0.3:
-        j.dial()
+        j.dial(again=True)
     yield j.pause()
     j.read()
 

@@ -301,8 +301,9 @@ class Vendors:
     def fault(self, provider: str, mode: str, **more: Any) -> None:
         self._send("POST", "/faults", {"provider": provider, "mode": mode} | more)
 
-    def clear_faults(self, phone: str) -> None:
-        self._send("DELETE", f"/faults?phone={phone[1:]}")
+    def clear_faults(self, phone: str | None = None) -> None:
+        """Of calls about one number, or (None) all."""
+        self._send("DELETE", f"/faults?phone={phone[1:]}" if phone else "/faults")
 
     @contextlib.contextmanager
     def later(self, seconds: float) -> Iterator[None]:

@@ -2,7 +2,8 @@
 
     python call.py <module> <class> <constructor's arguments as JSON> [<address>]
 
-Where the vendor's host is fixed in a client that uses httpx, its requests are carried to the address instead. Each line of standard input is `[method, arguments]`; the answer to each is one line: its type and its content.
+Where a client that uses httpx knows no host but the vendor's own, its requests are carried to the address instead.
+Each line of standard input is `[method, arguments]`; the answer to each is one line: its type and its content.
 """
 
 import asyncio
@@ -15,17 +16,16 @@ from typing import Any
 
 module, class_name, arguments, *elsewhere = sys.argv[1:]
 if elsewhere:
-    import httpx
-
+    httpx: Any = importlib.import_module("httpx")
     base = httpx.URL(elsewhere[0])
 
-    class Elsewhere(httpx.HTTPTransport):
+    class Elsewhere(httpx.HTTPTransport):  # type: ignore[misc]
         def handle_request(self, request: Any) -> Any:
             path = base.raw_path.rstrip(b"/") + request.url.raw_path
             request.url = base.copy_with(raw_path=path)
             return super().handle_request(request)
 
-    httpx.Client = partial(httpx.Client, transport=Elsewhere())  # type: ignore[assignment, misc]
+    httpx.Client = partial(httpx.Client, transport=Elsewhere())
 client = getattr(importlib.import_module(module), class_name)(**json.loads(arguments))
 with asyncio.Runner() as loop:
     for line in sys.stdin:
@@ -33,6 +33,6 @@ with asyncio.Runner() as loop:
         answer = getattr(client, method)(**given)
         if inspect.iscoroutine(answer):
             answer = loop.run(answer)
-        write = getattr(answer, "model_dump_json", None) or getattr(answer, "json", partial(json.dumps, answer))
-        content = write()
+        writes = (getattr(answer, name, None) for name in ("model_dump_json", "json"))  # pydantic's names for it
+        content = next(filter(None, writes), partial(json.dumps, answer))()
         print(type(answer).__name__, content, flush=True)
