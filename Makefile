@@ -32,6 +32,7 @@ help:
 	@echo 'make load       hundreds of verifications at once through the local stack, audited (LOAD_OPTIONS=--journeys=3000)'
 	@echo 'make growth     what a verification costs beside 100, 1,000 and 10,000 others (needs Java 17 and npm)'
 	@echo 'make scale      the tables of docs/scale.md, from what make growth has measured'
+	@echo 'make limits     thousands of starts a second within the limits that DynamoDB publishes, in virtual time'
 	@echo 'make check      lint, format, types, import directions, template'
 	@echo 'make check-cloud  checkov on the templates; what is left out, and why: .checkov.yaml'
 	@echo 'make format     let ruff rewrite what it can'
@@ -136,11 +137,13 @@ LOAD_OPTIONS ?=
 load: .venv/.installed .venv-aws/.installed
 	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench.load $(LOAD_OPTIONS)
 
-.PHONY: growth scale
+.PHONY: growth scale limits
 growth: .venv/.installed
 	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench.growth
 scale: .venv/.installed
 	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench.scale
+limits: .venv/.installed
+	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench.limits
 
 .PHONY: check
 check: .venv/.installed

@@ -21,12 +21,13 @@ from attacks.gateway import Gateway, gateway
 from attacks.world import SimulatedWorld, server, wish
 from bench.kinds import KINDS, NOT_ANSWERED, ROUTES, UNANSWERED
 from callverify.domain.verification import Verification
-from callverify.domain.words import Outcome
+from callverify.domain.words import Clock, Note, Outcome
 from callverify.edge.queues import FollowUps
 from callverify.events.publish import Publisher
 from callverify.events.telemetry import Telemetry, logger
 from callverify.providers.base import Manifest, Route
 from callverify.service.policy import POLL_EVERY_SECONDS, Policy
+from callverify.store import Store
 from simulators.webhooks import Webhook
 from tests.support.handlers import WEBHOOKS, Answer
 from tests.support.simulators import RECEIVER, Simulators
@@ -180,15 +181,7 @@ class Field:
             telemetry=telemetry,
             put_aside=lambda _: None,
         )
-        self._publisher = Publisher(
-            store=self.world.store,
-            bus=_Bus(),
-            bus_name="bus",
-            enqueue=lambda _: None,
-            clock=self.world.clock,
-            note=telemetry.note,
-            failed=telemetry.unpublished,
-        )
+        self._publisher = publisher(self.world.store, self.world.clock, telemetry.note, telemetry.unpublished)
         self._journey: dict[str, Step] = {}
         self._log = io.StringIO()
 
@@ -380,3 +373,10 @@ def begun(started: Verification) -> Verification:
 class _Bus:
     def put_events(self, *, Entries: Sequence[Any]) -> Any:  # noqa: ARG002, N803 (AWS's own name)
         return {}
+
+
+def publisher(store: Store, clock: Clock, note: Note, failed: Callable[[str, BaseException], None]) -> Publisher:
+    """Of a stack with a customer's URL, and a bus that answers at once."""
+    return Publisher(
+        store=store, bus=_Bus(), bus_name="bus", enqueue=lambda _: None, clock=clock, note=note, failed=failed
+    )

@@ -126,8 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             kind: {name: step.summary(options.journeys) for name, step in taken.items()}
             for kind, taken in measured[live][0].items()
         }
+        before = json.loads(REQUESTS.read_text())["before"]  # of the release before: `scale.counted`
         known = {"measured": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), "live": live, **stored}
-        REQUESTS.write_text(json.dumps({**known, "journeys": summaries}, indent=2) + "\n")
+        REQUESTS.write_text(json.dumps({**known, "before": before, "journeys": summaries}, indent=2) + "\n")
     return 0
 
 

@@ -43,11 +43,12 @@ PRICES = {
 # Assumed. Measured is the processor's time on a whole core; a function has the share that its memory buys.
 MEMORY_MB = {"authorize": 512, "serve_page": 512}  # the others: 1024
 FULL_CORE_MB, SLOWER_CORE = 1769, 1.15
-WAIT_MS = {"GetItem": 4, "BatchGetItem": 6, "UpdateItem": 6, "DeleteItem": 6, "TransactWriteItems": 15}
+WAIT_MS = {"GetItem": 4, "BatchGetItem": 6, "PutItem": 6, "UpdateItem": 6, "DeleteItem": 6, "TransactWriteItems": 15}
 VENDOR_MS, RECEIVER_MS, AWS_CALL_MS = 400, 200, 8
 COLD_SHARE, COLD_MS = 0.002, 1200
 PLATFORM_LOG_BYTES, ACCESS_LOG_BYTES, HEADER_BYTES = 400, 300, 600
 TRACED_SHARE = 0.05
+PAGE_BYTES = 50_000
 KEPT_DAYS = 3  # 24 hours of retention, and DynamoDB's sweeping behind it
 SECRETS_A_REFRESH, REFRESH_SECONDS, BUSY_SHARE = 2, 240, 0.1
 # By how the end is learned; the measured routes of one sort share alike.
@@ -65,11 +66,17 @@ Journey = Mapping[str, Mapping[str, Any]]
 Usage = defaultdict[str, float]
 
 
+def sorts_of(measured: Iterable[str]) -> dict[str, str]:
+    """How the end is learned in each of the measured kinds of journeys, in the tables' order."""
+    return {kind: "not answered" if kind == NOT_ANSWERED else _sort(KINDS[kind][1]) for kind in names(measured)}
+
+
 def mix(measured: Iterable[str]) -> dict[str, float]:
-    """The share of each of the measured kinds of journeys among all verifications."""
-    sorts = {kind: "not answered" if kind == NOT_ANSWERED else _sort(KINDS[kind][1]) for kind in measured}
+    """The share of each of the measured kinds of journeys among those verifications that are of their sorts."""
+    sorts = sorts_of(measured)
     alike = Counter(sorts.values())
-    return {kind: SHARES[sort] / alike[sort] for kind, sort in sorts.items()}
+    whole = sum(SHARES[sort] for sort in alike)
+    return {kind: SHARES[sort] / alike[sort] / whole for kind, sort in sorts.items()}
 
 
 def names(measured: Iterable[str]) -> dict[str, str]:
@@ -96,7 +103,7 @@ class Client:
 CLIENTS = (
     Client("a browser polls 10 times, with its client token"),
     Client("a server polls 10 times, with its API key", authorizations=0),
-    Client("the hosted page: 10 polls, and 5 files", pages=5),
+    Client("the hosted page: 10 polls, and the page itself", pages=1),
     Client("polls 30 times, every second", reads=30),
     Client("polls 5 times", reads=5),
     Client("polls 10 times, of which the vendor is asked 3 times", asking=3),
@@ -118,7 +125,7 @@ def usage(journeys: Mapping[str, Journey], name: str, client: Client) -> Usage:
         _add(used, measured, times, gateway=step in GATEWAY_STEPS)
     asks_nobody = min((journey["read"] for journey in journeys.values()), key=lambda read: read["vendor_requests"])
     _add(used, asks_nobody, client.reads - asking, gateway=True)
-    _add(used, {"function": "serve_page", "cpu_ms": 1, "answer_bytes": 8_000}, client.pages, gateway=True)
+    _add(used, {"function": "serve_page", "cpu_ms": 1, "answer_bytes": PAGE_BYTES}, client.pages, gateway=True)
     events = steps["publish"]["times"]
     used["event"] += events
     used["sqs_request"] += 3 * steps["follow_up"]["times"]
@@ -183,29 +190,55 @@ def dollars(amount: float) -> str:
     return f"{amount:,.2f}" if amount < 10 else f"{amount:,.0f}"
 
 
+COUNTED = {
+    "gateway": "requests through the gateway",
+    "invocation": "invocations",
+    "write_unit": "write units",
+    "read_unit": "read units",
+    "sqs_request": "requests to SQS",
+    "event": "events",
+    "vendor_request": "requests to the vendor",
+    "log_byte": "bytes of logs",
+}
+
+
 def requests_table(journeys: Mapping[str, Journey]) -> str:
-    rows = {
-        "requests through the gateway": "gateway",
-        "invocations of functions": "invocation",
-        "DynamoDB write units": "write_unit",
-        "DynamoDB read units": "read_unit",
-        "requests to SQS": "sqs_request",
-        "events": "event",
-        "requests to the vendor": "vendor_request",
-        "bytes of logs": "log_byte",
-    }
-    columns = names(journeys)
-    used = [usage(journeys, kind, CLIENTS[0]) for kind in columns]
-    table = marked.table(
-        ["of one verification", *columns.values()],
-        [[label, *(f"{each[what]:,.0f}" for each in used)] for label, what in rows.items()],
-    )
+    rows = []
+    for kind, name in names(journeys).items():
+        used = usage(journeys, kind, CLIENTS[0])
+        rows.append([name, *(f"{used[what]:,.0f}" for what in COUNTED)])
+    table = marked.table(["of one verification", *COUNTED.values()], rows)
     unmeasured = [title for kind, title in titles().items() if kind not in journeys]
     return f"{table}\n\nNot measured yet: {'; '.join(unmeasured)}." if unmeasured else table
 
 
+FORMER = ("write_unit", "read_unit", "invocation", "vendor_request", "log_byte")
+
+
+def counted(journeys: Mapping[str, Journey]) -> dict[str, dict[str, float]]:
+    """What a verification of each kind uses, of what FORMER names."""
+    return {
+        kind: {what: round(usage(journeys, kind, CLIENTS[0])[what], 1) for what in FORMER} for kind in names(journeys)
+    }
+
+
+def former_table(before: Mapping[str, Mapping[str, float]], journeys: Mapping[str, Journey]) -> str:
+    now = counted(journeys)
+    rows = [
+        [name, *(f"{before[kind][what]:,.0f} → {now[kind][what]:,.0f}" for what in FORMER)]
+        for kind, name in names(journeys).items()
+        if kind in before
+    ]
+    return marked.table(["of one verification", *(COUNTED[what] for what in FORMER)], rows)
+
+
 def cost_table(journeys: Mapping[str, Journey], stored: int) -> str:
-    columns = {name: costs(usage(journeys, kind, CLIENTS[0]), stored) for kind, name in names(journeys).items()}
+    """By how the end is learned, and for the mix."""
+    sorts = sorts_of(journeys)
+    columns = {
+        sort: costs(mixed({kind: journeys[kind] for kind in sorts if sorts[kind] == sort}, CLIENTS[0]), stored)
+        for sort in dict.fromkeys(sorts.values())
+    }
     columns["mix"] = costs(mixed(journeys, CLIENTS[0]), stored)
     total = sum(columns["mix"].values())
     rows = [
@@ -297,6 +330,7 @@ def document(text: str, measured: Mapping[str, Any]) -> str:
     alarms = sum(resource["Type"] == "AWS::CloudWatch::Alarm" for resource in RESOURCES.values())
     parts = {
         "requests": requests_table(journeys),
+        "former": former_table(measured["before"], journeys),
         "costs": cost_table(journeys, stored),
         "functions": lambda_table(journeys),
         "clients": clients_table(journeys, stored),

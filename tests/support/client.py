@@ -222,7 +222,8 @@ class Vendors:
         self._used = used
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
-        response = requests.request(method, self._url + path, json=body, timeout=10)
+        # A key that is pressed waits for the service.
+        response = requests.request(method, self._url + path, json=body, timeout=30)
         assert response.status_code == 200, response.text
         return response.json()
 
