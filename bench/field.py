@@ -20,19 +20,21 @@ from urllib.parse import parse_qsl, urlencode
 from attacks.gateway import Gateway, gateway
 from attacks.world import SimulatedWorld, server, wish
 from bench.kinds import KINDS, NOT_ANSWERED, ROUTES, UNANSWERED
+from callverify.domain.questions import planned
 from callverify.domain.verification import Verification
 from callverify.domain.words import Clock, Note, Outcome
 from callverify.edge.queues import FollowUps
 from callverify.events.publish import Publisher
 from callverify.events.telemetry import Telemetry, logger
 from callverify.providers.base import Manifest, Route
-from callverify.service.policy import POLL_EVERY_SECONDS, Policy
+from callverify.service.policy import Policy
 from callverify.store import Store
 from simulators.webhooks import Webhook
 from tests.support.handlers import WEBHOOKS, Answer
 from tests.support.simulators import RECEIVER, Simulators
 
 POLLS = 10
+POLL_SECONDS = 3
 PHONES_A_FIELD = 5_000  # of each block of 10,000
 KEY = "cv_live_" + "k" * 43
 UNLIMITED = Policy(key_paid_day=10**9, stack_paid_hour=10**9, key_free_hour=10**9)
@@ -172,11 +174,11 @@ class Field:
         vendors.fields += 1
         self._numbers = itertools.count()
         self._addresses = (f"2001:{0xDB8 + high:x}:{low:x}::1" for high in itertools.count() for low in range(65_536))
-        self._messages: list[tuple[str, int]] = []
+        self._messages: list[tuple[float, str]] = []
         self._follow_ups = FollowUps(
             service=lambda: self.world.service,
-            last_question=lambda record: self._route(record).last_question,
-            send=lambda message, delay: self._messages.append((message, delay)),
+            questions=lambda record: planned(record) if self._route(record).read_back else (),
+            send=self._send,
             clock=self.world.clock,
             telemetry=telemetry,
             put_aside=lambda _: None,
@@ -273,7 +275,7 @@ class Field:
         path = f"/verifications/{verification.id}"
         self._take("authorize", "authorize", lambda: way_in.authorize(token, "GET", path))
         for _ in range(POLLS):
-            self.world.now += POLL_EVERY_SECONDS
+            self._pass(POLL_SECONDS)
             assert self._read(way_in, verification, token).body["status"] == "pending"
         return phone, verification, token
 
@@ -293,12 +295,19 @@ class Field:
         assert after.status == status, after.status
         self._publish(before, after)
         if status == "verified":
-            self.world.now = before.expires_at - self._route(before).last_question
-            self._follow_up()
+            self._pass(before.expires_at - self.world.now)
 
-    def _follow_up(self) -> None:
-        message, _ = self._messages.pop()
-        self._take("follow_up", "follow_up", lambda: self._follow_ups.follow_up(message))
+    def _send(self, message: str, delay: int) -> None:
+        self._messages.append((self.world.now + delay, message))
+
+    def _pass(self, seconds: float) -> None:
+        """Let time go by, and bring the follow-ups that are due meanwhile."""
+        until = self.world.now + seconds
+        while (following := min(self._messages, default=(until + 1, "")))[0] <= until:
+            self._messages.remove(following)
+            self.world.now = max(self.world.now, following[0])
+            self._take("follow_up", "follow_up", partial(self._follow_ups.follow_up, following[1]))
+        self.world.now = until
 
     def _image(self, verification_id: str) -> Any:
         key = {"pk": {"S": f"verification#{verification_id}"}}
@@ -357,10 +366,7 @@ class Field:
     def _not_answered(self, manifest: Manifest, route: Route, way_in: Gateway) -> None:
         """At a vendor that is asked a last time."""
         _, verification, _ = self._start(way_in, choice(manifest, route))
-        self.world.now = verification.expires_at - route.last_question
-        self._follow_up()
-        self.world.now = verification.expires_at
-        self._follow_up()
+        self._pass(verification.expires_at - self.world.now)
         self._end(verification, "expired")
 
 

@@ -10,7 +10,7 @@ handler = api.handler
 @api.route("/verifications/{id}", "GET")
 def status(verification_id: str) -> Response[str]:
     caller = api.caller
-    return api.reply(wiring.service().read(caller, verification_id), caller)
+    return api.reply(wiring.service().read(caller, verification_id), caller, polled=True)
 
 
 @api.route("/verifications/{id}/check", "POST")
@@ -25,4 +25,4 @@ def events() -> Response[str]:
     return api.answer(wiring.service().events(api.caller, api.query("after"), api.query("limit")))
 
 
-startup.ready(startup.secrets, imported=[startup.vendors])
+startup.ready(startup.pepper)

@@ -1,4 +1,4 @@
-"""From the follow-up queue: the last question to the provider, and the end of the window."""
+"""From the follow-up queue: questions to the provider, and the end of the window."""
 
 from typing import Any
 

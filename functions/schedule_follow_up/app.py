@@ -1,4 +1,4 @@
-"""From the table's stream: each new attempt of a verification gets a message for the end of its window."""
+"""From the table's stream: each new attempt gets messages for the questions to its provider and its window's end."""
 
 from typing import Any
 

@@ -12,6 +12,7 @@ from callverify.domain.words import EndReason, Evidence, Method, Status
 from callverify.providers.base import Route
 from callverify.providers.registry import manifest
 from tests.support.cases import EVERY_ROUTE
+from tests.support.follow_ups import end
 from tests.support.service import BASE_URL, LIVE
 from tests.support.simulated import Simulated
 from tests.support.simulators import Simulators
@@ -70,10 +71,8 @@ def test_a_verification(world: World, name: str, method: Method) -> None:
 @every_route
 def test_an_expiry(world: World, name: str, method: Method) -> None:
     started, route = world.start(name, method), route_of(name, method)
-    wait = world.service.follow_up(started.id, 1)
-    while wait is not None:
-        world.simulators.advance(wait)
-        wait = world.service.follow_up(started.id, 1)
+    world.simulators.advance(end(world.service, started.id) or 0)
+    assert end(world.service, started.id) is None
     ended = world.read(started)
     assert (ended.status, ended.reason) == (Status.EXPIRED, EndReason.WINDOW_ELAPSED)
     assert world.clock() - started.created_at == route.window.default

@@ -256,7 +256,7 @@ def test_without_a_webhook_nobody_reports() -> None:
         world.parts.service.report(Request("made_up", rest, dict))
 
 
-# Route.read_back, names_caller, last_question
+# Route.read_back, names_caller
 
 
 @pytest.mark.parametrize("read_back", [True, False])
@@ -289,17 +289,6 @@ def test_a_check_that_names_somebody_is_compared_where_it_need_not() -> None:
     world.vendor.awaited["1"].phone = OTHER_PHONE
     world.wait(60)
     assert world.read(started).status is Status.PENDING
-
-
-@pytest.mark.parametrize("seconds", [5, 30])
-def test_last_question(seconds: int) -> None:
-    world = World(replace(REVERSE, last_question=seconds))
-    started = world.start()
-    assert world.parts.service.follow_up(started.id, 1) == 120 - seconds
-    world.vendor.dial(PHONE)
-    world.wait(120 - seconds)
-    assert world.parts.service.follow_up(started.id, 1) is None
-    assert world.read(started).status is Status.VERIFIED
 
 
 # Route.repeats, repeat_after

@@ -21,7 +21,7 @@ ALLOWED = re.compile(
     r"|functions/serve_docs/(openapi\.json|docs\.html)$"
     r"|bench/[^/]+\.(md|json)$"
 )
-MOST_LINES, MOST_METHODS, MOST_FUNCTION_LINES, MOST_TEMPLATE_LINES = 400, 20, 45, 1500
+MOST_LINES, MOST_METHODS, MOST_FUNCTION_LINES, MOST_TEMPLATE_LINES = 400, 20, 45, 1600
 
 
 def tracked(*folders: str) -> list[str]:

@@ -17,7 +17,7 @@ from callverify.events.deliver import DELIVERY_SECONDS, backoff
 from callverify.events.telemetry import SETS
 from callverify.providers.names import NAMES
 from callverify.service.dial import LEAST_SECONDS
-from callverify.service.read import READ_BACK_SECONDS
+from callverify.service.read_back import READ_BACK_SECONDS
 from callverify.service.steps import TAKE_OVER_AFTER_SECONDS
 from tests.support.origins import NO_ORIGINS, ORIGINS
 from tests.support.template import (

@@ -72,6 +72,7 @@ def api(
         log.write(capsys.readouterr().out)  # metrics are printed
         return log.getvalue()
 
+    monkeypatch.setattr(surroundings, "queue", surroundings.Queue())
     surroundings.put_all_secrets(vendor_server)
     surroundings.create_table()
     surroundings.new_container()

@@ -12,6 +12,7 @@ from callverify.domain import verification as transitions
 from callverify.domain.verification import Change, Verification
 from callverify.runtime import wiring
 from callverify.service.dial import Dial
+from tests.support.follow_ups import end
 from tests.support.gateway import PHONE, Api
 from tests.support.handlers import Answer
 from tests.support.simulators import CREDENTIALS
@@ -382,5 +383,5 @@ def test_a_start_that_was_killed_and_nobody_takes_over_counts_at_its_end(
     verification_id = record["pk"].partition("#")[2]
     api.advance(120)
     for _ in range(2):
-        wiring.service().follow_up(verification_id, 1)
+        end(wiring.service(), verification_id)
     assert api.measured("ProviderFailures") == [(0, "telefon_ip"), (1, "telefon_ip")]

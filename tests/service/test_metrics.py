@@ -131,8 +131,7 @@ def test_a_number_that_is_refused_before_any_vendor_is_asked(api: Api, phone: st
 def test_a_read_back_without_a_readable_answer(api: Api) -> None:
     started = api.start()
     api.simulators.fault("telefon_ip", "malformed_json", on="check")
-    api.advance(3)
-    api.status(started.id)
+    api.ask(started.id)
     assert [labels for _, *labels in api.measured("VendorLatency")] == [
         ["telefon_ip", "start"],
         ["telefon_ip", "check"],

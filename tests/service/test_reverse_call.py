@@ -10,6 +10,7 @@ from callverify.domain.phone import e164_from_vendor
 from callverify.domain.words import CallOutcome, CallReport, Challenge, Evidence, Outcome, Verdict
 from callverify.providers.telefon_ip.client import Client as TelefonIp
 from simulators.webhooks import Webhook
+from tests.support import surroundings
 from tests.support.gateway import PHONE, Api, webhook_event
 from tests.support.handlers import Answer
 
@@ -35,28 +36,49 @@ def test_the_webhook_makes_us_ask_the_vendor_and_the_answer_verifies(api: Api) -
     assert verified["reason"] is None
 
 
-def test_a_lost_webhook_is_made_up_for_by_the_next_read(api: Api) -> None:
+def test_a_lost_webhook_is_made_up_for_by_the_next_question(api: Api) -> None:
     api.simulators.fault("telefon_ip", "webhook_lost")
     started = api.start()
     api.dial(started, PHONE)
     assert api.status(started.id)["status"] == "pending"
-    api.advance(3)
+    api.ask(started.id)
     assert api.status(started.id)["evidence"] == "provider_read_back"
 
 
-def test_reads_ask_the_vendor_at_most_every_three_seconds(api: Api) -> None:
+def test_a_read_asks_nobody_and_writes_nothing(api: Api) -> None:
     started = api.start()
+    api.dial(started, STRANGER)
+    before, asked = surroundings.items(), api.requests()
     for _ in range(20):
-        api.status(started.id)
-        api.advance(0.5)
-    assert api.requests().count("reverse_auth_phone_check") == 3
+        assert api.status(started.id)["status"] == "pending"
+        api.advance(5)
+    assert (surroundings.items(), api.requests()) == (before, asked)
 
 
 def test_a_webhook_that_comes_before_the_start_is_answered_counts(api: Api) -> None:
+    """The stream brings it with the write of the answer: see `FollowUps`."""
     api.simulators.fault("telefon_ip", "webhook_before_reply")
     started = api.start()
     assert (started["status"], [answer.status for answer in api.webhook_answers]) == ("pending", [200])
+    api.ask(started.id)
     assert api.status(started.id)["status"] == "verified"
+
+
+def test_after_a_report_that_nothing_confirms_the_vendor_is_asked_again_after_1_3_and_8_s(api: Api) -> None:
+    started = api.start()
+    api.advance(30)
+    api.dial(started, STRANGER)
+    for _ in range(3):  # what is reported meanwhile starts nothing
+        assert api.send_webhook(api.simulators.sent[0]).status == 200
+    assert api.requests().count("reverse_auth_phone_check") == 1
+    reported_at, asked_at = api.now, []
+    while surroundings.queue.sent:
+        (delay, _), *_ = surroundings.queue.sent
+        asked_at.append(api.now + delay - reported_at)
+        api.bring_follow_up()
+    assert (asked_at, api.requests().count("reverse_auth_phone_check")) == ([1, 3, 8], 4)
+    assert api.send_webhook(api.simulators.sent[0]).status == 200
+    assert api.requests().count("reverse_auth_phone_check") == 5
 
 
 def test_a_webhook_that_comes_twice_changes_nothing_more(api: Api) -> None:
@@ -87,6 +109,7 @@ def test_another_phone_that_calls_verifies_nobody_and_does_not_spoil_the_right_o
     assert api.metrics()["WrongCaller"] == 1
     api.advance(3)
     api.dial(started, PHONE)
+    api.bring_follow_up()
     assert api.status(started.id)["status"] == "verified"
 
 
@@ -96,6 +119,7 @@ def test_a_vendor_that_echoes_the_claimed_phone_while_it_waits_verifies_nobody(a
     started = api.start()
     for _ in range(5):
         api.advance(3)
+        api.ask(started.id)
         assert api.status(started.id)["status"] == "pending"
     assert api.requests().count("reverse_auth_phone_check") == 5
 
@@ -104,6 +128,7 @@ def test_an_answer_without_a_status_counts_once_this_verifications_own_webhook_c
     api.simulators.fault("telefon_ip", "pending_echoes_phone", times=0)
     started = api.start()
     api.advance(3)
+    api.ask(started.id)
     assert api.status(started.id)["status"] == "pending"
     api.dial(started, PHONE)
     assert api.status(started.id)["evidence"] == "provider_read_back"
@@ -114,6 +139,7 @@ def test_an_answer_without_a_status_from_another_caller_counts_for_nothing(api: 
     started = api.start()
     api.dial(started, STRANGER)
     api.advance(3)
+    api.ask(started.id)
     assert api.status(started.id)["status"] == "pending"
 
 
@@ -123,16 +149,16 @@ def test_a_vendor_that_cannot_be_read_leaves_the_verification_pending(api: Api, 
     api.simulators.fault("telefon_ip", fault, on="check")
     api.dial(started, PHONE)
     assert api.status(started.id)["status"] == "pending"
-    api.advance(3)
+    api.bring_follow_up()
     assert api.status(started.id)["status"] == "verified"
 
 
-def test_without_a_webhook_reads_alone_verify(api: Api) -> None:
+def test_without_a_webhook_questions_alone_verify(api: Api) -> None:
     api.configure("telefon_ip", start="get")
     started = api.start()
     api.dial(started, PHONE)
     assert api.requests() == ["reverse_auth_phone_get"]
-    api.advance(3)
+    api.ask(started.id)
     assert api.status(started.id)["status"] == "verified"
 
 
@@ -210,7 +236,7 @@ def test_a_number_read_back_is_compared_with_the_phone_in_its_own_country(
     monkeypatch.setattr(TelefonIp, "start", lambda *_: CallOutcome(Outcome.STARTED, challenge=number, call_id="22760"))
     monkeypatch.setattr(TelefonIp, "check", lambda *_: report)
     started = api.start("+84912345678", provider="telefon_ip")
-    api.advance(3)
+    api.ask(started.id)
     assert api.status(started.id)["status"] == status
 
 

@@ -26,6 +26,7 @@ from callverify.service.policy import Policy
 from callverify.service.pool import effective_size
 from callverify.service.service import Service
 from callverify.service.webhooks import Request
+from tests.support.follow_ups import ask
 from tests.support.service import BASE_URL, LIVE, TEST, Parts
 from tests.support.vendors import FakeVendor, Mood
 
@@ -185,6 +186,7 @@ def test_a_verified_call_is_held_for_two_minutes() -> None:
     first = start(parts.service).verification
     parts.vendors[0].dial(PHONE)
     parts.now += 5
+    ask(parts.service, first.id)
     assert parts.service.read(LIVE, first.id).status is Status.VERIFIED
     parts.now += 119
     with pytest.raises(errors.NoProviderAvailable):

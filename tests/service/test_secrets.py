@@ -12,6 +12,7 @@ from callverify.runtime import startup, wiring
 from callverify.store.table import Table
 from tests.support import surroundings
 from tests.support.failing import BUSY, Failing, refusal
+from tests.support.follow_ups import end
 from tests.support.gateway import PHONE, Api, smsc_webhook
 from tests.support.surroundings import (
     LIVE_KEY,
@@ -111,7 +112,7 @@ def test_a_container_with_another_pepper_does_nothing(api: Api) -> None:
         assert (answer.status, answer["code"]) == (503, "busy")
     assert api.status(started.id, credential=token).status == 503
     with pytest.raises(Busy):
-        wiring.service().follow_up(started.id, 1)
+        end(wiring.service(), started.id)
     assert items() == before
     assert api.requests() == ["initCall"]
     assert '"setting":"pepper"' in api.logged()

@@ -55,6 +55,7 @@ def test_a_start_answers_201_with_the_resource_and_a_client_token(
     with_more = event == "start_telefon_ip"
     assert body == {
         "mode": "live",
+        "revision": 2,
         "status": "pending",
         "reason": None,
         "evidence": None,
@@ -68,6 +69,7 @@ def test_a_start_answers_201_with_the_resource_and_a_client_token(
         "repeat_after": repeat_after,
         "switches_remaining": 2,
         "switch_until": "2027-01-15T08:10:00Z",
+        "poll_after": "2027-01-15T08:00:03Z",
         "allowed_methods": EVERY_METHOD[::-1] if event == "start_ucaller" else EVERY_METHOD,
         "attempts": [attempt],
         "reference": "order-1001" if with_more else None,

@@ -52,8 +52,10 @@ def test_the_reverse_number_is_answered_after_two_seconds(api: Api) -> None:
     started = start(api, REVERSE)
     assert (started["method"], started["challenge"]["type"]) == ("reverse_call", "call_number")
     api.advance(1)
+    api.ask(started.id)
     assert api.status(started.id, **TEST)["status"] == "pending"
     api.advance(1)
+    api.ask(started.id)
     verified = api.status(started.id, **TEST)
     assert (verified["status"], verified["evidence"]) == ("verified", "provider_read_back")
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from callverify.domain.errors import Busy
 from callverify.domain.keys import Keys
 from functions.authorize import app as authorize
+from functions.follow_up import app as follow_up
 from simulators import accounts
 from simulators.webhooks import Webhook
 from tests.support import surroundings
@@ -195,6 +196,22 @@ class Api(Gateway):
 
     def advance(self, seconds: float) -> None:
         self.simulators.advance(seconds)
+
+    def ask(self, id: str, attempt: int = 1) -> None:  # noqa: A002
+        """A question to the provider that is due."""
+        self._follow_up(json.dumps({"verification_id": id, "attempt": attempt, "ask_at": [1]}))
+
+    def bring_follow_up(self) -> None:
+        """Let the time go by until the follow-up that was sent first is due, and bring it."""
+        delay, message = surroundings.queue.sent.pop(0)
+        self.advance(delay)
+        self._follow_up(message)
+
+    @staticmethod
+    def _follow_up(message: str) -> None:
+        event = load_event("follow_up")
+        event["Records"] = [event["Records"][0] | {"body": message}]
+        assert follow_up.handler(event, None) == {"batchItemFailures": []}
 
     # The world
 

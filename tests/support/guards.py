@@ -18,9 +18,13 @@ def holds(change: Change, stored: Verification | None, now: int) -> bool:
         and (not guard.expired or now >= stored.expires_at)
         and (not guard.same_step or _step(stored) == _step(read))
         and all(getattr(stored, name) == getattr(read, name) for name in guard.unchanged)
-        and (not guard.poll_due or stored.poll_after <= now)
-        and (not guard.news or stored.webhook_call_id != change.after.webhook_call_id)
+        and (not guard.news or _is_news(change.after, stored, now))
     )
+
+
+def _is_news(noted: Verification, stored: Verification, now: int) -> bool:
+    noted_then = stored.reported_at
+    return stored.webhook_call_id != noted.webhook_call_id or noted_then is None or noted_then <= now - 8
 
 
 def _step(record: Verification) -> tuple[object, ...]:

@@ -8,10 +8,11 @@ from typing import Any, cast
 from callverify.domain.keys import Keys
 from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, CallerKind, CallOutcome, Clock, Deadline, Mode, Scope, Unit
-from callverify.providers.base import Line, Manifest
+from callverify.providers.base import Line, Manifest, Route
 from callverify.providers.registry import in_order
 from callverify.providers.registry import manifests as every_manifest
 from callverify.service.context import Context
+from callverify.service.follow_up import FollowUp
 from callverify.service.lane import live_lane, test_lane
 from callverify.service.policy import Policy
 from callverify.service.service import Service
@@ -71,6 +72,7 @@ class Parts:
         self.policy = policy
         self.order: list[str] = []
         self.observer = Heard()
+        self.follow_ups: list[tuple[float, str]] = []  # that were sent, and when they are due
         self.keys = Keys(PEPPER)
         self.client: Any = client if client is not None else MemoryDynamoDb()
         if client is None:
@@ -90,11 +92,24 @@ class Parts:
         lines = [line for vendor in self.vendors for line in vendor.lines()]
         return in_order(lines, self.order or [vendor.name for vendor in self.vendors])
 
+    def bring_follow_ups(self) -> None:
+        """Those that are due by now."""
+        due = [message for at, message in self.follow_ups if at <= self.clock()]
+        self.follow_ups = [each for each in self.follow_ups if each[0] > self.clock()]
+        for message in due:
+            if again := self.service.follow_up(FollowUp.read(message)):
+                self.follow_ups.append((self.clock() + again[1], again[0].text()))
+
+    def route(self, name: str, method: str) -> Route | None:
+        routes = (route for each in self.manifests if each.name == name for route in each.routes)
+        return next((route for route in routes if route.method == method), None)
+
     def new_service(self, policy: Policy | None = None, clock: Clock | None = None) -> Service:
         """As a new container has it."""
         policy, clock = policy or self.policy, clock or self.clock
         live = live_lane(
             self.lines,
+            self.route,
             policy=policy,
             keys=self.keys,
             store=self.store,
@@ -103,6 +118,7 @@ class Parts:
         )
         test = test_lane(
             self.manifests,
+            self.route,
             lambda lines: in_order(lines, [manifest.name for manifest in self.manifests]),
             policy=policy,
             keys=self.keys,
@@ -116,6 +132,7 @@ class Parts:
                 {Mode.LIVE: live, Mode.TEST: test},
                 self.observer,
                 clock,
+                lambda message, delay: self.follow_ups.append((self.clock() + delay, message)),
                 lambda seconds: Deadline.after(seconds, clock),
             )
         )

@@ -28,7 +28,6 @@ STARTING = Verification(
     attempts=(Attempt(1, 1, FLASH, "first", Outcome.STARTING, NOW - 70),),
     steps=(Step(1, StepKind.START, claimed_at=NOW - 70),),
     allowed_methods=(FLASH, REVERSE),
-    poll_after=NOW - 67,
 )
 DONE = (Step(1, StepKind.START, claimed_at=NOW - 70, done=True),)
 STARTED = replace(
@@ -77,12 +76,12 @@ OVER = ("verified", "failed", "expired", "canceled")
 DOWN = CallOutcome(Outcome.UNAVAILABLE, Reason.UNREACHABLE)
 REFUSED = CallOutcome(Outcome.REJECTED, Reason.NUMBER_REFUSED)
 AGREED = CallOutcome(Outcome.STARTED, call_id="new call")
-NEXT = dict[str, Any](method=REVERSE, provider="second", window=120, checks=4, poll_every=3)
+NEXT = dict[str, Any](method=REVERSE, provider="second", window=120, checks=4)
 
 # Each transition, as it would be made of a record that was read.
 EVENTS: dict[str, Callable[[Verification], Change]] = {
     "begin": lambda _: transitions.begin(
-        replace(STARTING, created_at=NOW, attempts=(), steps=()), REVERSE, "second", window=120, checks=4, poll_every=3
+        replace(STARTING, created_at=NOW, attempts=(), steps=()), REVERSE, "second", window=120, checks=4
     ),
     "go_on": lambda read: transitions.go_on(read, DOWN, **NEXT, now=NOW),
     "switch": lambda read: transitions.switch(read, **NEXT, now=NOW),
@@ -95,8 +94,7 @@ EVENTS: dict[str, Callable[[Verification], Change]] = {
     "answer_repeat": lambda read: transitions.answer_repeat(
         read, error="repeat_exhausted", repeats_remaining=0, call_id="again"
     ),
-    "claim_poll": lambda read: transitions.claim_poll(read, every=3, now=NOW),
-    "note_report": lambda read: transitions.note_report(read, "call", every=3, now=NOW),
+    "note_report": lambda read: transitions.note_report(read, "call", now=NOW),
     "spend_guess": transitions.spend_guess,
     "judge_wrong": lambda read: transitions.judge_wrong(read, NOW),
     "verify": lambda read: transitions.verify(read, Evidence.CODE_MATCHED, now=NOW, gives_back=True),

@@ -26,7 +26,7 @@ from tests.support import template
 from tests.support.policies import JudgedDynamoDb
 from tests.support.simulators import CREDENTIALS, Simulators
 
-FOLDERS = ("authorize", "start_verification", "check_status", "receive_webhook")
+FOLDERS = ("authorize", "start_verification", "check_status", "receive_webhook", "follow_up")
 # Defaults would show little: a test that is about them says so.
 # One route of each kind: reverse calls that are read back, reverse calls by a signed report, flash calls with our code.
 # For tests that are about what the service makes of a kind, and count or fault the vendors that they know.
@@ -105,11 +105,24 @@ class VendorServer:
 # Loading boto3's models takes longer than a whole test.
 moto_client: Callable[..., Any] = cache(boto3.client)
 dynamodb = JudgedDynamoDb()
+
+
+class Queue:
+    """Keeps what is sent: how many seconds later it is due, and the message."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, str]] = []
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> None:  # noqa: ARG002, N803
+        self.sent.append((DelaySeconds, MessageBody))
+
+
+queue = Queue()
 log_handler: Any = telemetry.logger.registered_handler
 
 
 def aws_client(service: str) -> Any:
-    return dynamodb if service == "dynamodb" else moto_client(service)
+    return {"dynamodb": dynamodb, "sqs": queue}.get(service) or moto_client(service)
 
 
 def create_table() -> None:

@@ -171,9 +171,7 @@ def test_what_belongs_to_an_earlier_period_is_not_given_back_to_this_one(store: 
 
 def test_an_attempt_takes_what_the_refused_one_before_it_gives_back(store: Store) -> None:
     first = begin(store, None, PAID)
-    change = transitions.go_on(
-        first, NO_MONEY, first.method, first.provider, window=300, checks=5, poll_every=3, now=NOW + 3
-    )
+    change = transitions.go_on(first, NO_MONEY, first.method, first.provider, window=300, checks=5, now=NOW + 3)
     store.apply(change, NOW + 3, [*PAID, *[GiveBack(limit, NOW) for limit in PAID]])
     for limit in PAID:
         full(store, NOW + TEN_MINUTES + 2, limit)

@@ -22,7 +22,7 @@ def answered(before: Verification, outcome: Outcome = Outcome.STARTED) -> Change
 
 
 def switched(before: Verification) -> Change:
-    return transitions.switch(before, before.method, before.provider, window=300, checks=5, poll_every=3, now=NOW + 2)
+    return transitions.switch(before, before.method, before.provider, window=300, checks=5, now=NOW + 2)
 
 
 BEGUN = flash()
@@ -33,12 +33,12 @@ TOLD: dict[str, tuple[Change, str | None, str]] = {
     "a provider agreed": (answered(BEGUN), "started", ""),
     "one may have": (answered(BEGUN, Outcome.UNKNOWN), None, ""),
     "the next provider": (
-        transitions.go_on(BEGUN, DOWN, BEGUN.method, "b", window=300, checks=5, poll_every=3, now=NOW + 1), None, ""
+        transitions.go_on(BEGUN, DOWN, BEGUN.method, "b", window=300, checks=5, now=NOW + 1), None, ""
     ),
     "a switch": (switched(AGREED), None, ""),
     "a provider agreed to the switch": (answered(SWITCHED), "started", "_2"),
     "a repeat": (transitions.begin_repeat(AGREED, NOW + 2), None, ""),
-    "a question": (transitions.claim_poll(AGREED, every=3, now=NOW + 2), None, ""),
+    "a report": (transitions.note_report(AGREED, "call", now=NOW + 2), None, ""),
     "a guess": (transitions.spend_guess(AGREED), None, ""),
     "a wrong guess": (transitions.judge_wrong(AGREED, NOW + 2), None, ""),
     "verified": (transitions.verify(AGREED, Evidence.CODE_MATCHED, now=NOW + 2), "verified", ""),

@@ -177,7 +177,7 @@ def test_another_attempt_takes_the_lock_along_and_holds_its_own_provider(
 ) -> None:
     first = begin(store, None, [TakeLock()])
     provider = BY_PHONE.provider
-    change = transitions.switch(first, Method.REVERSE_CALL, provider, window=120, checks=5, poll_every=3, now=NOW + 50)
+    change = transitions.switch(first, Method.REVERSE_CALL, provider, window=120, checks=5, now=NOW + 50)
     until = change.after.expires_at + TEN_MINUTES
     second = store.apply(change, NOW + 50, [MoveLock(), TakeHold(provider, until)])
     assert store.get(first.id, NOW + 50) == second
@@ -191,7 +191,7 @@ def test_another_attempt_takes_the_lock_along_and_holds_its_own_provider(
 def test_a_lock_that_another_has_taken_over_moves_no_more(store: Store) -> None:
     first = begin(store, None, [TakeLock()])
     begin(store, flash(id="vrf_2"), [TakeLock(dead=first.id)])
-    change = transitions.switch(first, first.method, first.provider, window=300, checks=5, poll_every=3, now=NOW + 50)
+    change = transitions.switch(first, first.method, first.provider, window=300, checks=5, now=NOW + 50)
     with pytest.raises(Stale):
         store.apply(change, NOW + 50, [MoveLock()])
     assert store.live_verification_id(PHONE, NOW) == "vrf_2"
@@ -202,7 +202,7 @@ def test_a_record_from_before_an_upgrade_keeps_its_own_end(store: Store, dynamod
     dynamodb.tables[TABLE][f"verification#{first.id}"]["ttl"] = {"N": str(NOW + 300 + DAY)}
     read = store.get(first.id, NOW)
     assert read
-    change = transitions.switch(read, first.method, first.provider, window=300, checks=5, poll_every=3, now=NOW + 50)
+    change = transitions.switch(read, first.method, first.provider, window=300, checks=5, now=NOW + 50)
     store.apply(change, NOW + 50, [KEY, MoveLock()])
     for pk in (f"verification#{first.id}", f"idempotency#{KEY.key_hash}"):
         kept = row(dynamodb, pk)

@@ -66,7 +66,7 @@ def test_a_single_write_that_meets_a_transaction_is_tried_again(dynamodb: Memory
     record = begin(store, reverse())
     client = Conflicts(dynamodb, 3)
     meeting = patient(client)
-    assert meeting.apply(transitions.claim_poll(record, every=3, now=NOW + 60), NOW + 60).poll_after == NOW + 63
+    assert meeting.apply(transitions.note_report(record, "call", now=NOW + 60), NOW + 60).reported_at == NOW + 60
     client.left = 3
     assert meeting.count_failure("any", NOW) == 1
     client.left = 3

@@ -42,8 +42,7 @@ GUARDS = {
     "count_mismatch": Guard(unchanged=("phone_mismatches",)),
     "begin_repeat": SAME_STEP,
     "answer_repeat": Guard(unexpired=False, same_step=True),
-    "claim_poll": Guard(poll_due=True),
-    "note_report": Guard(news=True),
+    "note_report": Guard(unchanged=("call_id",), news=True),
     "spend_guess": Guard(unchanged=("guesses",)),
     "judge_wrong": Guard(unchanged=("wrong",)),
     "verify": Guard(),
@@ -86,7 +85,6 @@ def attempt_of_second(step: int, before: Attempt, state: str) -> dict[str, Any]:
         "provider": "second",
         "attempts": (before, Attempt(2, step, REVERSE, "second", Outcome.STARTING, NOW)),
         "expires_at": NOW + 120,
-        "poll_after": NOW + 3,
         "guess_limit": 4,  # of the new attempt's route
         **cast("dict[str, Any]", left[state]),
     }
@@ -106,6 +104,12 @@ ANSWERED = {
     "repeats_remaining": 1,
     "repeat_at": NOW + 61,  # one more than the vendor asks for
     "attempts": (first(Outcome.STARTED),),
+}
+ANSWERED_AGAIN = {name: value for name, value in ANSWERED.items() if name != "attempts"}
+ANSWERED_LATE = {name: value for name, value in ANSWERED_AGAIN.items() if name != "code_hash"} | {
+    "status": Status.EXPIRED,
+    "reason": EndReason.WINDOW_ELAPSED,
+    "ended_at": NOW,
 }
 FAILED = {
     "status": Status.FAILED,
@@ -132,15 +136,14 @@ ROWS: dict[str, Row] = {
         **{state: attempt_of_second(2, judged(state), state) | {"steps": SWITCHED} for state in ("unknown", "picked")},
         **refused(*PAST, *OVER),
     },
-    # The answer belongs to the record even when it comes after the window.
+    # The answer belongs to the record even when it comes after the window, which it then ends.
     "answer": {
         "starting": ANSWERED | {"steps": DONE},
-        "started": {name: value for name, value in ANSWERED.items() if name != "attempts"},
+        "started": ANSWERED_AGAIN,
         "unknown": ANSWERED,
-        **{
-            state: {name: value for name, value in ANSWERED.items() if name != "attempts"}
-            for state in ("picked", *PAST)
-        },
+        "picked": ANSWERED_AGAIN,
+        "past its window": ANSWERED_LATE,
+        "picked, past its window": ANSWERED_LATE | {"code_hash": None},
         **refused(*OVER),
     },
     "claim_step": {
@@ -168,11 +171,10 @@ ROWS: dict[str, Row] = {
         },
         **refused(*OVER),
     },
-    "claim_poll": of(OPEN, poll_after=NOW + 3) | refused(*PAST, *OVER),
     "note_report": {
-        # Without an answer there is nothing to ask about yet: the next read asks.
-        **of(("starting", "unknown"), webhook_call_id="call", poll_after=NOW),
-        **of(("started", "picked"), webhook_call_id="call", poll_after=NOW + 3),
+        # Without an answer there is nothing to ask about yet: its write brings that.
+        **of(("starting", "unknown"), webhook_call_id="call", reported_at=NOW),
+        **of(("started", "picked"), webhook_call_id="call", reported_at=NOW),
         **refused(*PAST, *OVER),
     },
     "spend_guess": {
@@ -259,7 +261,6 @@ def test_the_first_attempt() -> None:
         provider="second",
         created_at=NOW,
         expires_at=NOW + 120,
-        poll_after=NOW + 3,
         guess_limit=4,
         attempts=(Attempt(1, 1, REVERSE, "second", Outcome.STARTING, NOW),),
         steps=(Step(1, StepKind.START, claimed_at=NOW),),

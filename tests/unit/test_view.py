@@ -13,7 +13,7 @@ from tests.support.records import NOW, flash, reverse
 FIELDS = {
     "id", "mode", "status", "reason", "evidence", "method", "provider", "phone", "challenge", "checks_remaining",
     "repeats_remaining", "repeat_after", "switches_remaining", "switch_until", "allowed_methods", "attempts",
-    "reference", "metadata", "created_at", "expires_at", "verified_at",
+    "reference", "metadata", "created_at", "expires_at", "verified_at", "revision", "poll_after",
 }  # fmt: skip
 
 

@@ -124,8 +124,8 @@ def check_wrong(world: World, at: Plan) -> Answer:
     return world.check(world.latest.id, world.wrong_code(), at=at)
 
 
-def read(world: World, at: Plan) -> Answer:
-    return world.read(world.latest.id, at=at)
+def ask(world: World, at: Plan) -> Answer:
+    return world.ask(world.latest.id, at=at)
 
 
 def cancel(world: World, at: Plan) -> Answer:
@@ -230,7 +230,7 @@ ENDS = [
         Scenario(f"webhook of {at}", deliver, all_of(started(at), World.press if at.route.code else World.dial))
         for at in REPORTED
     ),
-    *(Scenario(f"read at {at}, answered", read, all_of(started(at), World.dial, later(5))) for at in ASKED),
+    *(Scenario(f"question at {at}, answered", ask, all_of(started(at), World.dial, later(5))) for at in ASKED),
     *(Scenario(f"follow up {at}, last", follow_up, all_of(started(at), World.dial, near_end)) for at in ASKED),
     *(Scenario(f"cancel {at}", cancel, started(at)) for at in KINDS),
     *(Scenario(f"follow up {at}, window over", follow_up, all_of(started(at), at_end)) for at in KINDS),
@@ -267,7 +267,7 @@ def tests_of(method: Method) -> list[Scenario]:
     if not has_code(method):
         return [
             *own,
-            Scenario(f"read a {method}, answered", read, all_of(tested(number), later(2))),
+            Scenario(f"question about a {method}, answered", ask, all_of(tested(number), later(2))),
             Scenario(f"follow up a {method}, last", follow_up, all_of(tested(number), near_end)),
         ]
     return [

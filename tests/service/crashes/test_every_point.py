@@ -43,7 +43,7 @@ def user_goes_on(world: World) -> None:
         world.deliver(number)
     for verification in world.records():
         world.check(verification.id, world.right_code(verification.id))
-        world.read(verification.id)
+        world.ask(verification.id)
 
 
 def nobody_comes_back(world: World, again: Callable[[], Answer]) -> None:  # noqa: ARG001

@@ -15,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from callverify.domain import errors
+from callverify.domain.questions import planned
 from callverify.domain.view import resource
 from callverify.domain.words import Status
 from callverify.edge.queues import FollowUps
@@ -77,7 +78,7 @@ def readers(image: dict[str, Any]) -> None:
     transition(None, verification)
     FollowUps(
         service=lambda: pytest.fail("not asked"),
-        last_question=lambda _: 5,
+        questions=planned,
         send=lambda *_: None,
         clock=lambda: 0,
         telemetry=cast("Telemetry", SimpleNamespace(note=lambda *_, **__: None)),

@@ -23,7 +23,7 @@ type Happening = tuple[int, str, int]
 happenings = st.none() | st.tuples(
     st.integers(0, 12),
     st.sampled_from(
-        ["dies", "dies", "dies", "time", "webhook", "retry", "cancel", "check", "switch", "follow up", "read"]
+        ["dies", "dies", "dies", "time", "webhook", "retry", "cancel", "check", "switch", "follow up", "question"]
     ),
     st.sampled_from(SECONDS[:7]),
 )
@@ -72,8 +72,8 @@ class Schedules(RuleBasedStateMachine):
             world.switch(id, METHODS[0])
         elif what == "follow up":
             world.follow_up(id)
-        elif what == "read":
-            world.read(id)
+        elif what == "question":
+            world.ask(id)
 
     def pick(self, number: int) -> str:
         records = self.world.records()
@@ -125,8 +125,8 @@ class Schedules(RuleBasedStateMachine):
 
     @precondition(has_records)
     @rule(pick=picks, happening=happenings)
-    def read(self, pick: int, happening: Happening | None) -> None:
-        self.world.read(self.pick(pick), at=self.happens(happening))
+    def ask(self, pick: int, happening: Happening | None) -> None:
+        self.world.ask(self.pick(pick), at=self.happens(happening))
 
     @precondition(has_records)
     @rule(pick=picks, happening=happenings)

@@ -21,6 +21,7 @@ from callverify.service.webhooks import Request
 from tests.service.crashes.history import History
 from tests.service.crashes.judge import Judge
 from tests.support.dynamodb import MemoryDynamoDb
+from tests.support.follow_ups import ask, end
 from tests.support.points import Crash, CrashingClient, Plan, Points
 from tests.support.routes import METHODS, At
 from tests.support.service import BASE_URL, LIVE, TABLE, TEST, Parts
@@ -143,7 +144,10 @@ class World(Parts):
 
     def follow_up(self, id: str, attempt: int | None = None, *, at: Plan | None = None) -> Answer:  # noqa: A002
         number = attempt or self.record(id).attempt.number
-        return self.run(lambda: self.service.follow_up(id, number), at)
+        return self.run(lambda: end(self.service, id, number), at)
+
+    def ask(self, id: str, *, at: Plan | None = None) -> Answer:  # noqa: A002
+        return self.run(lambda: ask(self.service, id, self.record(id).attempt.number), at)
 
     def publish(self, *, at: Plan | None = None) -> Answer:
         """Take the next batch of the table's stream, which comes again where this dies."""

@@ -17,6 +17,7 @@ from callverify.domain.words import CallOrder, CallOutcome, CallReport, Deadline
 from callverify.service.policy import Policy
 from callverify.service.start import Started
 from callverify.service.webhooks import Request
+from tests.support.follow_ups import ask, end
 from tests.support.routes import READ_BACK
 from tests.support.service import BASE_URL, LIVE, Parts
 from tests.support.vendors import FakeVendor
@@ -68,9 +69,9 @@ class World(Parts):
                 self.provider.caller = STRANGER
             case "webhook":
                 self.report()
-            case "read":
+            case "question":
                 self.now += 3
-                self.service.read(LIVE, self.id)
+                ask(self.service, self.id)
             case "cancel":
                 with suppress(CallverifyError):
                     self.service.cancel(LIVE, self.id, None)
@@ -80,7 +81,7 @@ class World(Parts):
                 with suppress(CallverifyError):
                     self.start_it()
             case "follow up":
-                self.service.follow_up(self.id, 1)
+                end(self.service, self.id)
         self.look()
 
     def report(self) -> None:
@@ -101,7 +102,7 @@ class World(Parts):
         return found.status_at(self.now)[0], found.evidence
 
 
-EVENTS = ["call", "stranger", "webhook", "webhook", "read", "cancel", "expiry", "retry", "follow up"]
+EVENTS = ["call", "stranger", "webhook", "webhook", "question", "cancel", "expiry", "retry", "follow up"]
 
 
 def assert_history_is_sound(world: World, happened: list[str]) -> None:
@@ -156,7 +157,7 @@ def test_what_comes_before_the_starts_own_answer_leaves_a_sound_history_too(earl
     assert_history_is_sound(world, [*early, *late])
 
 
-@pytest.mark.parametrize("order", sorted(set(permutations(["call", "webhook", "webhook", "read"]))))
+@pytest.mark.parametrize("order", sorted(set(permutations(["call", "webhook", "webhook", "question"]))))
 def test_the_same_call_ends_the_same_in_every_order(order: tuple[str, ...]) -> None:
     """The reply to the start, the webhook, its duplicate and a read may overtake one another."""
     for position in range(len(order) + 1):
@@ -171,5 +172,5 @@ def test_the_same_call_ends_the_same_in_every_order(order: tuple[str, ...]) -> N
         world.start_it()
         for event in order[position:]:
             world.happens(event)
-        world.happens("read")
+        world.happens("question")
         assert world.end() == (Status.VERIFIED, Evidence.PROVIDER_READ_BACK), (order, position)

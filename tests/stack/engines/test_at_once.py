@@ -18,6 +18,7 @@ from callverify.service.check import Checked
 from callverify.service.start import Started
 from callverify.store import LimitReached
 from tests.stack.engines.bench import NOW, Bench, at_once
+from tests.support.follow_ups import end
 from tests.support.points import Crash, crash
 from tests.support.routes import BY_PHONE, OUR_CODE, READ_BACK, At
 from tests.support.service import BASE_URL, LIVE
@@ -146,7 +147,7 @@ def test_two_webhooks_an_expiry_and_a_cancel_at_once_make_one_end(bench: Bench) 
         acts: list[Callable[[], object]] = [
             report,
             report,
-            partial(after.follow_up, verification.id, 1),
+            partial(end, after, verification.id),
             partial(before.cancel, LIVE, verification.id, None),
         ]
         at_once(acts)

@@ -23,6 +23,7 @@ from callverify.service.service import Service
 from callverify.service.start import Started
 from callverify.store import LimitReached, Store, counters, verifications
 from tests.stack.engines.bench import NOW, PHONE, Bench
+from tests.support.follow_ups import end
 from tests.support.points import Crash, crash
 from tests.support.routes import BY_CALL_ID, BY_PHONE, OUR_CODE, READ_BACK, THEIR_CODE
 from tests.support.service import BASE_URL, LIVE, TEST
@@ -213,9 +214,9 @@ def expired_and_again(bench: Bench) -> None:
     bench.now += window + 1
     id = bench.start(READ_BACK).verification.id  # noqa: A001
     bench.now += window - 1
-    assert bench.service.follow_up(id, 1) == 1
+    assert end(bench.service, id) == 1
     bench.now += 1
-    assert bench.service.follow_up(id, 1) is None
+    assert end(bench.service, id) is None
 
 
 def guesses_of_yesterday(bench: Bench) -> None:

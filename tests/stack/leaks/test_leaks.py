@@ -39,6 +39,7 @@ from tests.stack.leaks.conftest import (
 )
 from tests.stack.leaks.searcher import digests, written_forms
 from tests.support import surroundings
+from tests.support.follow_ups import end
 from tests.support.forgeries import Pairs, forger
 from tests.support.gateway import WEBHOOK_BASE, webhook_event
 from tests.support.simulators import CREDENTIALS
@@ -90,11 +91,11 @@ def reverse_call(kept: Kept) -> None:
     api.status(started.id, credential=started["client_token"])
     api.dial(started, STRANGER)
     api.advance(4)
-    api.status(started.id)
+    api.ask(started.id)
     api.dial(started, USER)
     for webhook in list(kept.webhooks):
         api.send_webhook(webhook)
-    api.advance(4)
+    api.bring_follow_up()
     assert api.status(started.id)["status"] == "verified"
 
 
@@ -154,7 +155,7 @@ def ends(kept: Kept) -> None:
     expired = api.start(STRANGER, **REVERSE)
     api.advance(121)
     api.status(expired.id)
-    wiring.service().follow_up(expired.id, 1)
+    end(wiring.service(), expired.id)
     for phone in ("+79000000101", "+79000000103", "+79000000104", USER):
         api.start(phone, credential=TEST_KEY)
 

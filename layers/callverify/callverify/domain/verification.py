@@ -75,9 +75,9 @@ class Verification:
     """The record, as stored. `status` is what was written: see `status_at` for what it is.
 
     code_hash: of the code of the current attempt, where the vendor picked it. answered_at: when its provider answered.
-    repeat_at: when a repeat may be asked for. poll_after: when the provider may be asked again. guesses: codes that
-    were spent on; wrong: those of them that were compared and wrong. ttl: until when it is kept, as found in the table;
-    None before it was read from there.
+    repeat_at: when a repeat may be asked for. webhook_call_id, reported_at: of the provider's last report. guesses:
+    codes that were spent on; wrong: those of them that were compared and wrong. revision: how often what a client token
+    may read was written. ttl: until when it is kept, as found in the table; None before it was read from there.
     """
 
     id: str
@@ -105,8 +105,8 @@ class Verification:
     repeats_remaining: int = 0
     repeat_at: int | None = None
     phone_mismatches: int = 0
-    poll_after: int = 0
     webhook_call_id: str | None = None
+    reported_at: int | None = None
     verified_at: int | None = None
     ended_at: int | None = None
     reference: str | None = None
@@ -115,6 +115,7 @@ class Verification:
     return_url: str | None = None
     address_hash: str | None = None
     address_block_hash: str | None = None
+    revision: int = 1
     ttl: int | None = field(default=None, compare=False)
 
     @property
@@ -153,15 +154,14 @@ class Guard:
 
     Always: it is pending, and at the attempt and the provider that the change speaks of. unexpired: its window is open;
     expired: it is over. same_step: its latest step and outcome are as they were read, so that of two processes at one
-    step only one goes on. unchanged: attributes that must be as they were read. poll_due: nobody has asked the provider
-    meanwhile. news: the report that is noted has not been noted before.
+    step only one goes on. unchanged: attributes that must be as they were read. news: the report that is noted was not
+    noted before, or so long ago that nothing asks on its account any more.
     """
 
     unexpired: bool = True
     expired: bool = False
     same_step: bool = False
     unchanged: tuple[str, ...] = ()
-    poll_due: bool = False
     news: bool = False
 
 
@@ -177,7 +177,7 @@ class Change:
 # Starting
 
 
-def begin(draft: Verification, method: Method, provider: str, *, window: int, checks: int, poll_every: int) -> Change:
+def begin(draft: Verification, method: Method, provider: str, *, window: int, checks: int) -> Change:
     """The first attempt of a verification that is not stored yet. checks: codes that may be wrong before it fails."""
     at = draft.created_at
     return Change(
@@ -190,7 +190,6 @@ def begin(draft: Verification, method: Method, provider: str, *, window: int, ch
             steps=(Step(1, StepKind.START, claimed_at=at),),
             expires_at=at + window,
             guess_limit=checks,
-            poll_after=at + poll_every,
         ),
     )
 
@@ -203,27 +202,22 @@ def go_on(
     *,
     window: int,
     checks: int,
-    poll_every: int,
     now: int,
 ) -> Change:
     """The next attempt of the same step, after one whose outcome was `failed`."""
     ended = _judged(before, failed)
-    after = _attempt(ended, method, provider, before.step.number, window, poll_every, now)
+    after = _attempt(ended, method, provider, before.step.number, window, now)
     return Change(before, replace(after, guess_limit=checks), _SAME_STEP)
 
 
-def switch(
-    before: Verification, method: Method, provider: str, *, window: int, checks: int, poll_every: int, now: int
-) -> Change:
+def switch(before: Verification, method: Method, provider: str, *, window: int, checks: int, now: int) -> Change:
     """A new step with an attempt by another method, or again by the same one."""
     step = Step(len(before.steps) + 1, StepKind.SWITCH, claimed_at=now)
-    after = _attempt(before, method, provider, step.number, window, poll_every, now)
+    after = _attempt(before, method, provider, step.number, window, now)
     return Change(before, replace(after, steps=(*before.steps, step), guess_limit=checks), _SAME_STEP)
 
 
-def _attempt(
-    record: Verification, method: Method, provider: str, step: int, window: int, poll_every: int, now: int
-) -> Verification:
+def _attempt(record: Verification, method: Method, provider: str, step: int, window: int, now: int) -> Verification:
     attempt = Attempt(len(record.attempts) + 1, step, method, provider, Outcome.STARTING, now)
     return replace(
         record,
@@ -236,9 +230,9 @@ def _attempt(
         code_hash=None,
         answered_at=None,
         webhook_call_id=None,
+        reported_at=None,
         repeats_remaining=0,
         repeat_at=None,
-        poll_after=now + poll_every,
     )
 
 
@@ -271,6 +265,8 @@ def answer(
         repeat_at=now + (repeat_after + 1 if repeat_after else 0) if repeats else None,
     )
     # Not `unexpired`: the answer belongs to the record even when the window was shorter than the wait for it.
+    if now >= before.expires_at:
+        after = _ended(after, Status.EXPIRED, EndReason.WINDOW_ELAPSED, now)
     return Change(before, after, Guard(unexpired=False, same_step=True))
 
 
@@ -301,23 +297,16 @@ def answer_repeat(before: Verification, *, error: str | None, repeats_remaining:
     return Change(before, after, Guard(unexpired=False, same_step=True))
 
 
-# Asking and hearing the provider
+# Hearing the provider
 
 
-def claim_poll(before: Verification, *, every: int, now: int) -> Change:
-    """The right to ask the provider now, for one process in `every` seconds."""
-    return Change(before, replace(before, poll_after=now + every), Guard(poll_due=True))
+def note_report(before: Verification, call_id: str, *, now: int) -> Change:
+    """The provider reported `call_id`, and is to be asked about it.
 
-
-def note_report(before: Verification, call_id: str, *, every: int, now: int) -> Change:
-    """The provider reported `call_id`.
-
-    The process that notes it asks at once, so that the next poll waits. While the start's own answer is still out there
-    is nothing to ask about, and the next read asks.
+    While the start's own answer is still out there is nothing to ask about: the write of that answer brings it.
     """
-    asks_now = before.call_id is not None
-    after = replace(before, webhook_call_id=call_id, poll_after=now + every if asks_now else now)
-    return Change(before, after, Guard(news=True))
+    after = replace(before, webhook_call_id=call_id, reported_at=now)
+    return Change(before, after, Guard(unchanged=("call_id",), news=True))
 
 
 # Guessing

@@ -26,7 +26,7 @@ from callverify.domain.errors import (
 )
 from callverify.domain.origins import normal_origin
 from callverify.domain.verification import Verification
-from callverify.domain.view import resource
+from callverify.domain.view import client_resource, resource
 from callverify.domain.words import Caller, CallerKind, Mode
 from callverify.edge.access import Access, policy
 from callverify.edge.bodies import parse_webhook
@@ -210,18 +210,14 @@ class Api:
         status: int = 200,
         replayed: bool = False,
         skipped: Sequence[Skipped] = (),
+        polled: bool = False,
         **more: Any,
     ) -> Response[str]:
         """The resource as `caller` reads it, with what belongs to this call alone."""
-        body = resource(verification, self._now())
+        view = client_resource if caller.kind is CallerKind.CLIENT_TOKEN else resource
+        body = view(verification, self._now(), polled=polled)
         if skipped and caller.is_key:
             body["skipped"] = [asdict(each) for each in skipped]
-        if caller.kind is CallerKind.CLIENT_TOKEN:
-            # Between the customer's server and us.
-            for name in ("reference", "metadata"):
-                del body[name]
-            if verification.return_url:
-                body["return_url"] = verification.return_url
         headers = {"Idempotent-Replayed": "true"} if replayed else {}
         return _json(200 if replayed else status, body | more, "application/json", headers)
 

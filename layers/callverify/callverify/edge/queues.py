@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from callverify.domain.questions import after_report
 from callverify.domain.verification import Verification
 from callverify.domain.words import Clock, Note, Status
 from callverify.events.publish import Publisher, Unpublished
 from callverify.events.telemetry import Telemetry
+from callverify.service.follow_up import FollowUp
 from callverify.service.service import Service
 from callverify.store.items import verification_of_image
 
@@ -72,23 +75,20 @@ class Publications:
 
 
 class FollowUps:
-    """A delayed message for each attempt, and what is done when it comes.
-
-    last_question: seconds before the end of an attempt's window at which its provider is asked once more.
-    """
+    """Delayed messages for each attempt, and what is done when they come. questions: when its provider is asked."""
 
     def __init__(
         self,
         *,
         service: Callable[[], Service],
-        last_question: Callable[[Verification], int],
+        questions: Callable[[Verification], Sequence[int]],
         send: Send,
         clock: Clock,
         telemetry: Telemetry,
         put_aside: PutAside,
     ) -> None:
         self._service = service
-        self._last_question = last_question
+        self._questions = questions
         self._send = send
         self._clock = clock
         self._note: Note = telemetry.note
@@ -96,7 +96,7 @@ class FollowUps:
         self._put_aside = put_aside
 
     def schedule(self, event: Mapping[str, Any]) -> None:
-        """Have each new attempt looked at once more before its window ends. Other changes are passed over."""
+        """Have new attempts followed up, and reports that came before their provider's answer."""
         for record in event["Records"]:
             try:
                 before, after = change(record)
@@ -109,22 +109,22 @@ class FollowUps:
     def _schedule(self, before: Verification | None, after: Verification | None) -> None:
         if after is None or after.status is not Status.PENDING:
             return
-        if before is not None and before.attempt.number == after.attempt.number:
-            return
-        subject = {"verification_id": after.id, "attempt": after.attempt.number}
-        self._later(json.dumps(subject), after.expires_at - self._last_question(after) - int(self._clock()))
-        self._note("follow-up scheduled", **subject)
+        subject, now = FollowUp(after.id, after.attempt.number), int(self._clock())
+        if before is None or before.attempt.number != after.attempt.number:
+            self._later(subject, after.expires_at - now)
+            if times := tuple(self._questions(after)):
+                self._later(replace(subject, ask_at=times), times[0] - now)
+        elif after.call_id and after.call_id == after.webhook_call_id and not before.call_id and self._questions(after):
+            self._later(replace(subject, ask_at=(now, *after_report(now))), 0)
 
     def follow_up(self, message: str) -> None:
-        """Act on a message, and put it back for when it has to be acted on again."""
-        subject = json.loads(message)
-        again = self._service().follow_up(subject["verification_id"], subject["attempt"])
-        if again is not None:
-            self._later(message, again)
-        self._note("follow-up done" if again is None else "follow-up put off", **subject)
+        """Act on a message, and send what has to be acted on next."""
+        if again := self._service().follow_up(FollowUp.read(message)):
+            self._later(*again)
 
-    def _later(self, message: str, delay: int) -> None:
-        self._send(message, min(max(0, delay), LONGEST_DELAY_SECONDS))
+    def _later(self, message: FollowUp, delay: int) -> None:
+        self._send(message.text(), min(max(0, delay), LONGEST_DELAY_SECONDS))
+        self._note("follow-up scheduled", verification_id=message.verification_id, attempt=message.attempt)
 
 
 def without_hashes(record: Mapping[str, Any]) -> str:

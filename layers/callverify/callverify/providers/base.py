@@ -86,10 +86,9 @@ class Route:
 
     paid: a call costs money. code: None where the user dials. countries: of the numbers that it reaches, as regions
     (None: all); where `asks_countries`, those that the credentials list. read_back: `check` works. names_caller: it
-    says who called; where it doesn't, a call's id has to be one phone's alone. last_question: seconds before the
-    window's end at which it is asked although nobody reads. repeats, repeat_after: how often the
-    vendor repeats a call for nothing, and from how many seconds after its answer. resends_safely: one order may be sent
-    twice and is carried out once.
+    says who called; where it doesn't, a call's id has to be one phone's alone. repeats,
+    repeat_after: how often the vendor repeats a call for nothing, and from how many seconds after its answer.
+    resends_safely: one order may be sent twice and is carried out once.
     """
 
     method: Method
@@ -102,7 +101,6 @@ class Route:
     webhook: Webhook | None = None
     read_back: bool = False
     names_caller: bool = True
-    last_question: int = 5
     repeats: int = 0
     repeat_after: int = 0
     resends_safely: bool = False

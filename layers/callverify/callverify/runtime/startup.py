@@ -25,9 +25,14 @@ def credentials() -> None:
     wiring.api_keys()
 
 
-def secrets() -> None:
-    """The secrets behind `service`, and with the pepper's fingerprint a connection to the table."""
+def pepper() -> None:
+    """What records and codes are hashed with, and with its fingerprint a connection to the table."""
     wiring.keys()
+
+
+def secrets() -> None:
+    """The secrets behind what asks a provider."""
+    pepper()
     wiring.lines()()
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from callverify import aws
 from callverify.domain.errors import ConfigurationFault, busy
 from callverify.domain.keys import Keys
+from callverify.domain.questions import planned, planned_in_test
 from callverify.domain.verification import Verification
-from callverify.domain.words import Mode
+from callverify.domain.words import Mode, has_code
 from callverify.edge.access import Access
 from callverify.providers import registry
 from callverify.runtime import settings
@@ -34,14 +35,27 @@ __all__ = ["telemetry"]
 @cache
 def service() -> Service:
     """The verification service."""
-    live = live_lane(lines(), policy=policy(), keys=keys(), store=store(), observer=telemetry(), clock=time.time)
+    live = live_lane(
+        lambda: lines()(),
+        registry.route,
+        policy=policy(),
+        keys=keys(),
+        store=store(),
+        observer=telemetry(),
+        clock=time.time,
+    )
     order = settings.provider_order()
     manifests = [registry.manifest(name) for name in dict.fromkeys(entry.partition(":")[0] for entry in order)]
     test = test_lane(
-        manifests, lambda lines: registry.in_order(lines, order), policy=policy(), keys=keys(), clock=time.time
+        manifests,
+        registry.route,
+        lambda lines: registry.in_order(lines, order),
+        policy=policy(),
+        keys=keys(),
+        clock=time.time,
     )
     lanes = {Mode.LIVE: live, Mode.TEST: test}
-    return Service(Context(store(), keys(), policy(), lanes, telemetry(), time.time))
+    return Service(Context(store(), keys(), policy(), lanes, telemetry(), time.time, _later))
 
 
 @cache
@@ -91,13 +105,13 @@ def api_keys(force: bool = False) -> str:
 
 @cache
 def follow_ups() -> FollowUps:
-    """What is done at the end of windows."""
+    """What asks providers and ends windows."""
     from callverify.edge.queues import FollowUps
 
     return FollowUps(
         service=service,
-        last_question=_last_question,
-        send=lambda message, delay: _send("FOLLOW_UP_QUEUE_URL", message, DelaySeconds=delay),
+        questions=_questions,
+        send=_later,
         clock=time.time,
         telemetry=telemetry(),
         put_aside=lambda message: _send("STREAM_DEAD_LETTER_QUEUE_URL", message),
@@ -157,6 +171,13 @@ def _send(queue: str, message: str, **options: Any) -> None:
     aws.client("sqs").send_message(QueueUrl=settings.needed(queue), MessageBody=message, **options)
 
 
-def _last_question(verification: Verification) -> int:
+def _later(message: str, delay: int) -> None:
+    _send("FOLLOW_UP_QUEUE_URL", message, DelaySeconds=delay)
+
+
+def _questions(verification: Verification) -> Sequence[int]:
+    """When a verification's provider is to be asked, in epoch seconds; never where it can't be."""
+    if verification.mode is Mode.TEST:
+        return () if has_code(verification.method) else planned_in_test(verification)
     route = registry.route(verification.provider, verification.method)
-    return route.last_question if route else 0
+    return planned(verification) if route and route.read_back else ()

@@ -48,8 +48,8 @@ def _is_right(ctx: Context, lane: Lane, verification: Verification, code: str) -
     if verification.code_hash:
         typed = ctx.keys.hash_code(verification.id, verification.attempt.number, code)
         return hmac.compare_digest(typed, verification.code_hash)
-    line = lane.line(verification.provider, verification.method)
-    if line and line.route.code and not line.route.code.ours:
+    route = lane.route(verification.provider, verification.method)
+    if route and route.code and not route.code.ours:
         return False
     return hmac.compare_digest(code, lane.code(verification, len(code)))
 
@@ -58,8 +58,8 @@ def _digits(lane: Lane, verification: Verification) -> int | None:
     """How many digits the code has; None where there is none to type."""
     if verification.challenge:
         return verification.challenge.length
-    line = lane.line(verification.provider, verification.method)
-    return line.route.code.digits if line and line.route.code else None
+    route = lane.route(verification.provider, verification.method)
+    return route.code.digits if route and route.code else None
 
 
 def _spend(ctx: Context, lane: Lane, caller: Caller, verification: Verification, guess_id: str) -> Verification:
@@ -89,9 +89,8 @@ def _verify(ctx: Context, lane: Lane, verification: Verification, guess_id: str)
     now = ctx.now()
     evidence = Evidence.VENDOR_CODE_MATCHED if verification.code_hash else Evidence.CODE_MATCHED
     change = transitions.verify(verification, evidence, now=now, gives_back=True)
-    line = lane.line(verification.provider, verification.method)
     try:
-        verified = ctx.store.apply(change, now, lane.claims.verified(change, line, guess_id=guess_id))
+        verified = ctx.store.apply(change, now, lane.claims.verified(change, None, guess_id=guess_id))
     except Stale:
         fresh = ctx.fresh(verification)
         if fresh.is_live(ctx.now()):

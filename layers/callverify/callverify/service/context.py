@@ -21,7 +21,7 @@ _ID = re.compile(rf"vrf_(test_)?[{_LETTERS}]{{26}}")
 
 @value
 class Context:
-    """lanes: by mode. deadline: of so many seconds from now."""
+    """lanes: by mode. later: sends a follow-up, to be acted on in so many seconds. deadline: of so many from now."""
 
     store: Store
     keys: Keys
@@ -29,6 +29,7 @@ class Context:
     lanes: Mapping[Mode, Lane]
     observer: Observer
     clock: Clock
+    later: Callable[[str, int], object]
     deadline: Callable[[float], Deadline] = Deadline.after
 
     def now(self) -> int:

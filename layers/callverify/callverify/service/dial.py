@@ -13,7 +13,17 @@ from callverify.domain.claims import Claim, TakeHold
 from callverify.domain.limits import VENDOR_SECONDS
 from callverify.domain.value import value
 from callverify.domain.verification import Change, Verification
-from callverify.domain.words import CallOrder, CallOutcome, Challenge, Deadline, EndReason, Outcome, Phone, Reason
+from callverify.domain.words import (
+    CallOrder,
+    CallOutcome,
+    Challenge,
+    Deadline,
+    EndReason,
+    Outcome,
+    Phone,
+    Reason,
+    Status,
+)
 from callverify.providers.base import Line, Per
 from callverify.service.claims import Failed
 from callverify.service.context import Context
@@ -175,7 +185,6 @@ class Dial:
             line.provider,
             window=line.window,
             checks=self._lane.claims.checks(line),
-            poll_every=self._lane.poll_every,
             now=self._ctx.now(),
         )
         return change, self._lane.claims.go_on(change, line, self._phone, failed)
@@ -260,10 +269,17 @@ class Dial:
             repeat_after=line.route.repeat_after,
             now=self._ctx.now(),
         )
+        claims = [*self._lane.claims.started(change, line)]
+        late = change.after.status is Status.EXPIRED
+        if late:
+            claims += self._lane.claims.ended(change)
         try:
-            answered = self._ctx.store.apply(change, self._ctx.now(), self._lane.claims.started(change, line))
+            answered = self._ctx.store.apply(change, self._ctx.now(), claims)
         except Stale:
             answered = self._ctx.fresh(record)
+        else:
+            if late:
+                self._ctx.count_end("Expired", answered)
         if outcome.outcome is Outcome.STARTED:
             observer.count("Started", provider=line.provider, method=line.method)
         if line.route.paid:

@@ -16,9 +16,9 @@ from callverify.domain.value import value
 from callverify.domain.verification import Verification
 from callverify.domain.words import CallOutcome, Clock, Method, Mode, Outcome, Phone, Unit
 from callverify.providers import sandbox
-from callverify.providers.base import Line, Manifest
+from callverify.providers.base import Line, Manifest, Route
 from callverify.service.claims import Claims, LiveClaims
-from callverify.service.policy import POLL_EVERY_SECONDS, Policy
+from callverify.service.policy import Policy
 from callverify.service.pool import Pools, StoredPools
 from callverify.store import Store
 from callverify.store.counters import FAILURES_IN_A_ROW
@@ -109,6 +109,7 @@ class StoredBreaker:
         return until > now
 
 
+Routes = Callable[[str, str], Route | None]
 # Lines in the order in which they are asked.
 Order = Callable[[Sequence[Line]], Sequence[Line]]
 
@@ -118,21 +119,21 @@ class Lane:
     """One of the two.
 
     lines: the routes that can be dialled for a phone that the lane has judged, or for any (None), in the operator's
-    order. judge: the phone that a caller names, if this lane verifies it by one of the methods; raises InvalidPhone and
-    CountryNotAllowed. code: what a call of the record's attempt shows, in so many digits. claims: what starts, checks
-    and ends take beside the record. pools: of the codes that vendors pick. poll_every: seconds between two questions to
-    a provider.
+    order. route: of a provider and method, configured or not; asks for no credentials. judge: the phone that a caller
+    names, if this lane verifies it by one of the methods; raises InvalidPhone and CountryNotAllowed. code: what a call
+    of the record's attempt shows, in so many digits. claims: what starts, checks and ends take beside the record.
+    pools: of the codes that vendors pick.
     """
 
     mode: Mode
     lines: Callable[[Phone | None], Sequence[Line]]
+    route: Routes
     judge: Callable[[str, Sequence[Method]], Phone]
     code: Callable[[Verification, int], str]
     claims: Claims
     pools: Pools
     breaker: Breaker
     observer: Observer
-    poll_every: int
 
     def line(self, provider: str, method: Method) -> Line | None:
         """The line of an attempt, if it is still configured."""
@@ -147,7 +148,14 @@ class Lane:
 
 
 def live_lane(
-    lines: Callable[[], Sequence[Line]], *, policy: Policy, keys: Keys, store: Store, observer: Observer, clock: Clock
+    lines: Callable[[], Sequence[Line]],
+    routes: Routes,
+    *,
+    policy: Policy,
+    keys: Keys,
+    store: Store,
+    observer: Observer,
+    clock: Clock,
 ) -> Lane:
     def judge(text: str, methods: Sequence[Method]) -> Phone:  # noqa: ARG001
         phone = _parse(text, policy)
@@ -158,17 +166,19 @@ def live_lane(
     return Lane(
         Mode.LIVE,
         lambda _: lines(),
+        routes,
         judge,
         lambda record, digits: keys.code(record.id, record.attempt.number, digits),
         LiveClaims(policy, keys),
         StoredPools(store, keys, clock),
         StoredBreaker(store, observer, clock),
         observer,
-        POLL_EVERY_SECONDS,
     )
 
 
-def test_lane(manifests: Sequence[Manifest], order: Order, *, policy: Policy, keys: Keys, clock: Clock) -> Lane:
+def test_lane(
+    manifests: Sequence[Manifest], routes: Routes, order: Order, *, policy: Policy, keys: Keys, clock: Clock
+) -> Lane:
     """The same providers in the same order, configured or not, each of them a sandbox."""
     sandboxes = [sandbox.Sandbox(manifest, clock) for manifest in manifests]
 
@@ -182,13 +192,13 @@ def test_lane(manifests: Sequence[Manifest], order: Order, *, policy: Policy, ke
     return Lane(
         Mode.TEST,
         lambda phone: order([line for each in sandboxes for line in each.lines(phone)]),
+        routes,
         judge,
         lambda _, digits: sandbox.code(digits),
         Claims(policy, keys),
         Pools(),
         NoBreaker(),
         Silence(),
-        0,
     )
 
 

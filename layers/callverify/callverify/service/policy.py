@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from callverify.domain.value import value
 
-POLL_EVERY_SECONDS = 3
 HOLD_SECONDS = 10 * 60  # beyond the window, where a call may come late (decision 20)
 VERIFIED_HOLD_SECONDS = 2 * 60  # after a verified call, where the user may redial
 

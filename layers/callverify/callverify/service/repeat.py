@@ -12,9 +12,9 @@ from callverify.providers.base import Line
 from callverify.service.context import Context
 from callverify.service.dial import provider_error, timed
 from callverify.service.lane import Lane
-from callverify.service.policy import POLL_EVERY_SECONDS
 from callverify.store import Stale
 
+TOO_SOON_SECONDS = 3  # where the vendor says so, and not until when
 _CODES = {
     Reason.NOT_SUPPORTED: "repeat_not_supported",
     Reason.REPEATS_SPENT: "repeat_exhausted",
@@ -97,5 +97,5 @@ def _error(verification: Verification, outcome: CallOutcome) -> errors.Callverif
     fallback = "provider_rejected" if outcome.outcome is Outcome.REJECTED else "provider_unavailable"
     error = provider_error(_CODES.get(outcome.reason, fallback) if outcome.reason else fallback, verification.id)
     if isinstance(error, errors.RepeatTooSoon):
-        error.retry_after = POLL_EVERY_SECONDS
+        error.retry_after = TOO_SOON_SECONDS
     return error

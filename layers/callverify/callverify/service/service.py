@@ -11,9 +11,10 @@ from callverify.domain.value import value
 from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, Mode, Phone, Scope
 from callverify.providers.base import Line
-from callverify.service import check, events, follow_up, read, repeat, requests, switch, webhooks
+from callverify.service import check, events, follow_up, repeat, requests, switch, webhooks
 from callverify.service.context import Context
 from callverify.service.dial import Skipped, rate_limited
+from callverify.service.follow_up import FollowUp
 from callverify.service.start import Start, Started
 from callverify.service.steps import IN_PROGRESS, Steps
 from callverify.store import LimitReached, Stale, Taken
@@ -46,7 +47,8 @@ class Service:
         return Start(self._ctx, caller, base_url)(body, idempotency_key)
 
     def read(self, caller: Caller, verification_id: str) -> Verification:
-        return read.read(self._ctx, caller, verification_id)
+        """The verification as it is now. No provider is asked: follow-ups do that."""
+        return self._ctx.visible(caller, verification_id, Scope.READ)
 
     def check(self, caller: Caller, verification_id: str, body: str | None) -> check.Checked:
         """Compare a typed code. Raises the errors of a check: see `check`."""
@@ -144,9 +146,9 @@ class Service:
         """Take a provider's report: what it is answered with. Raises NotFound, Forbidden, InvalidRequest."""
         return webhooks.report(self._ctx, self._ctx.lane(Mode.LIVE), request)
 
-    def follow_up(self, verification_id: str, attempt: int) -> int | None:
-        """Bring an attempt's window to its end; the seconds until this has to be called again: see `follow_up`."""
-        return follow_up.follow_up(self._ctx, verification_id, attempt)
+    def follow_up(self, message: FollowUp) -> tuple[FollowUp, int] | None:
+        """Ask the provider, or end the window; what is to be done next, and in how many seconds: see `follow_up`."""
+        return follow_up.follow_up(self._ctx, message)
 
     def events(self, caller: Caller, after: str | None, limit: str | None) -> Mapping[str, object]:
         """One page of events: see `events.page`."""

@@ -127,12 +127,9 @@ class Start:
         dead: str | None = None
 
         def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
-            poll_every = self._lane.poll_every
             fresh = replace(draft, created_at=self._ctx.now())  # what it waits for may take its time
             checks = self._lane.claims.checks(line)
-            change = transitions.begin(
-                fresh, line.method, line.provider, window=line.window, checks=checks, poll_every=poll_every
-            )
+            change = transitions.begin(fresh, line.method, line.provider, window=line.window, checks=checks)
             return change, [*([key] if key else ()), *self._lane.claims.start(change, line, phone, dead)]
 
         while True:

@@ -47,7 +47,6 @@ def switch(
             line.provider,
             window=line.window,
             checks=lane.claims.checks(line),
-            poll_every=lane.poll_every,
             now=ctx.now(),
         )
         return change, [*([key] if key else ()), *lane.claims.switch(change, line, phone, caller)]

@@ -9,14 +9,15 @@ from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.limits import VENDOR_SECONDS
 from callverify.domain.phone import language_of, readings
+from callverify.domain.questions import after_report
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
-from callverify.domain.words import CallReport, InboundWebhook, Verdict
+from callverify.domain.words import CallReport, InboundWebhook, Status, Verdict
 from callverify.providers.base import Line, Per
 from callverify.service.context import Context, is_id
+from callverify.service.follow_up import FollowUp
 from callverify.service.lane import Lane
-from callverify.service.policy import POLL_EVERY_SECONDS
-from callverify.service.read import read_back
+from callverify.service.read_back import read_back
 from callverify.store import Stale, Taken
 
 NO_SUCH_WEBHOOK = "There is no such webhook."
@@ -114,17 +115,24 @@ def _hear_hint(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> None:
     elif heard.call_id is None or verification.call_id not in (None, heard.call_id):
         _count(lane, line, "StrayWebhooks")
     else:
-        note = transitions.note_report(verification, heard.call_id, every=POLL_EVERY_SECONDS, now=now)
-        try:
-            noted = ctx.store.apply(note, now)
-        except Stale:
-            _count(lane, line, "DuplicateWebhooks")
-            try:
-                noted = ctx.store.apply(transitions.claim_poll(verification, every=POLL_EVERY_SECONDS, now=now), now)
-            except Stale:
-                return
-        if line.route.read_back:
-            read_back(ctx, lane, line, noted)
+        _ask_about(ctx, lane, line, verification, heard.call_id)
+
+
+def _ask_about(ctx: Context, lane: Lane, line: Line, verification: Verification, call_id: str) -> None:
+    """Ask at once, and where that confirms nothing again a little later; what is reported meanwhile starts nothing."""
+    try:
+        noted = ctx.store.apply(transitions.note_report(verification, call_id, now=ctx.now()), ctx.now())
+    except Stale:
+        fresh = ctx.fresh(verification)
+        if verification.call_id is None and fresh.call_id == call_id and fresh.is_live(ctx.now()):
+            return _ask_about(ctx, lane, line, fresh, call_id)
+        return _count(lane, line, "DuplicateWebhooks")
+    if noted.call_id is None or not line.route.read_back:
+        return None
+    if read_back(ctx, lane, line, noted).status is Status.PENDING:
+        follow_up = FollowUp(noted.id, noted.attempt.number, after_report(ctx.now()))
+        ctx.later(follow_up.text(), follow_up.ask_at[0] - ctx.now())
+    return None
 
 
 def _say_code(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> Answer:

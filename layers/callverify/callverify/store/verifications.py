@@ -40,12 +40,23 @@ from callverify.domain.claims import (
     Unless,
     UseCall,
 )
+from callverify.domain.errors import busy
 from callverify.domain.limits import GuessLimit, Limit
+from callverify.domain.questions import AFTER_REPORT
 from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Change, Verification
+from callverify.domain.view import numbered, revised
 from callverify.domain.words import DAY, Status
 from callverify.store import counters, table
 from callverify.store.items import Item, attributes, difference, verification_of
-from callverify.store.table import NOTHING, Forms, Lost, Outdated, Stale, Table, Taken, Write
+from callverify.store.table import CONFLICT_RETRIES, NOTHING, Forms, Lost, Outdated, Stale, Table, Taken, Write
+
+
+class Overtaken(Lost):
+    """Another write has taken the revision that this one was to have; the record is at `revision`."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__()
+        self.revision = revision
 
 
 class Verifications:
@@ -81,6 +92,15 @@ class Verifications:
 
         Raises Stale, Taken or LimitReached, judged in the order: Idempotency-Key, record, `claims`.
         """
+        change = revised(change, now)
+        for _ in range(CONFLICT_RETRIES):
+            try:
+                return self._apply(change, now, claims)
+            except Overtaken as other:
+                change = numbered(change, other.revision + 1)
+        raise busy() from TimeoutError("the record kept changing under this write")
+
+    def _apply(self, change: Change, now: int, claims: Sequence[Claim]) -> Verification:
         keys = [claim for claim in claims if isinstance(claim, IdempotencyKey)]
         others = [claim for claim in claims if not isinstance(claim, IdempotencyKey)]
         record = self._record(change, now)
@@ -119,13 +139,23 @@ class Verifications:
             clauses.append("expires_at > :now")
         if guard.expired:
             clauses.append("expires_at <= :now")
-        if guard.poll_due:
-            clauses.append("poll_after <= :now")
         if guard.news:
-            clauses.append("(attribute_not_exists(webhook_call_id) OR webhook_call_id <> :webhook_call_id)")
+            clauses.append(
+                "(attribute_not_exists(webhook_call_id) OR webhook_call_id <> :webhook_call_id OR"
+                " attribute_not_exists(reported_at) OR reported_at <= :long_ago)"
+            )
             # Said here too: of a report that the record read has already, it is no part of the difference.
-            values[":webhook_call_id"] = after.webhook_call_id
-        return table.change(pk, difference(before, after), " AND ".join(clauses), values, Stale)
+            values |= {":webhook_call_id": after.webhook_call_id, ":long_ago": now - AFTER_REPORT[-1]}
+        if after.revision != before.revision:  # each number is of one state alone
+            unset = "attribute_not_exists(revision) OR " if before.revision == 1 else ""
+            clauses.append(f"({unset}revision = :revision_read)")
+            values[":revision_read"] = before.revision
+
+        def lost(item: Item) -> Lost:
+            found = item.get("revision", 1)
+            return Overtaken(found) if item and after.revision != before.revision != found else Stale(item)
+
+        return table.change(pk, difference(before, after), " AND ".join(clauses), values, lost)
 
     def _take_key(self, key: IdempotencyKey, change: Change, now: int) -> Write:
         item = {

@@ -1,4 +1,4 @@
-"""Read a verification, and ask its provider whether the awaited call came."""
+"""Ask a provider whether the awaited call came."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hmac
 from callverify.domain import verification as transitions
 from callverify.domain.phone import readings
 from callverify.domain.verification import Verification
-from callverify.domain.words import Caller, CallReport, Evidence, Reason, Scope, Verdict, has_code
+from callverify.domain.words import CallReport, Evidence, Reason, Verdict
 from callverify.providers.base import Line
 from callverify.service.context import Context
 from callverify.service.dial import timed
@@ -15,24 +15,6 @@ from callverify.service.lane import Lane
 from callverify.store import Stale
 
 READ_BACK_SECONDS = 5.0
-
-
-def read(ctx: Context, caller: Caller, verification_id: str) -> Verification:
-    """The verification as it is now. A provider that can be asked is asked, if it is due."""
-    verification = ctx.visible(caller, verification_id, Scope.READ)
-    lane, now = ctx.lane(verification.mode), ctx.now()
-    if not verification.is_live(now) or verification.call_id is None or now < verification.poll_after:
-        return verification
-    if has_code(verification.method):
-        return verification  # nothing to ask: neither vendors nor their credentials are needed
-    line = lane.line(verification.provider, verification.method)
-    if line is None or not line.route.read_back:
-        return verification
-    try:
-        claimed = ctx.store.apply(transitions.claim_poll(verification, every=lane.poll_every, now=now), now)
-    except Stale:
-        return verification
-    return read_back(ctx, lane, line, claimed)
 
 
 def read_back(ctx: Context, lane: Lane, line: Line, verification: Verification) -> Verification:
