@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import fcntl
 import hashlib
 import os
 import re
@@ -56,14 +57,16 @@ def folder(source: Path) -> Artifact:
     """A floor or a peer: a folder with its requirements, if any, built as `make build` builds a function."""
     name = "-".join(source.relative_to(HERE).parts)
     built = WORK / "build" / name
-    requirements = source / "requirements.txt"
-    if requirements.exists():
-        _install(requirements, built)
-    for path in source.glob("*.py"):
-        built.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, built)
-    _compile(built)
-    return _ship(name, built)
+    built.mkdir(parents=True, exist_ok=True)
+    with (WORK / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of tests that run side by side
+        requirements = source / "requirements.txt"
+        if requirements.exists():
+            _install(requirements, built)
+        for path in source.glob("*.py"):
+            shutil.copy(path, built)
+        _compile(built)
+        return _ship(name, built)
 
 
 def runtime() -> Path:
@@ -88,7 +91,7 @@ def _install(requirements: Path, directory: Path) -> bool:
     if stamp.exists() and stamp.read_text() == digest:
         return False
     shutil.rmtree(directory, ignore_errors=True)
-    WORK.mkdir(exist_ok=True)
+    directory.mkdir(parents=True)
     command: list[str | Path] = [
         sys.executable,
         "-m",

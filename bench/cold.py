@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -96,10 +97,12 @@ EVENTS: Mapping[str, Callable[[Events], Any]] = {
 
 
 def measure(subjects: Mapping[str, Subject], rounds: int) -> dict[str, Cold]:
-    """Start each subject once in each round."""
+    """Start each subject once in each round, in random order: the first after a pause is slower."""
     values: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    chance = random.Random(1)
     for turn in range(rounds + 1):
-        for name, subject in subjects.items():
+        for name in chance.sample([*subjects], len(subjects)):
+            subject = subjects[name]
             with running_function(subject.artifact.directory, subject.path, subject.environment) as function:
                 first = function.invoke(subject.event())
                 warm = figure([function.invoke(subject.event()).wall for _ in range(WARM_INVOCATIONS)])
@@ -107,4 +110,4 @@ def measure(subjects: Mapping[str, Subject], rounds: int) -> dict[str, Cold]:
                 row = (init, first.wall, init + first.wall, first.cpu, warm.median, peak)
             if turn:  # the first round brings the files into the page cache
                 values[name].append(row)
-    return {name: Cold(*(figure(column) for column in zip(*rows, strict=True))) for name, rows in values.items()}
+    return {name: Cold(*(figure(column) for column in zip(*values[name], strict=True))) for name in subjects}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from bench.lambda_runtime import Function, Invocation
 from bench.world import API_KEY, TABLE, World
 from callverify.providers.base import Route
 from local.build import ROOT
+from tests.support.simulators import code_in
 
 
 def load(name: str) -> dict[str, Any]:
@@ -47,6 +49,7 @@ class Journey:
         self.id = ""
         self._image: Any = None
         self._challenge: Mapping[str, Any] = {}
+        self._said = ""
 
     def authorize(self) -> dict[str, Any]:
         return load("authorize") | {"authorizationToken": f"Bearer {API_KEY}"}
@@ -78,9 +81,10 @@ class Journey:
         return self.read()
 
     def check(self, *, right: bool) -> dict[str, Any]:
-        calls = requests.get(f"{self.world.wire.simulators}/phone/{self.person.phone}", timeout=5).json()
         assert self.route.code
-        code = calls["incoming_calls"][-1]["from"][-self.route.code.digits :]
+        (*_, call) = self._telephone("GET")["incoming_calls"]
+        code = code_in({**call, "spoken": self._said or call["spoken"]}, self.route.code.digits)
+        assert len(code) == self.route.code.digits, (self.manifest.name, call, self._said)
         wrong = next(digit * len(code) for digit in "12" if digit * len(code) != code)
         return self._about("check_right") | {"body": json.dumps({"code": code if right else wrong})}
 
@@ -89,17 +93,35 @@ class Journey:
 
     def webhook(self) -> dict[str, Any]:
         """The person calls, and the vendor reports it."""
-        number = {"number": self._challenge["number"]}
-        url = f"{self.world.wire.simulators}/phone/{self.person.phone}/dial"
-        requests.post(url, json=number, timeout=5).raise_for_status()
-        method, path, body = self.world.wire.webhooks.get(timeout=5)
+        self._telephone("POST", "/dial", number=self._challenge["number"])
+        return self._reported()
+
+    def key(self) -> dict[str, Any]:
+        """The person presses a key in the call, and the vendor asks what to say."""
+        self._telephone("POST", "/press", key="1")
+        return self._reported()
+
+    def heard(self, answer: Invocation) -> None:
+        """Take what the vendor is told to say."""
+        self._said = re.sub("<[^>]*>", " ", answered(answer)["body"])
+
+    def _telephone(self, method: str, path: str = "", **body: str) -> Any:
+        url = f"{self.world.wire.simulators}/phone/{self.person.phone}{path}"
+        answer = requests.request(method, url, json=body or None, timeout=5)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _reported(self) -> dict[str, Any]:
+        """What the vendor has sent to the wire, as the gateway would pass it on."""
+        method, path, sent, body = self.world.wire.webhooks.get(timeout=5)
         parts = urlsplit(path)
         provider, rest = parts.path.partition("/webhooks/")[2].split("/", 1)
         query = dict(parse_qsl(parts.query))
         event = load("status") | {"httpMethod": method, "resource": "/webhooks/{provider}/{rest+}"}
         event["path"] = parts.path.removeprefix("/v1")
         event["pathParameters"] = {"provider": provider, "rest": rest}
-        headers = {"Host": event["headers"]["Host"], "content-type": "application/x-www-form-urlencoded"}
+        headers = {**sent, "Host": event["headers"]["Host"], "content-type": "application/x-www-form-urlencoded"}
+        headers.pop("Content-Type", None)
         event["headers"], event["multiValueHeaders"] = headers, {name: [value] for name, value in headers.items()}
         event["requestContext"].pop("authorizer")
         event["body"] = body or None
@@ -155,7 +177,8 @@ class Journey:
 class Step:
     """A step of a journey: what `function` answers to `event` with, in HTTP's words or None for none.
 
-    bare: whether its requests can be made again by others, for other verifications, to the same effect.
+    bare: whether its requests can be made again by others, for other verifications, to the same effect. valid: what a
+    check says.
     """
 
     name: str
@@ -163,6 +186,7 @@ class Step:
     event: Callable[[Journey], dict[str, Any]]
     status: int | None = 200
     bare: bool = True
+    valid: bool | None = None
 
 
 AUTHORIZE = Step("authorize", "authorize", Journey.authorize, None, bare=False)
@@ -175,8 +199,9 @@ READ = Step("status read", "check_status", Journey.read)
 WEBHOOK = Step("webhook", "receive_webhook", Journey.webhook)
 PUBLISH_END = Step("publish the end", "publish_event", Journey.transition_ended, None, bare=False)
 FOLLOW_UP = Step("follow up", "follow_up", Journey.follow_up, None)
-WRONG = Step("wrong code", "check_status", partial(Journey.check, right=False))
-RIGHT = Step("right code", "check_status", partial(Journey.check, right=True))
+KEY = Step("key", "receive_webhook", Journey.key)
+WRONG = Step("wrong code", "check_status", partial(Journey.check, right=False), valid=False)
+RIGHT = Step("right code", "check_status", partial(Journey.check, right=True), valid=True)
 # A pending reverse call is asked for at the vendor, but not sooner.
 DUE_READ = Step("status read, 3 s later", "check_status", Journey.read_when_due)
 AFTER_START = (START, SCHEDULE, PUBLISH_CREATED, PUBLISH_STARTED)
@@ -185,7 +210,8 @@ CODED = next(kind for kind, (_, route) in KINDS.items() if route.code)
 
 
 def _steps(kind: str, route: Route) -> Sequence[Step]:
-    ways = (WRONG, RIGHT) if route.code else (WEBHOOK,)
+    keys = (KEY,) if route.webhook and route.webhook.say else ()
+    ways = (*keys, WRONG, RIGHT) if route.code else (WEBHOOK,)
     reads = [READ] * (10 if kind == READ_BACK else 1)
     return (AUTHORIZE, *AFTER_START, *reads, *ways, PUBLISH_END, FOLLOW_UP)
 
@@ -218,9 +244,13 @@ class Containers:
             self._running[step.function] = self._stack.enter_context(context)
         invocation = self._running[step.function].invoke(step.event(journey))
         if step.status:
-            answered(invocation, step.status)
+            answer = answered(invocation, step.status)
+            if step.valid is not None and json.loads(answer["body"])["valid"] is not step.valid:
+                raise RuntimeError(f"{step.name} was answered {answer}")
         if step is START:
             journey.started(invocation)
+        if step is KEY:
+            journey.heard(invocation)
         return invocation
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from bench.warm import Warm
 from local.build import ROOT
 
 RESULTS = HERE / "RESULTS.md"
+# What the same thing measured twice may differ by, and the share of the warm steps for which it has to be so.
+CONTROL, STEPS_WITHIN = (0.95, 1.05), 0.9
 POLLED = ("authorize", "check_status", "receive_webhook")
 START_FUNCTION = "start_verification"
 
@@ -110,8 +113,10 @@ def render(results: Results) -> str:
     sections = [
         f"""# Results of `make bench`
 
-Written by it. Times are of one machine: compare the ratios, each to a floor that was measured in the same run, in
-turn with it. Figures are medians, with their quartiles in brackets.
+{_verdict(results)}
+
+Written by `make bench`. Times are of one machine: compare the ratios, each to a floor that was measured in the same
+run, in turn with it. Figures are medians, with their quartiles in brackets.
 
 {_facts(results)}
 
@@ -133,7 +138,7 @@ both; it hardly knows who else uses the machine. `boto3 client`: a handler that 
 else. Peers are compiled as this service is, which SAM does not do, and spared the botocore that SAM would pack for
 them. Powertools' sample has no table, so it makes no AWS client at all.""",
         cold_table(results.cold),
-        f"""Noise: the empty handler was measured twice, as if it were two. The second took
+        f"""Control: the empty handler was measured twice, as if it were two. The second took
 {again.init / empty.init:.2f} × the first's init, {again.first / empty.first:.2f} × its first invocation,
 {again.cpu / empty.cpu:.2f} × its CPU and {again.memory / empty.memory:.2f} × its memory.
 Smaller differences than that say nothing.""",
@@ -141,9 +146,10 @@ Smaller differences than that say nothing.""",
 
 {results.warm_rounds} of each step, in turn with its *floor*: the same requests, recorded off the wire, made for other
 verifications by bare boto3 and urllib3, as its event tells it. DynamoDB is DynamoDB Local, the vendors are the
-simulators. *floor again*: the floor, measured as if it were another; how far from 1 it is, is the noise. The ratios are
-the medians of those within each turn. *CPU*: of the function's process, the runtime's client in it. *own CPU*: without
-the floor's.""",
+simulators. Each function has two floors, alike in everything; the three take turns in random order. *control*: one
+floor's times of the other's; how far from 1 it is, is the noise. The ratios are the medians of those within each turn,
+to the floors' geometric mean. *CPU*: of the function's process, the runtime's client in it. *own CPU*: without the
+floor's.""",
         warm_table(results.warm),
         "The peers do less: no order of judgement, no replay, no events, no proof.",
         _table(("", "ms", "CPU ms"), ((name, f"{wall}", f"{cpu}") for name, (wall, cpu) in results.peers_warm.items())),
@@ -160,6 +166,27 @@ Units are what the embedded AWS of `make dev` says that it consumed: DynamoDB Lo
         ),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def control(results: Results) -> tuple[float, float, float]:
+    """What was measured twice: warm steps in the middle, the share of them within CONTROL, and cold starts."""
+    warm = [one.control.median for one in results.warm.values()]
+    within = sum(CONTROL[0] <= each <= CONTROL[1] for each in warm) / len(warm)
+    return statistics.median(warm), within, results.cold[cold.EMPTY_AGAIN].init / results.cold[cold.EMPTY].init
+
+
+def _verdict(results: Results) -> str:
+    """Whether the run's ratios can be believed: the first thing to say of it."""
+    middle, within, starts = control(results)
+    low, high = CONTROL
+    kept = low <= middle <= high and low <= starts <= high and within >= STEPS_WITHIN
+    found = (
+        f"of what is the same measured twice, the second took {middle:.2f} × the first's time in warm steps, within "
+        f"{low:g} to {high:g} in {within:.0%} of them, and {starts:.2f} × in cold starts"
+    )
+    if kept:
+        return f"Control kept: {found}."
+    return f"**This run misses its control**: {found}. Its ratios say little; run it again on a quiet machine."
 
 
 def cold_table(measured: Mapping[str, Cold]) -> str:
@@ -199,14 +226,14 @@ def cold_table(measured: Mapping[str, Cold]) -> str:
 
 def warm_table(measured: Mapping[tuple[str, str], Warm]) -> str:
     return _table(
-        ("step", "ms", "floor ms", "×", "floor again", "CPU ms", "floor's CPU", "own CPU"),
+        ("step", "ms", "floor ms", "×", "control", "CPU ms", "floor's CPU", "own CPU"),
         (
             (
                 f"{step}, {kind}",
                 f"{one.wall}",
                 f"{one.floor}",
                 f"{one.ratio}",
-                f"{one.ratio_again.median:.2f}",
+                f"{one.control.median:.2f}",
                 f"{one.cpu}",
                 f"{one.floor_cpu}",
                 f"{one.cpu.median - one.floor_cpu.median:.1f}",

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from callverify.providers.names import NAMES
+from callverify.providers.registry import manifest
 from local.processes import HOST
 
 DYNAMODB = "dynamodb"
@@ -48,13 +49,13 @@ class Sent:
 
 
 class Wire:
-    """`sent`: all requests since it was last taken. `webhooks`: method, path and body of vendors' reports."""
+    """`sent`: all requests since it was last taken. `webhooks`: method, path, headers and body of vendors' reports."""
 
     def __init__(self, dynamodb: str, simulators: str, secrets: dict[str, str]) -> None:
         self.dynamodb = dynamodb
         self.simulators = simulators
         self.secrets = secrets
-        self.webhooks: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
+        self.webhooks: SimpleQueue[tuple[str, str, Mapping[str, str], str]] = SimpleQueue()
         self.url = ""
         self._sent: list[Sent] = []
         self._http = urllib3.PoolManager(retries=False, maxsize=8)
@@ -88,7 +89,10 @@ class Wire:
             answer = self._http.request(method, self.simulators + path, headers=headers, body=body, redirect=False)
             return answer.status, answer.headers["Content-Type"], answer.data
         if first == "v1":
-            self.webhooks.put((method, path, body.decode()))
+            self.webhooks.put((method, path, headers, body.decode()))
+            hook = manifest(urlsplit(path).path.split("/")[3]).webhook
+            assert hook
+            return 200, hook.content_type, hook.answer.encode()  # without it a vendor may report the same again
         # Of the todo sample among the peers, the other's vendor, and a receiver's reply to an event.
         todo = {"userId": 1, "id": 1, "title": "delectus aut autem", "completed": False}
         answer_to_others = todo | {"number": "79000010000"}

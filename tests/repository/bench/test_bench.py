@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,9 +79,14 @@ def test_the_floor_sends_the_same_for_somebody_else() -> None:
         "headers": {},
         "body": f'{{"phone": "8{journey.person.phone[2:]}"}}',
     }
-    sent = [Sent(DYNAMODB, "PutItem", {"TableName": "t", "Item": item}), Sent(NAMES[0], "POST", asked)]
-    (put, start) = told(WORLD, journey, sent, other)["requests"]
+    call = {"pk": {"S": f"call#{NAMES[0]}#7"}}
+    sent = [
+        *(Sent(DYNAMODB, "PutItem", {"TableName": "t", "Item": each}) for each in (item, call)),
+        Sent(NAMES[0], "POST", asked),
+    ]
+    (put, known, start) = told(WORLD, journey, sent, other)["requests"]
     end = f"{other.number:06}"
+    assert known["parameters"]["Item"] == {"pk": {"S": f"call#{NAMES[0]}#7-{end}"}}
     assert put["operation"] == "PutItem"
     assert put["parameters"]["Item"] == {
         "pk": {"S": f"verification#vrf_{'a' * 20}{end}"},
@@ -91,7 +97,9 @@ def test_the_floor_sends_the_same_for_somebody_else() -> None:
     assert json.loads(start["body"]) == {"phone": f"8{other.phone[2:]}"}
 
 
-def results(*, init: float = 100, own_cpu: float = 1, writes: int = 1) -> Results:
+def results(
+    *, init: float = 100, own_cpu: float = 1, writes: int = 1, control: float = 1, empty_again: float = 100
+) -> Results:
     def started(value: float) -> Cold:
         return Cold(*(figure([value]) for _ in range(6)))
 
@@ -103,8 +111,8 @@ def results(*, init: float = 100, own_cpu: float = 1, writes: int = 1) -> Result
         artifacts=dict.fromkeys((artifacts.LAYER, *artifacts.functions()), artifact),
         cold={name: started(100) for name in names}
         | {peer: started(200) for peer in (peers.FASTAPI, peers.POWERTOOLS)}
-        | {"authorize": started(init)},
-        warm={(READ_BACK, "start"): Warm(one, figure([1 + own_cpu]), one, one, one, one)},
+        | {"authorize": started(init), cold.EMPTY_AGAIN: started(empty_again)},
+        warm={(READ_BACK, "start"): Warm(one, figure([1 + own_cpu]), one, one, one, figure([control]))},
         peers_warm={},
         counted={
             name: Counted(
@@ -140,6 +148,19 @@ def test_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     page = render(results(own_cpu=3.1))
     assert f"| CPU of our own code, warm start, {READ_BACK}: at most 3 ms | 3.1 ms | **no** |" in page
     assert f"| {READ_BACK}: webhook | 1 | 1 | 0 | 4 | 0 | 0 |" in page
+
+
+@pytest.mark.parametrize("noise", [{"control": 0.94}, {"control": 1.06}, {"empty_again": 94}, {"empty_again": 106}])
+def test_a_run_that_misses_its_control_says_so_at_its_top(
+    monkeypatch: pytest.MonkeyPatch, noise: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(peers, "built", lambda _: artifacts.folder(EMPTY))
+
+    def top(measured: Results) -> str:
+        return render(measured).splitlines()[2]
+
+    assert top(results()).startswith("Control kept: ")
+    assert top(results(**noise)).startswith("**This run misses its control**: ")
 
 
 def test_the_kept_results_are_of_this_form() -> None:
