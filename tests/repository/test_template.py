@@ -32,6 +32,7 @@ from tests.support.template import (
     TEXT,
     as_list,
     environment,
+    resolve,
     routes,
     statements,
     variables,
@@ -61,6 +62,7 @@ DEFAULTS = {
     "VerificationGuessLimit": 5,
     "PhoneGuessLimit": 9,
     "LogLevel": "INFO",
+    "Tracing": "PassThrough",
     "SecretCacheSeconds": 240,
     "Architecture": "arm64",
     "PublicBaseUrl": "",
@@ -399,9 +401,20 @@ def test_a_domain_of_ones_own_is_the_base_url_unless_another_is_given() -> None:
     assert both["PUBLIC_BASE_URL"] == "https://other.example"
 
 
-def test_tracing_is_on_for_functions_and_off_for_the_stage() -> None:
-    assert GLOBALS["Tracing"] == "Active"
+def test_tracing_is_for_functions_alone() -> None:
+    assert GLOBALS["Tracing"] == {"Ref": "Tracing"}
+    assert not any("Tracing" in function for function in FUNCTIONS.values())
     assert API["TracingEnabled"] is False
+
+
+@pytest.mark.parametrize("level", PARAMETERS["LogLevel"]["AllowedValues"])
+def test_no_log_level_drops_metrics(level: str) -> None:
+    """They are log lines without a level of their own, which Lambda takes for INFO."""
+    for function in FUNCTIONS.values():
+        logging = {**GLOBALS["LoggingConfig"], **function["LoggingConfig"]}
+        found = resolve(logging["ApplicationLogLevel"], {"LogLevel": level})
+        assert found == ("DEBUG" if level == "DEBUG" else "INFO")
+        assert (logging["LogFormat"], logging["SystemLogLevel"]) == ("JSON", "WARN")
 
 
 def test_access_logs_hold_no_path() -> None:

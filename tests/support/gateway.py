@@ -23,6 +23,7 @@ from simulators.webhooks import Webhook
 from tests.support import surroundings
 from tests.support.forgeries import forger
 from tests.support.handlers import HANDLERS, WEBHOOKS, Answer, answer_of
+from tests.support.logs import Measured, metrics_of
 from tests.support.simulators import CREDENTIALS, Simulators
 from tests.support.surroundings import (
     API_KEYS,
@@ -256,17 +257,14 @@ class Api(Gateway):
 
     def metrics(self) -> Counter[str]:
         """How often each metric was counted."""
-        return Counter(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for line in self._metric_lines())
+        return Counter(name for name, *_ in self._measured())
 
     def measured(self, metric: str) -> list[tuple[Any, ...]]:
         """Each value of a metric, oldest first, and after it the values of its dimensions."""
-        lines = [line for line in self._metric_lines() if metric in line]
-        return [
-            (*line[metric], *map(line.get, line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0])) for line in lines
-        ]
+        return [(value, *dimensions) for name, _, value, dimensions in self._measured() if name == metric]
 
-    def _metric_lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.logged().splitlines() if line.startswith('{"_aws"')]
+    def _measured(self) -> list[Measured]:
+        return [each for line in self.logged().splitlines() for each in metrics_of(json.loads(line))]
 
     # What goes through, noted
 

@@ -30,7 +30,7 @@ from callverify.domain.view import client_resource, resource
 from callverify.domain.words import Caller, CallerKind, Mode
 from callverify.edge.access import Access, policy
 from callverify.edge.bodies import parse_webhook
-from callverify.events.telemetry import Telemetry, logger
+from callverify.events.telemetry import Telemetry
 from callverify.service.dial import Skipped
 from callverify.service.requests import MAX_BODY_BYTES
 from callverify.service.webhooks import Answer as Acknowledgement
@@ -111,15 +111,17 @@ class Api:
     def handler(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         # What the gateway has matched: `path` begins with the base path where the request came to a custom domain.
         event = {**event, "path": _literal(event.get("resource") or "/")}
-        logger.clear_state()
-        logger.append_keys(request_id=_request_id(event))
-        preflight = event.get("httpMethod") == "OPTIONS"
-        empty: dict[str, Any] = {"statusCode": 204, "body": ""}
-        answer = empty if preflight else self._resolver.resolve(event, context)
-        headers = answer.setdefault("multiValueHeaders", {})
-        headers.update(HTTPS_ONLY)
-        headers.update({name: [value] for name, value in self._cors(event, preflight).items()})
-        return answer
+        with self._telemetry().line(
+            f"{event.get('httpMethod')} {event.get('resource')}", request_id=_request_id(event)
+        ):
+            preflight = event.get("httpMethod") == "OPTIONS"
+            empty: dict[str, Any] = {"statusCode": 204, "body": ""}
+            answer = empty if preflight else self._resolver.resolve(event, context)
+            headers = answer.setdefault("multiValueHeaders", {})
+            headers.update(HTTPS_ONLY)
+            headers.update({name: [value] for name, value in self._cors(event, preflight).items()})
+            self._telemetry().add(status=answer["statusCode"])
+            return answer
 
     def _cors(self, event: dict[str, Any], preflight: bool) -> dict[str, str]:
         """What a browser is told of who may read this answer; nothing where no origin is configured."""
@@ -216,6 +218,7 @@ class Api:
         """The resource as `caller` reads it, with what belongs to this call alone."""
         view = client_resource if caller.kind is CallerKind.CLIENT_TOKEN else resource
         body = view(verification, self._now(), polled=polled)
+        self._note_skipped(skipped)
         if skipped and caller.is_key:
             body["skipped"] = [asdict(each) for each in skipped]
         headers = {"Idempotent-Replayed": "true"} if replayed else {}
@@ -233,6 +236,8 @@ class Api:
             self._telemetry().busy(error)
         if error.limit:
             self._telemetry().count("LimitsReached", limit=error.limit)
+        self._telemetry().add(error=error.code)
+        self._note_skipped(error.skipped)
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
         if error.replayed:
             headers["Idempotent-Replayed"] = "true"
@@ -240,6 +245,10 @@ class Api:
         if error.skipped and self.caller.is_key:
             body["skipped"] = [asdict(each) for each in error.skipped]
         return _json(int(error.status), body, "application/problem+json", headers)
+
+    def _note_skipped(self, skipped: Sequence[Skipped]) -> None:
+        if skipped:
+            self._telemetry().add(skipped={f"{each.provider}:{each.method}": each.reason for each in skipped})
 
     def _unexpected(self, error: Exception) -> Response[str]:
         if aws.is_busy(error):

@@ -31,12 +31,13 @@ def each_message(
     """Act on each SQS message, and tell SQS which ones failed: those alone come again. `failed` is given the record."""
     failures = []
     for record in event["Records"]:
-        try:
-            act(record["body"])
-        except Exception as error:
-            telemetry.message_failed(record["messageId"], error)
-            failed(record)
-            failures.append({"itemIdentifier": record["messageId"]})
+        with telemetry.line("message handled"):
+            try:
+                act(record["body"])
+            except Exception as error:
+                telemetry.message_failed(record["messageId"], error)
+                failed(record)
+                failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
 
 
@@ -91,7 +92,7 @@ class FollowUps:
         self._questions = questions
         self._send = send
         self._clock = clock
-        self._note: Note = telemetry.note
+        self._detail: Note = telemetry.detail
         self._telemetry = telemetry
         self._put_aside = put_aside
 
@@ -124,7 +125,7 @@ class FollowUps:
 
     def _later(self, message: FollowUp, delay: int) -> None:
         self._send(message.text(), min(max(0, delay), LONGEST_DELAY_SECONDS))
-        self._note("follow-up scheduled", verification_id=message.verification_id, attempt=message.attempt)
+        self._detail("follow-up scheduled", verification_id=message.verification_id, attempt=message.attempt)
 
 
 def without_hashes(record: Mapping[str, Any]) -> str:

@@ -103,9 +103,8 @@ class Publisher:
         for start in range(0, len(numbered), 10):  # EventBridge takes ten at once
             refused |= {event.id for event in self._put(numbered[start : start + 10])}
         refused |= {event.id for event in numbered if not self._queue(event)}
-        for event in numbered:
-            if event.id not in refused:
-                self._note("event published", verification_id=event.verification_id, event_id=event.id)
+        if published := [event.id for event in numbered if event.id not in refused]:
+            self._note("events published", events=published)
         return [place for place, event in events.items() if event.id in refused]
 
     def _number(self, mode: Mode, events: Iterable[Event]) -> list[Event]:

@@ -24,7 +24,7 @@ CREDENTIALS = "provider-credentials"
 
 @cache
 def telemetry() -> Telemetry:
-    return Telemetry()
+    return Telemetry(settings.text("POWERTOOLS_METRICS_NAMESPACE"), settings.text("POWERTOOLS_LOG_LEVEL"))
 
 
 def secret(setting: str, *, force: bool = False) -> str:
