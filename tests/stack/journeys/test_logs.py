@@ -8,9 +8,10 @@ from tests.support.client import Api, Operator, Secrets, until
 def test_a_journey_can_be_followed_by_its_id(api: Api, operator: Operator, phone: str) -> None:
     started = api.started(phone, provider="smsc")
     (line,) = until(
-        lambda: [line for line in operator.log_lines(started.id) if line.get("message") == "provider answered"], bool
+        lambda: [line for line in operator.log_lines(started.id) if line["service"] == "start-verification"], bool
     )
-    assert (line["service"], line["provider"], line["outcome"]) == ("start-verification", "smsc", "started")
+    (attempt,) = line["attempts"]
+    assert (attempt["provider"], attempt["outcome"]) == ("smsc", "started")
     assert line["request_id"]
 
 

@@ -89,9 +89,9 @@ def test_the_log_file_follows_the_functions(stack: dict[str, str]) -> None:
     lines: list[str] = []
     while time.monotonic() < deadline:
         about_it = [line for line in log.read_text()[before:].splitlines() if started.json()["id"] in line]
-        lines = [line for line in about_it if '"message":"provider answered"' in line]
+        lines = [line for line in about_it if '"message":"POST /verifications"' in line]
         if lines:
             break
         time.sleep(0.1)
     assert len(lines) == 1
-    assert json.loads(lines[0])["provider"] == "telefon_ip"
+    assert json.loads(lines[0])["attempts"][0]["provider"] == "telefon_ip"

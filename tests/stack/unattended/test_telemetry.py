@@ -7,27 +7,26 @@ import pytest
 from callverify.providers.base import Route
 from tests.stack.unattended.conftest import ROUTES, TYPED
 from tests.support.client import Answer, Api, Operator, Secrets, Vendors, Webhooks, new_phone, until
+from tests.support.logs import metrics_of
 from tests.support.stacks import ASKED, WINDOW_SECONDS
 
 pytestmark = pytest.mark.short_windows
 
-ALWAYS = {"start-verification", "schedule-follow-up", "publish-event", "deliver-event"}
+ALWAYS = {"start-verification", "publish-event", "deliver-event"}
 NAMESPACE = "callverify/callverify"
 
 Metrics = dict[tuple[str, str], float]
 
 
-def metrics_of(lines: list[dict[str, Any]]) -> Metrics:
+def counted_in(lines: list[dict[str, Any]]) -> Metrics:
     """Each metric's last value by its name and unit, and the values of each set of its dimensions."""
     found: Metrics = {}
     for line in lines:
-        if "_aws" in line:
-            (directive,) = line["_aws"]["CloudWatchMetrics"]
-            (metric,) = directive["Metrics"]
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
             assert directive["Namespace"] == NAMESPACE
-            for dimensions in directive["Dimensions"]:
-                by = ", ".join(f"{name} {line[name]}" for name in dimensions)
-                (found[f"{metric['Name']} in {metric['Unit']}", by],) = line[metric["Name"]]
+        for name, unit, value, dimensions in metrics_of(line, each_set=True):
+            by = ", ".join(f"{each} {line[each]}" for each in dimensions)
+            found[f"{name} in {unit}", by] = value
     return found
 
 
@@ -39,10 +38,8 @@ def answer(api: Api, vendors: Vendors, phone: str, started: Answer, route: Route
     assert api.check(started.id, code).expect(200)["valid"]
 
 
-def services_of(name: str, route: Route) -> set[str]:
-    heard = {"check-status"} if route.code else {"receive-webhook"}
-    # Only one provider's windows are short here: the end of the others' comes after the test.
-    return ALWAYS | heard | ({"follow-up"} if name == ASKED else set())
+def services_of(route: Route) -> set[str]:
+    return ALWAYS | ({"check-status"} if route.code else {"receive-webhook"})
 
 
 def own_metrics(name: str, route: Route) -> set[tuple[str, str]]:
@@ -56,23 +53,30 @@ def own_metrics(name: str, route: Route) -> set[tuple[str, str]]:
 def test_one_id_finds_every_step_and_its_metrics(
     api: Api, vendors: Vendors, operator: Operator, provider: str, route: Route
 ) -> None:
-    method, services = route.method, services_of(provider, route)
+    method, services = route.method, services_of(route)
     phone = new_phone()
     started = api.started(phone, provider=provider, method=method)
     answer(api, vendors, phone, started, route)
 
     def lines() -> list[dict[str, Any]]:
-        return [line for line in operator.log_lines(started.id) if line.get("verification_id") == started.id]
+        return operator.log_lines(started.id.removeprefix("vrf_"))
 
     def is_whole(lines: list[dict[str, Any]]) -> bool:
         delivered = [line["event_id"] for line in lines if line.get("message") == "event delivered"]
-        return len(delivered) == 3 and {line["service"] for line in lines} == services
+        published = [event for line in lines if line.get("message") == "events published" for event in line["events"]]
+        of_it = [event for event in published if started.id.removeprefix("vrf_") in event]
+        return len(delivered) == len(of_it) == 3 and {line["service"] for line in lines} == services
 
     found = until(lines, is_whole, seconds=3 * WINDOW_SECONDS)
     for name in ("start-verification", *services & {"check-status", "receive-webhook"}):
-        assert all(line["request_id"] for line in found if line["service"] == name)
+        assert [line["request_id"] != "" for line in found if line["service"] == name] == [True], "one line a request"
+    (start,) = (line for line in found if line["service"] == "start-verification")
+    (attempt,) = start["attempts"]
+    assert (attempt["provider"], attempt["method"], attempt["outcome"]) == (provider, method, "started")
+    assert (start["message"], start["status"], start["verification_id"]) == ("POST /verifications", 201, started.id)
+    assert 0 < attempt["ms"] <= start["ms"]
 
-    metrics = metrics_of(found)
+    metrics = counted_in(found)
     one, both = f"provider {provider}", f"provider {provider}, method {method}"
     metrics.pop(("CodePool in Count", both), None)  # told once this route has shown enough codes
     assert metrics.keys() == own_metrics(provider, route) | {
@@ -92,7 +96,7 @@ def test_one_id_finds_every_step_and_its_metrics(
 def test_a_window_that_ends_is_a_call_that_did_not_verify(api: Api, operator: Operator) -> None:
     started = api.started(new_phone(), provider=ASKED)
     found = until(
-        lambda: metrics_of(operator.log_lines(started.id)),
+        lambda: counted_in(operator.log_lines(started.id)),
         lambda metrics: ("Conversion in Count", f"provider {ASKED}") in metrics,
         seconds=3 * WINDOW_SECONDS,
     )
@@ -108,7 +112,7 @@ def test_a_vendor_without_money_is_counted_by_its_cause(api: Api, vendors: Vendo
     failed.expect(503, "provider_unavailable")
     counted = ("ConfigurationFaults in Count", "")
     metrics = until(
-        lambda: metrics_of(operator.log_lines(failed["verification_id"], after)), lambda metrics: counted in metrics
+        lambda: counted_in(operator.log_lines(failed["verification_id"], after)), lambda metrics: counted in metrics
     )
     assert metrics["VendorErrors in Count", f"provider {TYPED}, cause no_money"] == 1
     assert metrics[counted] == 1
@@ -118,4 +122,4 @@ def test_a_stranger_at_a_webhook_is_counted(stack: dict[str, str], api: Api, ope
     started = api.started(new_phone(), provider=ASKED)
     Webhooks(stack, used).send(f"{stack['BASE_URL']}/webhooks/{ASKED}/{started.id}/guessed").expect(404)
     counted = ("ForgedWebhooks in Count", f"provider {ASKED}, cause token")
-    assert until(lambda: metrics_of(operator.log_lines(started.id)), lambda metrics: counted in metrics)[counted] == 1
+    assert until(lambda: counted_in(operator.log_lines(started.id)), lambda metrics: counted in metrics)[counted] == 1
