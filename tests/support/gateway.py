@@ -261,7 +261,7 @@ class Api(Gateway):
 
     def measured(self, metric: str) -> list[tuple[Any, ...]]:
         """Each value of a metric, oldest first, and after it the values of its dimensions."""
-        return [(value, *dimensions) for name, _, value, dimensions in self._measured() if name == metric]
+        return [(value, *dimensions.values()) for name, _, value, dimensions in self._measured() if name == metric]
 
     def _measured(self) -> list[Measured]:
         return [each for line in self.logged().splitlines() for each in metrics_of(json.loads(line))]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-Measured = tuple[str, str, float, tuple[str, ...]]
+Measured = tuple[str, str, float, Mapping[str, str]]
 
 
 def metrics_of(line: Mapping[str, Any], each_set: bool = False) -> list[Measured]:
     """Name, unit, value and dimensions of each metric in a line; `each_set`: once for each set of its dimensions."""
     return [
-        (metric["Name"], metric["Unit"], value, tuple(line[name] for name in names))
+        (metric["Name"], metric["Unit"], value, {name: line[name] for name in names})
         for directive in line.get("_aws", {"CloudWatchMetrics": ()})["CloudWatchMetrics"]
         for metric in directive["Metrics"]
         for value in values(line, metric["Name"])

@@ -79,7 +79,7 @@ def test_a_fault_of_configuration_names_its_setting(log: io.StringIO) -> None:
     Telemetry().configuration_fault(ConfigurationFault("AllowedOrigins", "no page has this origin"))
     fault, counted = lines(log)
     assert fault["setting"] == "AllowedOrigins"
-    assert metrics_of(counted) == [("ConfigurationFaults", "Count", 1, ())]
+    assert metrics_of(counted) == [("ConfigurationFaults", "Count", 1, {})]
 
 
 def test_a_metric_has_the_dimensions_that_it_is_given_and_no_others(
@@ -120,9 +120,9 @@ def test_a_request_is_one_line(log: io.StringIO) -> None:
     assert found["attempts"] == [attempt]
     assert found["ms"] >= 0
     assert metrics_of(found) == [
-        ("VendorLatency", "Milliseconds", 412, ("ucaller", "start")),
-        ("Started", "Count", 1, ("ucaller", "flash_call")),
-        ("PaidCalls", "Count", 1, ("ucaller",)),
+        ("VendorLatency", "Milliseconds", 412, {"provider": "ucaller", "action": "start"}),
+        ("Started", "Count", 1, {"provider": "ucaller", "method": "flash_call"}),
+        ("PaidCalls", "Count", 1, {"provider": "ucaller"}),
     ]
 
 
@@ -139,8 +139,11 @@ def test_what_one_line_can_not_say_is_said_in_a_second(log: io.StringIO) -> None
         for provider in ("smsc", "ucaller", "smsc"):
             Telemetry().count("PaidCalls", provider=provider)
     first, second = lines(log)
-    assert metrics_of(first) == [("PaidCalls", "Count", 1, ("smsc",)), ("PaidCalls", "Count", 1, ("smsc",))]
-    assert metrics_of(second) == [("PaidCalls", "Count", 1, ("ucaller",))]
+    assert metrics_of(first) == [
+        ("PaidCalls", "Count", 1, {"provider": "smsc"}),
+        ("PaidCalls", "Count", 1, {"provider": "smsc"}),
+    ]
+    assert metrics_of(second) == [("PaidCalls", "Count", 1, {"provider": "ucaller"})]
     assert first["request_id"] == second["request_id"] == "r-1"
 
 

@@ -25,7 +25,7 @@ def counted_in(lines: list[dict[str, Any]]) -> Metrics:
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
             assert directive["Namespace"] == NAMESPACE
         for name, unit, value, dimensions in metrics_of(line, each_set=True):
-            by = ", ".join(f"{each} {line[each]}" for each in dimensions)
+            by = ", ".join(f"{each} {given}" for each, given in dimensions.items())
             found[f"{name} in {unit}", by] = value
     return found
 
