@@ -150,3 +150,23 @@ def test_what_nobody_foresaw_in_one_entry_switches_off_that_provider_alone(monke
     found = Lines(NAMES, lambda: text, faults.append)()
     assert {line.provider for line in found} == set(NAMES[1:])
     assert [fault.setting for fault in faults] == [f"provider-credentials: {NAMES[0]}"]
+
+
+@pytest.mark.parametrize("name", ["smsru", "telefon-ip", "Twilio", "sms.ru"])
+def test_a_name_that_is_no_provider_is_told_and_the_others_go_on(name: str) -> None:
+    faults: list[ConfigurationFault] = []
+    known = {NAMES[0]: dict(case(NAMES[0]).credentials)}
+    found = Lines(NAMES, lambda: json.dumps({name: {}, **known}), faults.append)()
+    assert {line.provider for line in found} == {NAMES[0]}
+    (fault,) = faults
+    assert fault.setting == "provider-credentials"
+    assert repr(name) in fault.problem
+    assert NAMES[0] in fault.problem
+
+
+@pytest.mark.parametrize("name", ["k3yT0ken", "x" * 21, "+79000000021", ""])
+def test_what_may_be_a_credential_in_a_names_place_is_not_told(name: str) -> None:
+    faults: list[ConfigurationFault] = []
+    assert Lines(NAMES, lambda: json.dumps({name: {}}), faults.append)() == []
+    (fault,) = faults
+    assert not name or name not in fault.problem

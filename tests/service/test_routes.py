@@ -138,6 +138,26 @@ def test_a_voice_call_is_used_only_where_it_is_asked_for() -> None:
         start(known.service, provider=NAMES[0])
 
 
+def test_a_limit_that_closes_every_route_names_them_all() -> None:
+    parts = Parts(manifests=[THEIRS, OURS, DIALLED, SPOKEN])
+    verification = start(parts.service).verification
+    parts.service.cancel(LIVE, verification.id, None)
+    with pytest.raises(errors.RateLimited) as refused:
+        start(parts.service)
+    assert refused.value.limit == "phone_cooldown"
+    skipped = [(each.provider, each.reason) for each in refused.value.skipped]
+    assert skipped == [("dialled", "limit"), ("ours", "limit"), ("theirs", "limit")]
+
+
+def test_a_limit_of_paid_calls_names_each_paid_route_and_leaves_the_free_ones() -> None:
+    parts = Parts(manifests=[THEIRS, OURS, DIALLED], policy=Policy(key_paid_day=1))
+    parts.order = ["ours:flash_call", "theirs:flash_call", "dialled:reverse_call"]
+    assert start(parts.service, OTHER).verification.provider == "ours"
+    answer = start(parts.service)
+    assert answer.verification.provider == "dialled"
+    assert [(each.provider, each.reason) for each in answer.skipped] == [("ours", "limit"), ("theirs", "limit")]
+
+
 def test_a_route_is_used_only_in_its_countries() -> None:
     parts = Parts(manifests=[SPOKEN])
     (line,) = parts.vendor("spoken").lines()
@@ -294,8 +314,11 @@ def test_a_key_press_is_told_the_code_and_nothing_else_is() -> None:
     path = [started.id, parts.keys.webhook_token(started.id)]
     answer = parts.service.report(Request("spoken", path, lambda: press))
     assert (answer.body, answer.content_type) == (f"{code} ru", "text/xml")
+    pressed = ("KeyPresses", {"provider": "spoken", "method": "voice_call"})
+    assert parts.observer.counts.count(pressed) == 1
     parts.now = started.expires_at
     assert parts.service.report(Request("spoken", path, lambda: press)).body == "OK"
+    assert parts.observer.counts.count(pressed) == 1
 
 
 def test_before_the_vendor_has_answered_no_code_is_right() -> None:

@@ -46,7 +46,7 @@ def check_provider_credentials(stack: Stack) -> Iterator[Finding]:
     for name, value in given.items():
         if name not in NAMES:
             fix = f"{secret}: they are {', '.join(NAMES)}"
-            faults.append(Finding(check, State.WARNING, f"{name!r} is no provider", fix))
+            faults.append(Finding(check, State.FAULT, f"{name!r} is no provider", fix))
             continue
         try:
             found = lines(name, value, VendorHttp())

@@ -192,7 +192,7 @@ def test_what_is_sent_of_the_account(account: dict[str, str], sent: dict[str, li
 
 
 @pytest.mark.parametrize("name", ["callback_secret", "webhook_token"])
-@pytest.mark.parametrize("value", [None, "", "fifteen-letters", 1234567890123456])
+@pytest.mark.parametrize("value", [None, "", " " * 16, "fifteen-letters", " fifteen-letters ", 1234567890123456])
 def test_a_short_or_missing_secret_is_named(name: str, value: Any) -> None:
     with pytest.raises(ConfigurationFault) as caught:
         client(**{name: value})

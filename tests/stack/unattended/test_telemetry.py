@@ -34,19 +34,25 @@ def answer(api: Api, vendors: Vendors, phone: str, started: Answer, route: Route
     if route.code is None:
         vendors.dial(phone, started)
         return
-    code = vendors.told_code(phone, route.code.digits, asks=bool(route.webhook and route.webhook.say))
+    code = vendors.told_code(phone, route.code.digits, asks=says_the_code(route))
     assert api.check(started.id, code).expect(200)["valid"]
 
 
+def says_the_code(route: Route) -> bool:
+    return bool(route.webhook and route.webhook.say)
+
+
 def services_of(route: Route) -> set[str]:
-    return ALWAYS | ({"check-status"} if route.code else {"receive-webhook"})
+    heard = {"receive-webhook"} if route.code is None or says_the_code(route) else set()
+    return ALWAYS | heard | ({"check-status"} if route.code else set())
 
 
 def own_metrics(name: str, route: Route) -> set[tuple[str, str]]:
     """What not every provider has."""
     paid = {("PaidCalls in Count", f"provider {name}")} if route.paid else set()
     asked = {("VendorLatency in Milliseconds", f"provider {name}, action check")} if route.read_back else set()
-    return paid | asked
+    pressed = {("KeyPresses in Count", f"provider {name}, method {route.method}")} if says_the_code(route) else set()
+    return paid | asked | pressed
 
 
 @pytest.mark.parametrize(("provider", "route"), ROUTES, ids=lambda each: getattr(each, "method", each))

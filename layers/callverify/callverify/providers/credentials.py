@@ -31,7 +31,7 @@ class Field(Protocol):
 
 @value
 class Text:
-    """A text of at least `least` characters, all of them of `pattern`."""
+    """A text of at least `least` characters, spaces around it not counted, all of them of `pattern`."""
 
     name: str
     least: int = 1
@@ -51,8 +51,10 @@ class Text:
             raise ConfigurationFault(setting, "is missing")
         if not isinstance(text, str):
             raise ConfigurationFault(setting, "must be text")
-        if len(text) < self.least:
-            raise ConfigurationFault(setting, f"must have at least {self.least} characters")
+        if len(text.strip()) < self.least:
+            raise ConfigurationFault(
+                setting, f"must have at least {self.least} characters, spaces around it not counted"
+            )
         if not self.pattern.fullmatch(text):
             raise ConfigurationFault(setting, "has characters that it can't have: was it copied whole, without spaces?")
         return {self.name: text}

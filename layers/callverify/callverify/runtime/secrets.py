@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -16,6 +17,7 @@ from callverify.events.telemetry import Telemetry
 from callverify.providers import registry
 from callverify.providers.base import Line
 from callverify.providers.http import VendorHttp
+from callverify.providers.names import NAMES
 from callverify.runtime import settings
 from callverify.runtime.secret_cache import SecretCache
 
@@ -81,6 +83,10 @@ class Lines:
         if not isinstance(given, dict):
             self._fault(ConfigurationFault(CREDENTIALS, "it must be a JSON object"))
             return []
+        for name in given.keys() - set(NAMES):
+            # Unless it looks like a credential that has come to stand in the wrong place.
+            told = f"{name!r}" if re.fullmatch(r"[A-Za-z][A-Za-z._-]{0,19}", name) else "a name that is none"
+            self._fault(ConfigurationFault(CREDENTIALS, f"{told} is no provider; they are {', '.join(NAMES)}"))
         lines: list[Line] = []
         for name in dict.fromkeys(entry.partition(":")[0] for entry in self._order):
             if name in given:

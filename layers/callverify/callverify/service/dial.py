@@ -57,6 +57,11 @@ class Queue:
         self.left.append(line)
         self.resting.append(line)
 
+    def drain(self) -> Sequence[Line]:
+        """What is left, of which none is asked."""
+        left, self.left = self.left, []
+        return left
+
     def __iter__(self) -> Iterator[tuple[Line, bool]]:
         """Each line, and whether it is passed over while it rests."""
         while self.left:
@@ -124,7 +129,8 @@ class Dial:
                 refusal = refusal or rate_limited(reached)
                 self._skip(line, "limit")
                 if not reached.limit.paid_only:
-                    break
+                    for other in queue.drain():
+                        self._skip(other, "limit")
             except Taken as taken:
                 if not isinstance(taken.claim, TakeHold):
                     raise

@@ -144,6 +144,7 @@ def _say_code(ctx: Context, lane: Lane, line: Line, heard: CallReport) -> Answer
     elif not _is_of(line, verification) or verification.call_id not in (None, heard.call_id):
         _count(lane, line, "StrayWebhooks")
     else:
+        _count(lane, line, "KeyPresses")
         language = language_of(verification.locale, verification.phone_mask)
         return Answer(hook.say(lane.code(verification, code.digits), language), hook.content_type)
     return Answer(hook.answer if hook else "", hook.content_type if hook else "text/plain")
