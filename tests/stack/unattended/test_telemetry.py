@@ -86,6 +86,7 @@ def test_one_id_finds_every_step_and_its_metrics(
     one, both = f"provider {provider}", f"provider {provider}, method {method}"
     metrics.pop(("CodePool in Count", both), None)  # told once this route has shown enough codes
     assert metrics.keys() == own_metrics(provider, route) | {
+        ("StartsWithoutEndUserIp in Count", ""),
         ("Started in Count", both),
         ("Verified in Count", both),
         ("SecondsToVerify in Seconds", both),
