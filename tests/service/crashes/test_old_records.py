@@ -81,7 +81,7 @@ def readers(image: dict[str, Any]) -> None:
         questions=planned,
         send=lambda *_: None,
         clock=lambda: 0,
-        telemetry=cast("Telemetry", SimpleNamespace(note=lambda *_, **__: None)),
+        telemetry=cast("Telemetry", SimpleNamespace(detail=lambda *_, **__: None)),
         put_aside=pytest.fail,
     ).schedule({"Records": [{"dynamodb": {"NewImage": image}}]})
 
