@@ -377,10 +377,15 @@ def test_the_template_sets_what_the_code_reads() -> None:
 @pytest.mark.parametrize("name", sorted(SERVICE))
 def test_what_works_on_verifications_knows_the_policy(name: str) -> None:
     assert POLICY - {"EVENT_RETRY_BASE_SECONDS"} <= variables(name).keys()
-    assert variables(name).keys() >= {"PEPPER_SECRET", "PROVIDER_CREDENTIALS_SECRET", "TABLE_NAME", "ALLOWED_ORIGINS"}
+    assert variables(name).keys() >= {"PEPPER_SECRET", "TABLE_NAME", "ALLOWED_ORIGINS"}
 
 
-@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - SERVICE))
+def test_what_asks_vendors_knows_their_credentials() -> None:
+    for name in SERVICE - {"CheckStatusFunction"}:
+        assert "PROVIDER_CREDENTIALS_SECRET" in variables(name), name
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - SERVICE | {"CheckStatusFunction"}))
 def test_nothing_else_knows_where_vendors_credentials_are(name: str) -> None:
     assert "PROVIDER_CREDENTIALS_SECRET" not in variables(name)
     assert "ProviderCredentialsSecret" not in json.dumps(FUNCTIONS[name])
