@@ -17,7 +17,7 @@ from tools.target import target_stack
 QUEUES = {
     "events": ("DeliveryDeadLetterQueueUrl", "DeliveryQueueUrl"),
     "publications": ("RepublishDeadLetterQueueUrl", "RepublishQueueUrl"),
-    "follow-ups": ("SettlementDeadLetterQueueUrl", "SettlementQueueUrl"),
+    "follow-ups": ("FollowUpDeadLetterQueueUrl", "FollowUpQueueUrl"),
     "stream": ("StreamDeadLetterQueueUrl", None),
 }
 

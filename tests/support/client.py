@@ -399,6 +399,13 @@ class Operator:
                 item = {name: TypeSerializer().serialize(value) for name, value in older.items()}
                 self._dynamodb.put_item(TableName=self.table, Item=item)
 
+    def ask(self, id_: str) -> None:
+        """Have the provider asked about the current attempt now, as a follow-up that is due does."""
+        question = {"verification_id": id_, "attempt": int(self.record(id_)["attempt_number"]), "ask_at": [1]}
+        sqs = self._client("sqs")
+        (url,) = (each for each in sqs.list_queues()["QueueUrls"] if "-SettlementQueue" in each)
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(question))
+
     def end_cooldown(self, id_: str) -> None:
         """Let the time pass until the phone of this verification may start or switch again."""
         self.delete(f"limit#phone_cooldown#{self.record(id_)['phone_hash']}")
@@ -452,7 +459,7 @@ _TIMES = {
     "answered_at",
     "claimed_at",
     "step_claimed_at",
-    "poll_after",
+    "reported_at",
     "repeat_at",
     "ttl",
 }

@@ -123,9 +123,11 @@ def test_a_vendor_that_cannot_be_asked_back_leaves_the_verification_pending(
     started = api.started(phone, provider="telefon_ip")
     vendors.dial(phone, started)
     for mode in ("http_500", "malformed_json", "bad_credentials"):
+        before = len(vendors.requests(phone))
         faults("telefon_ip", mode, on="check", times=None)
-        operator.age(started.id, 3)
+        operator.ask(started.id)
+        until(lambda: len(vendors.requests(phone)), lambda asked: asked > before)  # noqa: B023
         assert api.read(started.id).expect(200)["status"] == "pending"
         vendors.clear_faults(phone)
-    operator.age(started.id, 3)
-    assert api.read(started.id)["status"] == "verified"
+    operator.ask(started.id)
+    assert api.wait_until(started.id, "verified")["evidence"] == "provider_read_back"
