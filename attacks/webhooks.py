@@ -22,6 +22,7 @@ from attacks.report import Finding
 from attacks.world import CODED, DIALLED, HINTING, SIGNING, SimulatedWorld, phone_number, server, wish
 from callverify.domain.verification import Verification
 from callverify.providers.base import Manifest, Per
+from callverify.service.follow_up import FollowUp
 from callverify.service.policy import VERIFIED_HOLD_SECONDS
 from tests.support.forgeries import Forger, Pairs, forger
 from tests.support.handlers import WEBHOOKS
@@ -250,7 +251,7 @@ class _Hinting(_Side):
             "random": self.random,
             "the right token and call, the claimed phone": self._perfect,
             "another verification's token": self._of_another,
-            "a status read in between": self._read,
+            "a follow-up in between": self._ask,
             **{name: partial(self._tampered, name) for name in self.forger.tampered},
         }
 
@@ -271,9 +272,9 @@ class _Hinting(_Side):
             return self.send(way_in, other, self._report(victim, victim))
         return self.send(way_in, victim, self._report(victim, other), token=self.token(other))
 
-    def _read(self, way_in: Gateway) -> int:  # noqa: ARG002
-        """Reading makes the service ask the vendor too."""
-        self.world.service.read(server(), self.chance.choice(self.victims).verification.id)
+    def _ask(self, way_in: Gateway) -> int:  # noqa: ARG002
+        """Follow-ups make the service ask the vendor too."""
+        self.world.service.follow_up(FollowUp(self.chance.choice(self.victims).verification.id, 1, (1,)))
         return 200
 
     def _report(self, victim: Victim, call: Victim) -> Pairs:

@@ -69,7 +69,7 @@ def test_a_start_answers_201_with_the_resource_and_a_client_token(
         "repeat_after": repeat_after,
         "switches_remaining": 2,
         "switch_until": "2027-01-15T08:10:00Z",
-        "poll_after": "2027-01-15T08:00:03Z",
+        "poll_after": f"2027-01-15T08:00:0{3 if challenge == 'call_number' else 6}Z",
         "allowed_methods": EVERY_METHOD[::-1] if event == "start_ucaller" else EVERY_METHOD,
         "attempts": [attempt],
         "reference": "order-1001" if with_more else None,

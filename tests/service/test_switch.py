@@ -152,7 +152,7 @@ def test_a_switch_without_a_provider_is_503_and_changes_nothing(api: Api) -> Non
     answer = api.switch(started.id, PHONE, "reverse_call")
     assert (answer.status, answer["code"]) == (503, "no_provider_available")
     told = {k: v for k, v in started.body.items() if k not in ("client_token", "page_url")}
-    assert api.status(started.id).body == told | {"poll_after": "2027-01-15T08:00:25Z"}
+    assert api.status(started.id).body == told | {"poll_after": "2027-01-15T08:00:30Z"}
 
 
 def test_a_switch_that_every_provider_refuses_ends_the_verification(api: Api) -> None:

@@ -304,3 +304,24 @@ def test_the_first_pepper_is_the_tables(store: Store, dynamodb: MemoryDynamoDb) 
     assert not store.knows_pepper("second")
     assert store.knows_pepper("first")
     assert row(dynamodb, "pepper") == {"pk": "pepper", "fingerprint": "first"}
+
+
+def test_two_writes_at_once_take_two_revisions(store: Store) -> None:
+    """Each of them read the same record; what was written by the first is not what the second's reader has."""
+    read = begin(store, flash())
+    spent = store.apply(transitions.spend_guess(read), NOW)
+    canceled = store.apply(transitions.cancel(read, NOW), NOW)
+    assert (read.revision, spent.revision, canceled.revision) == (1, 2, 3)
+    assert store.get(read.id, NOW) == replace(canceled, guesses=1)
+    with pytest.raises(Stale):
+        store.apply(transitions.cancel(read, NOW), NOW)
+
+
+def test_a_transaction_takes_the_next_revision_too(store: Store) -> None:
+    read = begin(store, flash())
+    store.apply(transitions.spend_guess(read), NOW)
+    canceled = store.apply(transitions.cancel(read, NOW), NOW, [ReleaseLock()])
+    assert canceled.revision == 3
+    found = store.get(read.id, NOW)
+    assert found
+    assert found.revision == 3

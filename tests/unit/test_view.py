@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from callverify.domain import verification as transitions
 from callverify.domain.verification import Step, StepKind
-from callverify.domain.view import resource
+from callverify.domain.view import resource, revised, timestamp
 from callverify.domain.words import Challenge, EndReason, Method, Status
 from tests.support.records import NOW, flash, reverse
 
@@ -99,3 +100,32 @@ def test_an_attempt_that_is_over_without_an_answer_may_have_called() -> None:
     earlier, later = resource(flash(attempts=(flash().attempt, second)), NOW)["attempts"]
     assert {name: earlier[name] for name in lost} == lost
     assert later["outcome"] == "starting"
+
+
+@pytest.mark.parametrize(
+    ("age", "dialled", "typed"), [(-9, 3, 6), (0, 3, 6), (3, 6, 6), (14.9, 15, 20), (61, 70, 70), (115, 120, 120)]
+)
+def test_who_polls_is_told_when_to_ask_again(age: float, dialled: int, typed: int) -> None:
+    for record, seconds in ((reverse(), dialled), (flash(), typed)):
+        assert resource(record, NOW + age, polled=True)["poll_after"] == timestamp(NOW + seconds)
+        assert resource(record, NOW + age)["poll_after"] == timestamp(
+            NOW + (3 if record.method is Method.REVERSE_CALL else 6)
+        )
+
+
+def test_an_end_that_is_not_written_yet_has_the_number_that_its_write_will_take() -> None:
+    record = replace(reverse(), revision=4)
+    assert [resource(record, NOW + age)["revision"] for age in (0, 299, 300, 900)] == [4, 4, 5, 5]
+    assert resource(record, NOW + 300)["poll_after"] is None
+    assert revised(transitions.expire(record, NOW + 300), NOW + 300).after.revision == 5
+
+
+def test_what_nobody_can_read_takes_no_revision() -> None:
+    record = reverse()
+    assert revised(transitions.note_report(record, "call", now=NOW), NOW).after.revision == 1
+    assert revised(transitions.cancel(record, NOW), NOW).after.revision == 2
+    # After the window, the next number is the end's.
+    late = replace(flash(), repeats_remaining=2)
+    repeated = transitions.answer_repeat(late, error=None, repeats_remaining=0, call_id=None)
+    assert revised(repeated, NOW + 299).after.revision == 2
+    assert revised(repeated, NOW + 300).after.revision == 1

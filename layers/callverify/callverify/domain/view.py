@@ -60,16 +60,16 @@ def _attempt(attempt: Attempt, *, latest: bool) -> dict[str, Any]:
     }
 
 
-# Seconds of an attempt after which asking again is of use: the first are those in which most people call.
+# Seconds of an attempt after which asking again is of use: the first are those in which most people call. A code is
+# checked by its own request, so that who polls beside it has more time.
 _POLLS = (3, 6, 9, 12, 15, 20, 25, 30, 40, 50, 60)
+_CODE_POLLS = (6, 10, 20, 30, 40, 50, 60)
 
 
 def _poll_after(verification: Verification, now: float) -> int:
     age = now - verification.attempt.at
-    after = next((seconds for seconds in _POLLS if seconds > age), None)
-    if after is None:
-        every = _POLLS[-1] - _POLLS[-2]
-        after = int(age // every + 1) * every
+    polls = _CODE_POLLS if has_code(verification.method) else _POLLS
+    after = next((seconds for seconds in polls if seconds > age), int(age // 10 + 1) * 10)
     return min(verification.attempt.at + after, verification.expires_at)
 
 
