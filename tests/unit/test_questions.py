@@ -53,7 +53,7 @@ def sent(before: Verification | None, after: Verification) -> list[tuple[int, An
         questions=wiring._questions,
         send=lambda text, delay: found.append((delay, json.loads(text).get("ask_at"))),
         clock=lambda: NOW + 1,
-        telemetry=cast("Telemetry", SimpleNamespace(note=lambda *_, **__: None)),
+        telemetry=cast("Telemetry", SimpleNamespace(detail=lambda *_, **__: None)),
         put_aside=pytest.fail,
     )
     images = {"NewImage": image(after)} | ({"OldImage": image(before)} if before else {})
