@@ -26,7 +26,7 @@ from tests.support.template import FUNCTIONS
 # The same requests as they come at a custom domain: what each is answered is what it is answered at the other address.
 AT_CUSTOM_DOMAIN = {"start_telefon_ip", "webhook_smsc", "page", "docs"}
 # No journey of the API: for `sam local invoke` alone.
-OTHERS = {"authorize", "page", "openapi", "docs", "transition", "follow_up", "delivery"}
+OTHERS = {"authorize", "page", "openapi", "docs", "transition", "follow_up", "follow_up_question", "delivery"}
 
 
 def as_it_is(name: str) -> Answer:

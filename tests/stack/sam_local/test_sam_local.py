@@ -30,6 +30,7 @@ EVENTS = ROOT / "events"
 # What no route leads to, and what it says when all is well. The rest are JOURNEYS.
 OTHERS: dict[tuple[str, str], Any] = {
     ("follow_up", "FollowUpFunction"): {"batchItemFailures": []},
+    ("follow_up_question", "FollowUpFunction"): {"batchItemFailures": []},
     ("transition", "ScheduleFollowUpFunction"): None,
     ("transition", "PublishEventFunction"): None,
     ("delivery", "DeliverEventFunction"): {"batchItemFailures": []},
