@@ -158,7 +158,7 @@ def test_credentials_are_judged_as_the_service_judges_them(name: str, vendors: V
 @pytest.mark.parametrize("given", ["", "{}", "[]", "not JSON", '"text"', '{"nobody": {}}'])
 def test_a_secret_that_names_no_provider(given: str) -> None:
     found, *_ = check_provider_credentials(InProcess(given))
-    assert found.state is (State.WARNING if "nobody" in given else State.FAULT)
+    assert found.state is State.FAULT
     assert not list(check_accounts(InProcess(given)))
 
 
