@@ -62,7 +62,7 @@ DEFAULTS = {
     "VerificationGuessLimit": 5,
     "PhoneGuessLimit": 9,
     "LogLevel": "INFO",
-    "Tracing": "PassThrough",
+    "Tracing": "Active",
     "SecretCacheSeconds": 240,
     "Architecture": "arm64",
     "PublicBaseUrl": "",
