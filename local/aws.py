@@ -69,7 +69,7 @@ class EmbeddedAws:
             "MINISTACK_REGION": self.environment["AWS_REGION"],
             "LOG_LEVEL": "WARNING",
         }
-        command: Command = [PYTHON, "-m", "ministack"]
+        command: Command = [PYTHON, "-m", "local.embedded"]
         with running(command, env=environment, cwd=ROOT, log=self._log) as process:
             self._process = process
             yield
@@ -151,17 +151,21 @@ class EmbeddedAws:
         return {name: values.pop() for name, values in sorted(found.items()) if len(values) == 1}
 
     def warm(self, functions: Sequence[str]) -> None:
-        """Have each function, by its logical id, take an empty batch: it is loaded by the time that it is needed."""
+        """Have each function, by its logical id, take an empty batch: it is loaded by the time that it is needed.
+
+        One that a condition leaves out of the stack is left out here.
+        """
+        pages = self.cloud_formation.get_paginator("list_stack_resources").paginate(StackName=STACK_NAME)
+        found = {each["LogicalResourceId"]: each for page in pages for each in page["StackResourceSummaries"]}
 
         def invoke(function: str) -> None:
-            described = self.cloud_formation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=function)
-            name = described["StackResourceDetail"]["PhysicalResourceId"]
+            name = found[function]["PhysicalResourceId"]
             answer = self._lambda.invoke(FunctionName=name, Qualifier=ALIAS, Payload=json.dumps({"Records": []}))
             if "FunctionError" in answer:
                 raise LocalStackError(f"{function} does not work: {answer['Payload'].read().decode()[:500]}")
 
         with ThreadPoolExecutor() as pool:
-            list(pool.map(invoke, functions))
+            list(pool.map(invoke, [function for function in functions if function in found]))
 
     @cached_property
     def _lambda(self) -> Any:

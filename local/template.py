@@ -32,7 +32,7 @@ def routes(template: Mapping[str, Any]) -> list[Route]:
 
 
 def background_functions(template: Mapping[str, Any]) -> list[str]:
-    """The logical ids of the functions that take batches, to which no route leads."""
+    """The logical ids of the functions to which no route leads: they take batches, or let browsers listen."""
     functions = _functions(template)
     return sorted({name for target in _targets(template) for name in functions if re.search(rf"\b{name}\b", target)})
 
@@ -43,7 +43,9 @@ def _functions(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _targets(template: Mapping[str, Any]) -> Iterator[str]:
-    """The references by which streams and queues name their functions."""
+    """The references by which streams, queues and push name their functions."""
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
             yield json.dumps(resource["Properties"]["FunctionName"])
+        if resource["Type"] == "AWS::AppSync::Api":
+            yield json.dumps(resource["Properties"]["EventConfig"]["AuthProviders"])

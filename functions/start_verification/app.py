@@ -19,6 +19,7 @@ def start() -> Response[str]:
         skipped=started.skipped,
         client_token=started.client_token,
         page_url=started.page_url,
+        **({"updates": started.updates} if started.updates else {}),
     )
 
 

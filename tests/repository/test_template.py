@@ -66,6 +66,7 @@ DEFAULTS = {
     "SecretCacheSeconds": 240,
     "Architecture": "arm64",
     "PublicBaseUrl": "",
+    "PushUpdates": "true",
     "AllowedOrigins": "",
     "ReturnOrigins": "",
 }
@@ -252,6 +253,11 @@ def test_the_authorizer_reads_two_secrets_and_the_peppers_fingerprint() -> None:
     assert table["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["pepper"]}}
 
 
+def test_the_authorizer_of_updates_reads_the_pepper_alone() -> None:
+    (secret,) = statements(FUNCTIONS["AuthorizeUpdatesFunction"])
+    assert (secret["Action"], secret["Resource"]) == ("secretsmanager:GetSecretValue", {"Ref": "PepperSecret"})
+
+
 def test_what_publishes_events_writes_no_other_items() -> None:
     """The embedded AWS judges no policy."""
     allowed = {
@@ -306,6 +312,8 @@ def test_what_reads_the_stream_can_put_a_record_aside() -> None:
 WORK: dict[str, tuple[float, int]] = {
     # A client token in a new container: pepper and fingerprint. An API key: one slow read (SLOW_SECONDS), then another.
     "AuthorizeFunction": (0.1, 2),
+    # The pepper.
+    "AuthorizeUpdatesFunction": (0.1, 1),
     # Vendors, and the write of their answer.
     "StartVerificationFunction": (VENDOR_SECONDS, 1),
     "CheckStatusFunction": (READ_BACK_SECONDS, 1),
@@ -577,8 +585,12 @@ def test_what_an_alarm_points_to_is_on_the_dashboard() -> None:
     assert {title for title in named if not any(str(each).startswith(title) for each in titles)} == set()
 
 
+DASHBOARD, _ = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+
+
 def dashboard() -> list[dict[str, Any]]:
-    widgets: list[dict[str, Any]] = json.loads(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"])["widgets"]
+    text = DASHBOARD.replace("UpdatesAlarmArn", "AuthorizeUpdatesErrorsAlarm.Arn")
+    widgets: list[dict[str, Any]] = json.loads(text)["widgets"]
     return widgets
 
 
@@ -592,7 +604,6 @@ def test_searches_of_the_dashboard_name_dimensions_that_are_counted() -> None:
 
 
 def test_the_dashboard_shows_every_metric_alarm_and_function() -> None:
-    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
     shown: set[str] = set()
     alarms: set[str] = set()
     for widget in dashboard():
@@ -604,8 +615,8 @@ def test_the_dashboard_shows_every_metric_alarm_and_function() -> None:
                 shown |= set(re.findall(r'MetricName="(\w+)"', metric[0]["expression"]))
     assert shown == counted_metrics()
     assert alarms == ALARMS.keys()
-    assert set(re.findall(r'"\$\{(\w+Function)\}"', body)) == FUNCTIONS.keys()
+    assert set(re.findall(r'"\$\{(\w+Function)\}"', DASHBOARD)) == FUNCTIONS.keys()
     groups = {f["LoggingConfig"]["LogGroup"]["Ref"] for f in FUNCTIONS.values()}
     assert {RESOURCES[group]["Properties"]["LogGroupName"]["Sub"] for group in groups} == set(
-        re.findall(r"SOURCE '([^']+)'", body)
+        re.findall(r"SOURCE '([^']+)'", DASHBOARD)
     )

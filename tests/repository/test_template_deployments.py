@@ -8,6 +8,8 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from cfnlint.helpers import REGIONS  # type: ignore[import-untyped]
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 from samcli.lib.providers.api_provider import ApiProvider  # type: ignore[import-untyped]
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
@@ -114,13 +116,23 @@ def test_a_gradual_deployment_goes_back_by_the_functions_own_alarm(gradual: dict
         properties = group["Properties"]
         own = name.removesuffix("FunctionDeploymentGroup") + "ErrorsAlarm"
         # To Lambda, a credential that authorize refuses is an error too.
-        wanted = {"ApiErrorsAlarm"} | ({own} if not name.startswith("Authorize") else set())
+        wanted = {"ApiErrorsAlarm"} | ({own} if own != "AuthorizeErrorsAlarm" else set())
         assert {alarm["Name"]["Ref"] for alarm in properties["AlarmConfiguration"]["Alarms"]} == wanted
         assert wanted <= RESOURCES.keys()
         assert "DEPLOYMENT_STOP_ON_ALARM" in properties["AutoRollbackConfiguration"]["Events"]
         assert properties["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Canary10Percent10Minutes"}
     for alias in of_type(gradual, "AWS::Lambda::Alias").values():
         assert "CodeDeployLambdaAliasUpdate" in alias["UpdatePolicy"]
+
+
+def named(arn: dict[str, Any]) -> str:
+    """The resource of an ARN, which may depend on HasPush."""
+    match arn:
+        case {"Fn::If": ["HasPush", then, {"Ref": "AWS::NoValue"}]}:
+            return named(then)
+    name, attribute = arn["Fn::GetAtt"]
+    assert attribute == "Arn"
+    return str(name)
 
 
 def test_codedeploy_may_move_our_aliases_and_read_our_alarms(gradual: dict[str, Any]) -> None:
@@ -132,12 +144,12 @@ def test_codedeploy_may_move_our_aliases_and_read_our_alarms(gradual: dict[str, 
     (policy,) = role["Policies"]
     aliases, alarms = policy["PolicyDocument"]["Statement"]
     assert aliases["Action"] == ["lambda:GetAlias", "lambda:UpdateAlias"]
-    assert [arn["Fn::GetAtt"] for arn in aliases["Resource"]] == [[name, "Arn"] for name in FUNCTIONS]
+    assert [named(arn) for arn in aliases["Resource"]] == [*FUNCTIONS]
     watched = {
         alarm["Name"]["Ref"] for group in groups for alarm in group["Properties"]["AlarmConfiguration"]["Alarms"]
     }
     assert alarms["Action"] == "cloudwatch:DescribeAlarms"
-    assert {arn["Fn::GetAtt"][0] for arn in alarms["Resource"]} == watched
+    assert {named(arn) for arn in alarms["Resource"]} == watched
 
 
 def test_every_way_to_deploy_is_gradual_but_one() -> None:
@@ -152,6 +164,47 @@ def test_production_is_deployed_gradually_and_kept() -> None:
     assert given == {"DeploymentType": "Canary10Percent10Minutes", "DeletionProtection": "true"}
     for name in ("default", "dev", "prod"):
         assert config[name]["deploy"]["parameters"]["tags"] == "service=callverify"
+
+
+def test_without_push_nothing_of_it_is_deployed(plain: dict[str, Any]) -> None:
+    conditional = {name for name, resource in plain.items() if resource.get("Condition") == "HasPush"}
+    assert conditional >= {"UpdatesApi", "UpdatesNamespace", "AuthorizeUpdatesFunction", "AuthorizeUpdatesLogGroup"}
+    of_push = {name for name, resource in plain.items() if "Updates" in name or "AppSync" in resource["Type"]}
+    assert of_push == conditional
+    # What is there without push names what is not there only under the condition.
+    rest = {name: resource for name, resource in plain.items() if name not in conditional}
+    assert not unconditional(rest) & conditional
+
+
+def unconditional(value: Any) -> set[str]:
+    """The resources that a part of the template refers to whether or not HasPush holds."""
+    match value:
+        case {"Fn::If": ["HasPush", _, otherwise]}:
+            return unconditional(otherwise)
+        case {"Ref": name}:
+            return {name}
+        case {"Fn::GetAtt": [name, _]}:
+            return {name}
+        case {"Fn::Sub": [str(text), dict(given)]}:
+            return unconditional({"Fn::Sub": text}) - given.keys() | unconditional(given)
+        case {"Fn::Sub": str(text)}:
+            return set(re.findall(r"\$\{(\w+)", text))
+        case dict():
+            return {name for part in value.values() for name in unconditional(part)}
+        case list():
+            return {name for part in value for name in unconditional(part)}
+    return set()
+
+
+def test_a_region_without_appsync_is_refused_with_a_hint() -> None:
+    rule = TEMPLATE["Rules"]["PushHasAppSync"]
+    assert rule["RuleCondition"] == {"Equals": [{"Ref": "PushUpdates"}, "true"]}
+    (assertion,) = rule["Assertions"]
+    ((regions, region),) = [each["Contains"] for each in assertion["Assert"]["Not"]]
+    assert region == {"Ref": "AWS::Region"}
+    without = {name for name in REGIONS if "AWS::AppSync::Api" not in PROVIDER_SCHEMA_MANAGER.get_resource_types(name)}
+    assert set(regions) == without
+    assert "PushUpdates=false" in assertion["AssertDescription"]
 
 
 def test_what_stands_once_in_the_template_is_whole_where_it_is_used(plain: dict[str, Any]) -> None:

@@ -5,10 +5,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from callverify.domain.keys import Keys
 from functions.check_status import app as check_status
 from functions.receive_webhook import app as receive_webhook
 from functions.start_verification import app as start_verification
+from tests.support import surroundings, template
 from tests.support.gateway import PHONE, Api
+from tests.support.surroundings import LIVE_KEY, PEPPER, TEST_KEY
 
 SHOP = "https://shop.example.com"
 ALLOW = "Access-Control-Allow-Origin"
@@ -42,6 +45,8 @@ def test_page_url_holds_what_the_page_needs_in_its_fragment(api: Api) -> None:
         "token": [started["client_token"]],
         "locale": ["ru"],
         "methods": ["reverse_call,flash_call"],
+        "channel": [started["updates"]["channel"]],
+        "updates": [started["updates"]["authorization"]["Authorization"]],
     }
 
 
@@ -50,6 +55,7 @@ def test_page_url_comes_again_with_the_same_start(api: Api) -> None:
     again = api.start(headers={"Idempotency-Key": "page"})
     assert again.replayed
     assert again["page_url"] == first["page_url"]
+    assert again["updates"] == first["updates"]
 
 
 def test_the_way_back_is_what_the_start_asked_for(api: Api) -> None:
@@ -85,8 +91,41 @@ def test_a_client_token_reads_nothing_that_is_the_servers_own(api: Api) -> None:
 
 def test_nothing_but_the_start_tells_page_url(api: Api) -> None:
     started = api.start(method="flash_call")
-    assert "page_url" not in api.status(started.id).body
-    assert "page_url" not in api.check(started.id, "0000").body
+    for answer in (api.status(started.id), api.check(started.id, "0000")):
+        assert not {"page_url", "client_token", "updates"} & answer.body.keys()
+
+
+# Push
+
+
+@pytest.mark.parametrize(("key", "prefix"), [(LIVE_KEY, ""), (TEST_KEY, "test-")])
+def test_the_start_tells_how_to_listen(api: Api, key: str, prefix: str) -> None:
+    phone = "+79000000101" if prefix else PHONE
+    started = api.start(phone, credential=key)
+    assert started["updates"] == {
+        "url": "wss://UpdatesApi.Dns.Realtime/event/realtime",
+        "channel": f"/verifications/{prefix}{started.id.rpartition('_')[2]}",
+        "authorization": {
+            "host": "UpdatesApi.Dns.Http",
+            "Authorization": Keys(PEPPER).updates_token(started.id, api.now),
+        },
+    }
+
+
+def test_a_token_for_updates_opens_nothing_else(api: Api) -> None:
+    started = api.start(method="flash_call")
+    token = started["updates"]["authorization"]["Authorization"]
+    assert api.status(started.id, credential=token).status == 401
+    assert api.check(started.id, "0000", credential=token).status == 401
+
+
+def test_without_push_nothing_says_how_to_listen(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("UPDATES_HOST", "UPDATES_SOCKET_HOST"):
+        monkeypatch.setenv(name, template.environment("start_verification", PushUpdates="false").get(name, ""))
+    surroundings.new_container()
+    started = api.start()
+    assert "updates" not in started.body
+    assert not {"updates", "channel"} & parse_qs(urlsplit(started["page_url"]).fragment).keys()
 
 
 def test_browsers_keep_to_https(api: Api) -> None:

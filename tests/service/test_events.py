@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 
 from functions.authorize import app as authorize
+from functions.authorize_updates import app as authorize_updates
 from functions.check_status import app as check_status
 from functions.receive_webhook import app as receive_webhook
 from functions.serve_docs import app as serve_docs
@@ -26,7 +27,17 @@ from tests.support.template import FUNCTIONS
 # The same requests as they come at a custom domain: what each is answered is what it is answered at the other address.
 AT_CUSTOM_DOMAIN = {"start_telefon_ip", "webhook_smsc", "page", "docs"}
 # No journey of the API: for `sam local invoke` alone.
-OTHERS = {"authorize", "page", "openapi", "docs", "transition", "follow_up", "follow_up_question", "delivery"}
+OTHERS = {
+    "authorize",
+    "authorize_updates",
+    "page",
+    "openapi",
+    "docs",
+    "transition",
+    "follow_up",
+    "follow_up_question",
+    "delivery",
+}
 
 
 def as_it_is(name: str) -> Answer:
@@ -116,6 +127,20 @@ def test_the_starts_do_not_get_in_each_others_way() -> None:
 def test_an_unknown_key_is_unauthorized() -> None:
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         authorize.handler(load_event("authorize"), None)
+
+
+@pytest.mark.usefixtures("api")
+def test_a_token_for_updates_with_another_signature_is_refused() -> None:
+    assert not authorize_updates.handler(load_event("authorize_updates"), None)["isAuthorized"]
+
+
+@pytest.mark.usefixtures("api")
+def test_a_token_for_updates_opens_its_channel() -> None:
+    started = as_it_is("start_telefon_ip")
+    event = load_event("authorize_updates")
+    event["authorizationToken"] = started["updates"]["authorization"]["Authorization"]
+    event["requestContext"]["channel"] = started["updates"]["channel"]
+    assert authorize_updates.handler(event, None) == {"isAuthorized": True, "ttlOverride": 0}
 
 
 @pytest.mark.usefixtures("api")

@@ -43,6 +43,7 @@ def test_a_start_answers_201_with_the_resource_and_a_client_token(
     assert re.fullmatch(r"vrf_[0-9a-hjkmnp-tv-z]{26}", body.pop("id"))
     assert body.pop("client_token").startswith(f"cvt.{answer.id}.")
     assert body.pop("page_url").startswith("https://")
+    assert body.pop("updates")["channel"].startswith("/verifications/")
     shown = body.pop("challenge")
     assert shown["type"] == challenge
     if challenge == "call_number":
@@ -84,7 +85,7 @@ def test_a_start_answers_201_with_the_resource_and_a_client_token(
 def test_only_the_start_tells_the_client_token(api: Api) -> None:
     started = api.start()
     assert api.status(started.id).body == {
-        k: v for k, v in started.body.items() if k not in ("client_token", "page_url")
+        k: v for k, v in started.body.items() if k not in ("client_token", "page_url", "updates")
     }
 
 

@@ -277,6 +277,8 @@ class Api(Gateway):
         answer = super().pass_gateway(event)
         if isinstance(answer.body, dict) and "client_token" in answer.body:
             self.client_tokens.add(answer["client_token"])
+            if updates := answer.body.get("updates"):
+                self.client_tokens.add(updates["authorization"]["Authorization"])
         return answer
 
     def _hear(self, webhook: Webhook) -> tuple[int, str]:

@@ -105,6 +105,15 @@ def test_any_change_of_a_client_token_makes_it_worthless(keys: Keys) -> None:
     assert Keys("q" * 64).open_client_token(token) is None
 
 
+def test_a_token_for_updates_is_no_client_token_nor_the_other_way(keys: Keys) -> None:
+    client, updates = keys.client_token(ID, 1_800_000_000), keys.updates_token(ID, 1_800_000_000)
+    assert keys.open_updates_token(updates) == (ID, 1_800_001_800)
+    assert keys.open_client_token(updates) is keys.open_updates_token(client) is None
+    # Nor under the other's name: each has a key of its own.
+    assert keys.open_client_token(updates.replace("cvu", "cvt")) is None
+    assert keys.open_updates_token(client.replace("cvt", "cvu")) is None
+
+
 @pytest.mark.parametrize(
     "text", ["", "cvt", "cvt...", "cvt.a.b.c", "cvt.a.٣.c", "cvt.a.-1.c", "x.a.1.c", "cvt.a.1.c.d"]
 )

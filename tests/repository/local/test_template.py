@@ -19,3 +19,4 @@ def test_every_function_is_reached_by_a_route_or_takes_batches_or_authorizes() -
     assert not routed & background
     (authorizer,) = FUNCTIONS.keys() - routed - background
     assert authorizer in str(API["Auth"])
+    assert "AuthorizeUpdatesFunction" in background

@@ -95,7 +95,7 @@ class Kept:
         text = json.dumps([answer.body, dict(answer.headers)], ensure_ascii=False)
         token = answer.body.get("client_token") if isinstance(answer.body, dict) else None
         if token:
-            self.client_tokens.add(token)
+            self.client_tokens |= {token, answer["updates"]["authorization"]["Authorization"]}
         (self.starts if token else self.replies).append(text)
         return answer
 

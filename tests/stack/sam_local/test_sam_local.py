@@ -177,13 +177,19 @@ def test_the_authorizer_can_be_invoked(sam: SamLocal, tmp_path: Path) -> None:
     assert allowed["policyDocument"]["Statement"][0]["Effect"] == "Allow"
 
 
+def test_the_authorizer_of_updates_can_be_invoked(sam: SamLocal) -> None:
+    answer = sam.invoke("AuthorizeUpdatesFunction", EVENTS / "authorize_updates.json")
+    assert answer == {"isAuthorized": False, "ttlOverride": 0}
+
+
 def test_every_function_is_invoked(sam: SamLocal) -> None:
     functions = {
         name for name, resource in sam.built["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"
     }
     invoked = {sam.function_of(json.loads((EVENTS / f"{name}.json").read_text())) for name in JOURNEYS}
     static = {"ServePageFunction", "ServeDocsFunction"}
-    assert functions == invoked | {function for _, function in OTHERS} | static | {"AuthorizeFunction"}
+    authorizers = {"AuthorizeFunction", "AuthorizeUpdatesFunction"}
+    assert functions == invoked | {function for _, function in OTHERS} | static | authorizers
 
 
 @pytest.fixture(scope="module")

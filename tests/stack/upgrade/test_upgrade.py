@@ -48,6 +48,10 @@ def version_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Its env file has no `export`, which is all that is read otherwise today.
     stack = tree / "local/stack.py"
     stack.write_text(stack.read_text().replace('f"{name}={value}', 'f"export {name}={value}'))
+    # What the next version needs of the embedded AWS.
+    (tree / "local/embedded.py").write_text((ROOT / "local/embedded.py").read_text())
+    embedded = tree / "local/aws.py"
+    embedded.write_text(embedded.read_text().replace('"-m", "ministack"]', '"-m", "local.embedded"]'))
     return tree
 
 

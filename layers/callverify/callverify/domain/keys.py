@@ -6,8 +6,13 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
+from functools import partial
 
 from callverify.domain.verification import CLIENT_TOKEN_SECONDS
+
+# How a browser's tokens begin, and the use that the key of each is derived for.
+TOKENS = {"cvt": "client-token", "cvu": "updates-token"}
 
 
 class Keys:
@@ -89,24 +94,32 @@ class Keys:
 
     def client_token(self, verification_id: str, created_at: int) -> str:
         """The client token of a verification. It carries its own end: 30 minutes after `created_at`."""
-        expires_at = created_at + CLIENT_TOKEN_SECONDS
-        return f"cvt.{verification_id}.{expires_at}.{self._client_signature(verification_id, expires_at)}"
+        return self._token("cvt", verification_id, created_at + CLIENT_TOKEN_SECONDS)
 
     def open_client_token(self, token: str) -> tuple[str, int] | None:
         """(verification id, end in epoch seconds) of a token that we signed, ended or not; None for any other text."""
-        parts = token.split(".")
-        if len(parts) != 4 or parts[0] != "cvt" or not (parts[2].isascii() and parts[2].isdigit()):
-            return None
-        if parts[2].startswith("0"):  # the same time in other words, which nobody signed
-            return None
-        verification_id, expires_at = parts[1], int(parts[2][:12])
-        expected = self._client_signature(verification_id, expires_at)
-        if not hmac.compare_digest(parts[3].encode(), expected.encode()):
-            return None
-        return verification_id, expires_at
+        return _opened(token, partial(self._token, "cvt"))
 
-    def _client_signature(self, verification_id: str, expires_at: int) -> str:
-        return _text(self._digest("client-token", verification_id, str(expires_at)))
+    def updates_token(self, verification_id: str, created_at: int) -> str:
+        """As `client_token`, for listening to the verification's updates and nothing else."""
+        return self._token("cvu", verification_id, created_at + CLIENT_TOKEN_SECONDS)
+
+    def open_updates_token(self, token: str) -> tuple[str, int] | None:
+        return _opened(token, partial(self._token, "cvu"))
+
+    def _token(self, kind: str, verification_id: str, expires_at: int) -> str:
+        signature = _text(self._digest(TOKENS[kind], verification_id, str(expires_at)))
+        return f"{kind}.{verification_id}.{expires_at}.{signature}"
+
+
+def _opened(token: str, made: Callable[[str, int], str]) -> tuple[str, int] | None:
+    """What stands in a token, if `made` makes the same one of it."""
+    parts = token.split(".")
+    if len(parts) != 4 or not (parts[2].isascii() and parts[2].isdigit()):
+        return None
+    verification_id, expires_at = parts[1], int(parts[2][:12])
+    same = hmac.compare_digest(token.encode(), made(verification_id, expires_at).encode())
+    return (verification_id, expires_at) if same else None
 
 
 def _text(digest: bytes) -> str:

@@ -122,6 +122,8 @@ class Access:
             raise Unauthorized("API keys and client tokens are ASCII.")
         if credential.startswith("cvt."):
             return self._client(credential)
+        if credential.startswith("cvu."):
+            raise Unauthorized("The token for updates opens push alone.")
         return self._server(credential)
 
     def _client(self, token: str) -> Caller:

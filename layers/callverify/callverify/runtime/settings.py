@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from callverify.domain.channels import socket_url
 from callverify.domain.errors import ConfigurationFault
 from callverify.domain.origins import normal_origin
 from callverify.providers.names import NAMES
@@ -68,6 +69,8 @@ def policy(fault: Fault) -> Policy:
         allowed_countries=words("ALLOWED_COUNTRIES") or standard.allowed_countries,
         return_origins=origins("RETURN_ORIGINS", "ReturnOrigins", fault),
         public_base_url=text("PUBLIC_BASE_URL").rstrip("/") or None,
+        updates_host=text("UPDATES_HOST") or None,
+        updates_url=socket_url(text("UPDATES_SOCKET_HOST"), text("AWS_ENDPOINT_URL")),
         phone_cooldown=number("PHONE_COOLDOWN_SECONDS", standard.phone_cooldown),
         phone_10m=number("PHONE_10M_LIMIT", standard.phone_10m),
         ip_10m=number("IP_10M_LIMIT", standard.ip_10m),

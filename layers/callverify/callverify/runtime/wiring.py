@@ -16,7 +16,8 @@ from callverify.domain.words import Mode, has_code
 from callverify.edge.access import Access
 from callverify.providers import registry
 from callverify.runtime import settings
-from callverify.runtime.secrets import Lines, secret, telemetry
+from callverify.runtime.lines import Lines
+from callverify.runtime.secrets import secret, telemetry
 from callverify.service.context import Context
 from callverify.service.lane import live_lane, test_lane
 from callverify.service.policy import Policy

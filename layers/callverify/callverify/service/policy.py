@@ -12,12 +12,14 @@ VERIFIED_HOLD_SECONDS = 2 * 60  # after a verified call, where the user may redi
 
 @value
 class Policy:
-    """Limits are counts, except `phone_cooldown` (seconds)."""
+    """Limits are counts, except `phone_cooldown` (seconds). updates_host, updates_url: of push, where it is on."""
 
     default_country: str = "RU"
     allowed_countries: Collection[str] = ("RU",)
     return_origins: Collection[str] = ()
     public_base_url: str | None = None
+    updates_host: str | None = None
+    updates_url: str | None = None
     phone_cooldown: int = 20
     phone_10m: int = 5
     ip_10m: int = 20

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode
 
 from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.addresses import network_block_of
+from callverify.domain.channels import channel
 from callverify.domain.claims import Claim, IdempotencyKey, TakeLock
 from callverify.domain.value import value
 from callverify.domain.verification import Change, Verification
@@ -25,12 +27,13 @@ from callverify.store import Taken
 class Started:
     """client_token: good for this verification alone. page_url: for the person being verified.
 
-    skipped: routes that were passed over without being asked.
+    updates: how to listen to it, where push is on. skipped: routes that were passed over without being asked.
     """
 
     verification: Verification
     client_token: str
     page_url: str
+    updates: Mapping[str, Any] | None = None
     replayed: bool = False
     skipped: Sequence[Skipped] = ()
 
@@ -164,13 +167,27 @@ class Start:
         self, verification: Verification, *, replayed: bool = False, skipped: Sequence[Skipped] = ()
     ) -> Started:
         token = self._ctx.keys.client_token(verification.id, verification.created_at)
+        updates = self._updates(verification)
         told = {
             "id": verification.id,
             "token": token,
             "locale": verification.locale,
             "methods": ",".join(verification.allowed_methods),  # for version 1's page, to which a rollback leads
+            "channel": updates["channel"] if updates else None,
+            "updates": updates["authorization"]["Authorization"] if updates else None,
         }
         # In the fragment, which browsers send to no server: no log and no referrer has it.
-        fragment = urlencode({name: value for name, value in told.items() if value}, safe=",")
+        fragment = urlencode({name: value for name, value in told.items() if value}, safe=",/")
         base = self._ctx.policy.public_base_url or self._base_url
-        return Started(verification, token, f"{base}/page#{fragment}", replayed, skipped)
+        return Started(verification, token, f"{base}/page#{fragment}", updates, replayed, skipped)
+
+    def _updates(self, verification: Verification) -> dict[str, Any] | None:
+        host, url = self._ctx.policy.updates_host, self._ctx.policy.updates_url
+        if not (host and url):
+            return None
+        token = self._ctx.keys.updates_token(verification.id, verification.created_at)
+        return {
+            "url": url,
+            "channel": channel(verification.id),
+            "authorization": {"host": host, "Authorization": token},
+        }
