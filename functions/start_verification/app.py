@@ -17,9 +17,7 @@ def start() -> Response[str]:
         status=201,
         replayed=started.replayed,
         skipped=started.skipped,
-        client_token=started.client_token,
-        page_url=started.page_url,
-        **({"updates": started.updates} if started.updates else {}),
+        **started.told,
     )
 
 

@@ -23,7 +23,7 @@ ALLOWED = re.compile(
 )
 MOST_LINES, MOST_METHODS, MOST_FUNCTION_LINES = 400, 20, 45
 # 1,600, and what push needs: an Event API with its authorizer, and its hosts in each function that publishes.
-MOST_TEMPLATE_LINES = 1680
+MOST_TEMPLATE_LINES = 1640
 
 
 def tracked(*folders: str) -> list[str]:

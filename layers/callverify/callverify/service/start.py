@@ -37,6 +37,12 @@ class Started:
     replayed: bool = False
     skipped: Sequence[Skipped] = ()
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is told in this reply alone."""
+        told = {"client_token": self.client_token, "page_url": self.page_url, "updates": self.updates}
+        return {name: value for name, value in told.items() if value is not None}
+
 
 class Start:
     """`base_url` is what links to this API begin with, unless the operator set another."""
