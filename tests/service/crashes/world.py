@@ -163,7 +163,7 @@ class World(Parts):
         )
 
         def publish() -> None:
-            assert publisher.publish(batch) == []
+            assert not publisher.publish(batch)
 
         answer = self.run(publish, at)
         if not isinstance(answer, Crash | errors.Busy):

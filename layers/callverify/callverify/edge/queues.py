@@ -61,10 +61,12 @@ class Publications:
 
     def publish_again(self, message: str) -> None:
         """Publish a record that could not be published before. Raises Unpublished."""
-        if self._unpublished([json.loads(message)]):
+        record = json.loads(message)
+        if self._unpublished([record], numbered=record.get("numbered", False)):
             raise Unpublished
 
-    def _unpublished(self, records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    def _unpublished(self, records: Sequence[Mapping[str, Any]], *, numbered: bool = False) -> list[Mapping[str, Any]]:
+        """Those that could not be published; `numbered` says in each whether it has its place in the list."""
         failed, readable = [], []
         for record in records:
             try:
@@ -72,7 +74,8 @@ class Publications:
             except Exception as error:
                 self._telemetry.unpublished(_subject(record), error)
                 failed.append(record)
-        return failed + [readable[place][0] for place in self._publisher().publish(each for _, each in readable)]
+        refused = self._publisher().publish((each for _, each in readable), numbered=numbered)
+        return failed + [{**readable[place][0], "numbered": has_number} for place, has_number in refused.items()]
 
 
 class FollowUps:

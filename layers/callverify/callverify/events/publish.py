@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import batched
 from typing import Any, Protocol
 
 from callverify.aws import is_busy
 from callverify.domain.verification import Verification
 from callverify.domain.view import resource, timestamp
 from callverify.domain.words import Clock, Event, Mode, Note, Outcome, Status
-from callverify.store import Refused, Store
+from callverify.store import Store
 
 _ENDS = {
     Status.VERIFIED: "verified",
@@ -69,7 +70,8 @@ class Unpublished(Exception):
 class Publisher:
     """Publishes events: numbers them, puts them on the bus, queues them for the customer's URL where there is one.
 
-    Doing it again is safe: an event keeps its id and its number. `failed` is told of each event that is refused.
+    Doing it again is safe: an event keeps its id, and its number while the table knows it. `failed` is told of each
+    event that is refused.
     """
 
     def __init__(
@@ -91,33 +93,34 @@ class Publisher:
         self._note = note
         self._failed = failed
 
-    def publish(self, changes: Iterable[tuple[Verification | None, Verification | None]]) -> list[int]:
+    def publish(
+        self, changes: Iterable[tuple[Verification | None, Verification | None]], *, numbered: bool = False
+    ) -> dict[int, bool]:
         """Publish the transitions among the changes of records, each given as (before, after).
 
-        Returns the places of those that were refused: the others are published. Raises what is no single event's
-        fault, such as a bus that does not answer; then all of it has to be done again, in this order.
+        Returns the places of those that were refused, and whether each has its number: the others are published.
+        numbered: all of these have theirs. Raises what is no single event's fault, such as a bus that does not answer;
+        then all of it has to be done again, in this order.
         """
         events = {place: event for place, change in enumerate(changes) if (event := transition(*change))}
-        refused = {event.id for mode in Mode for event in self._number(mode, events.values())}
-        numbered = [event for event in events.values() if event.id not in refused]
-        for start in range(0, len(numbered), 10):  # EventBridge takes ten at once
-            refused |= {event.id for event in self._put(numbered[start : start + 10])}
-        refused |= {event.id for event in numbered if not self._queue(event)}
-        if published := [event.id for event in numbered if event.id not in refused]:
+        unnumbered = set[str]() if numbered else {event.id for mode in Mode for event in self._number(mode, events)}
+        listed = [event for event in events.values() if event.id not in unnumbered]
+        refused = set(unnumbered)
+        for some in batched(listed, 10, strict=False):  # EventBridge takes ten at once
+            refused |= {event.id for event in self._put(some)}
+        refused |= {event.id for event in listed if not self._queue(event)}
+        self._store.published()
+        if published := [event.id for event in listed if event.id not in refused]:
             self._note("events published", events=published)
-        return [place for place, event in events.items() if event.id in refused]
+        return {place: event.id not in unnumbered for place, event in events.items() if event.id in refused}
 
-    def _number(self, mode: Mode, events: Iterable[Event]) -> list[Event]:
+    def _number(self, mode: Mode, events: Mapping[int, Event]) -> list[Event]:
         """Those that could not be numbered."""
-        mine = [event for event in events if event.mode is mode]
-        try:
-            self._store.number_events(mode, mine, int(self._clock()))
-        except Refused as error:
-            if len(mine) > 1:
-                return [refused for event in mine for refused in self._number(mode, [event])]
-            self._failed(mine[0].verification_id, error)
-            return mine
-        return []
+        mine = [event for event in events.values() if event.mode is mode]
+        refused = self._store.number_events(mode, mine, int(self._clock()))
+        for event in refused:
+            self._failed(event.verification_id, Unpublished("the table refused an event"))
+        return refused
 
     def _put(self, events: Sequence[Event]) -> list[Event]:
         """Those that the bus refused."""

@@ -10,13 +10,13 @@ from callverify.domain.words import DAY
 from callverify.store.counters import Breakers
 from callverify.store.events import EventLog
 from callverify.store.pools import Pools
-from callverify.store.table import LimitReached, Refused, Stale, Table, Taken, put_new
+from callverify.store.table import LimitReached, Stale, Table, Taken, put_new
 from callverify.store.verifications import Verifications
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-__all__ = ["LimitReached", "Refused", "Stale", "Store", "Taken"]
+__all__ = ["LimitReached", "Stale", "Store", "Taken"]
 
 
 class Store(Verifications, Breakers, EventLog, Pools):
@@ -34,6 +34,7 @@ class Store(Verifications, Breakers, EventLog, Pools):
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        EventLog.__init__(self)
         self._table = Table(client, table_name, sleep=sleep, monotonic=monotonic)
         self._retention = retention
 

@@ -1,108 +1,161 @@
-"""The list of events: each has the next number of its mode, and is kept for its own time."""
+"""The list of events: each has a number of its mode, and is kept for its own time.
+
+A publisher reserves numbers in one write of the counter, and puts the events then. The counter names the reservation
+until they are put, and no reader passes a number of it at which there is nothing: decision 104.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import batched
 
 from callverify.domain.errors import busy
-from callverify.domain.words import DAY, Event, Mode
+from callverify.domain.words import Event, Mode
 from callverify.store import table
 from callverify.store.items import Item
-from callverify.store.table import CONFLICT_RETRIES, Lost, Outdated, Table, Write
+from callverify.store.numbers import Memory, Reservation, mark, reservations, reserve
+from callverify.store.table import CONFLICT_RETRIES, Refused, Stale, Table
 
-EVENTS_AT_ONCE = 25  # two items each, and a transaction takes 100
-
-
-class AlreadyNumbered(Lost):
-    """The event has its number."""
-
-
-class NumberTaken(Lost):
-    """Another event has this number though the counter says that it is free."""
+EVENTS_AT_ONCE = 25
+CLOSE_AFTER = 120  # seconds; a publisher's function is given less
 
 
 class EventLog:
     _table: Table
     _retention: int
 
-    def number_events(self, mode: Mode, events: Sequence[Event], now: int) -> None:
-        """Give each event the next number of its mode and keep it, those that have one already left as they are.
+    def __init__(self) -> None:
+        self._memory = defaultdict[Mode, Memory](Memory)
 
-        Raises Refused where DynamoDB will never take these events as they are.
+    # Publishing
+
+    def number_events(self, mode: Mode, events: Iterable[Event], now: int) -> list[Event]:
+        """Give each event a number of its mode and keep it; one that has been here keeps its number, where it is known.
+
+        Returns those that DynamoDB will never take as they are.
         """
-        left, beyond = list(events), 0
-        for _ in range(CONFLICT_RETRIES + len(events)):
-            if not left:
-                return
-            counter = self._table.read(f"events#{mode}")
-            # A counter is born with a number that no event had before, should it have been lost.
-            latest = int(counter["n"]) if counter else now * 1000
-            first = max(latest, beyond) + 1
-            batch = left[:EVENTS_AT_ONCE]
-            try:
-                self._table.transact([*self._number(mode, batch, counter, first, now)])
-            except AlreadyNumbered as known:
-                left = [event for event in left if event.id != known.item["id"]]
-            except NumberTaken:
-                beyond = max(now * 1000, first + EVENTS_AT_ONCE)
-            except Outdated:
-                continue
-            else:
-                left = left[EVENTS_AT_ONCE:]
-        if left:
-            raise busy() from TimeoutError("the number of the latest event kept changing")
+        new = {event.id: event for event in events}.values()
+        batches = batched(new, EVENTS_AT_ONCE, strict=False)
+        return [refused for batch in batches for refused in self._number(mode, batch, now)]
 
-    def _number(
-        self, mode: Mode, events: Sequence[Event], counter: Item | None, first: int, now: int
-    ) -> Iterator[Write]:
-        """The counter's write comes first: where it holds, a number that is taken is no other publisher's doing."""
-        before = counter or {}
-        # Kept at least as long as the event before: the events that are kept are the latest ones, whatever becomes of
-        # the retention. Version 1 kept the counter itself a day longer than that.
-        ttl = max(now + self._retention, int(before.get("until", int(before.get("ttl", DAY)) - DAY)))
-        yield table.change(
-            f"events#{mode}",
-            {"n": first + len(events) - 1, "until": ttl, "ttl": None},
-            "n = :latest" if counter else "attribute_not_exists(pk)",
-            {":latest": before.get("n")},
-            _outdated,
-        )
-        for number, event in enumerate(events, first):
-            yield table.put_new(f"event_id#{event.id}", {"id": event.id, "ttl": ttl}, AlreadyNumbered)
-            yield table.put_new(f"event#{mode}#{number}", {"body": event.body, "ttl": ttl}, NumberTaken)
+    def published(self) -> None:
+        """All that this container has numbered has reached its receivers, and will not come again."""
+        for memory in self._memory.values():
+            memory.over |= memory.put
+            memory.put.clear()
+
+    def _number(self, mode: Mode, batch: Iterable[Event], now: int) -> list[Event]:
+        left, refused = [*batch], list[Event]()
+        floor, memory = 0, self._memory[mode]
+        for turn in range(CONFLICT_RETRIES):
+            if not left:
+                return refused
+            own, others, new = reserve(
+                self._table, mode, memory, left, now, kept=self._retention, turn=turn, floor=floor
+            )
+            again, filled = list[Event](), set[int]()
+            for event in left:
+                try:
+                    if not self._place(mode, event, [*others, own], filled):
+                        again.append(event)
+                except Refused:
+                    refused.append(event)
+            numbers = {number for _, number in own.numbers()}
+            if new:
+                for number in numbers - filled:
+                    self._fill(mode, number, own.until)
+                if again:  # none had its own number, of which the counter said that it is free
+                    floor = max(now * 1000, own.first + EVENTS_AT_ONCE)
+            if new or numbers <= filled:
+                memory.put[own.key] = own
+            self._close(mode, others, now)
+            left = again
+        raise busy() from TimeoutError("the numbers of events kept being taken")
+
+    def _place(self, mode: Mode, event: Event, known: Iterable[Reservation], filled: set[int]) -> bool:
+        """Put an event at the first of its numbers that nothing else has; whether there was one."""
+        sign = mark(event)
+        for each in known:
+            number = dict(each.numbers()).get(sign)
+            if number is None:
+                continue
+            filled.add(number)
+            try:
+                if self._put_event(mode, number, event, each.until):
+                    return True
+            except Refused:
+                self._fill(mode, number, each.until)
+                raise
+        return False
+
+    def _put_event(self, mode: Mode, number: int, event: Event, until: int) -> bool:
+        """Whether the event has this number now."""
+        condition, values = "attribute_not_exists(pk) OR body = :body", {":body": event.body}
+        item = {"body": event.body, "ttl": until}
+        return self._table.put(table.put(_key(mode, number), item, Stale, condition=condition, values=values))
+
+    def _fill(self, mode: Mode, number: int, until: int) -> None:
+        """Have something at a number that no event will have."""
+        self._table.put(table.put_new(_key(mode, number), {"ttl": until}))
+
+    def _close(self, mode: Mode, others: Iterable[Reservation], now: int) -> None:
+        """Fill what publishers left that died, and whose batch did not come again."""
+        memory = self._memory[mode]
+        for each in others:
+            if each.at > now - CLOSE_AFTER or memory.closed.get(each.key) == each:
+                continue
+            for _, number in each.numbers():
+                if not self._table.read(_key(mode, number)):
+                    self._fill(mode, number, each.until)
+            memory.closed[each.key] = each
+
+    # Reading
 
     def events_after(self, mode: Mode, cursor: int, *, limit: int, now: int) -> tuple[list[tuple[int, str]], int]:
-        """(number, JSON) of up to `limit` events after `cursor`, without those no longer kept; and the latest one's."""
-        latest = self._latest_event(mode)
-        start = cursor + 1
-        if start <= latest and not self._events(mode, [start], now):
-            start = self._first_kept_event(mode, start, latest, now)
-        numbers = range(start, min(start + limit, latest + 1))
-        return self._events(mode, numbers, now), latest
+        """(number, JSON) of up to `limit` events after `cursor`, without those no longer kept.
 
-    def _latest_event(self, mode: Mode) -> int:
-        item = self._table.read(f"events#{mode}")
-        return int(item["n"]) if item else 0
+        And the number of the latest event that can be read: none will be put at one before it.
+        """
+        counter = self._table.read(f"events#{mode}") or {}
+        latest = int(counter.get("n", 0))
+        # Numbers at which events may still be put, and until when those will be kept.
+        reserved = {number: each.until for each in reservations(counter) for _, number in each.numbers()}
+        start, end = cursor + 1, latest
+        while start <= end:
+            found = self._kept(mode, range(start, min(start + limit, end + 1)), reserved, now)
+            if start not in found:
+                start = self._first_kept(mode, start + 1, end, reserved, now)
+                found = self._kept(mode, range(start, min(start + limit, end + 1)), reserved, now)
+            gap = min((number for number, item in found.items() if not item), default=end + 1)
+            end = min(end, gap - 1)
+            bodies = [(number, item["body"]) for number, item in sorted(found.items()) if "body" in item]
+            if told := [each for each in bodies if each[0] <= end]:
+                return told, end
+            start += limit
+        return [], max(end, min(cursor, latest))
 
-    def _first_kept_event(self, mode: Mode, low: int, latest: int, now: int) -> int:
-        """Events end in the order of their numbers (`_number`), so the first one kept is found by halving.
+    def _first_kept(self, mode: Mode, low: int, latest: int, reserved: Mapping[int, int], now: int) -> int:
+        """Events end in the order of their numbers (`reserve`), so the first one kept is found by halving.
 
         TTL deletes in any order, but only what is not counted as kept any more.
         """
         high = latest + 1
         while low < high:
             middle = (low + high) // 2
-            if self._events(mode, [middle], now):
+            if self._kept(mode, [middle], reserved, now):
                 high = middle
             else:
                 low = middle + 1
         return low
 
-    def _events(self, mode: Mode, numbers: Sequence[int], now: int) -> list[tuple[int, str]]:
-        found = self._table.read_many(f"event#{mode}#{number}" for number in numbers)
-        bodies = {pk: item["body"] for pk, item in found.items() if item["ttl"] > now}
-        return [(number, body) for number in numbers if (body := bodies.get(f"event#{mode}#{number}")) is not None]
+    def _kept(self, mode: Mode, numbers: Iterable[int], reserved: Mapping[int, int], now: int) -> dict[int, Item]:
+        """What is at these numbers, or may be: nothing yet at one that is reserved."""
+        keys = {number: _key(mode, number) for number in numbers}
+        items = self._table.read_many(keys.values())
+        found = {number: items.get(pk, {}) for number, pk in keys.items()}
+        return {number: item for number, item in found.items() if item.get("ttl", reserved.get(number, 0)) > now}
 
 
-def _outdated(_: Item) -> Lost:
-    return Outdated()
+def _key(mode: Mode, number: int) -> str:
+    return f"event#{mode}#{number}"

@@ -59,7 +59,7 @@ class LimitReached(Lost):
 
 
 class Refused(Exception):
-    """DynamoDB will never take these writes as they are."""
+    """DynamoDB will never take this item as it is."""
 
 
 class Outdated(Lost):
@@ -133,11 +133,15 @@ class Table:
         return deserialized(answer["Attributes"])
 
     def put(self, write: Write) -> bool:
-        """Run a put by itself: whether its condition held."""
+        """Run a put by itself: whether its condition held. Raises Refused for what is no valid item."""
         try:
             self._ask(self._client.put_item, TableName=self._name, **write.request)
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
+        except ClientError as error:
+            if INVALID.intersection(_codes(error)):
+                raise Refused from error
+            raise
         return True
 
     def delete(self, pk: str) -> None:
@@ -175,7 +179,7 @@ class Table:
     def transact(self, writes: Sequence[Write]) -> None:
         """All writes or none. Raises the reason of the first write, in this order, whose condition did not hold.
 
-        Raises Refused for what is no valid write. A conflict with another transaction says nothing about the
+        A conflict with another transaction says nothing about the
         conditions, and neither does an answer that is busy or does not come: it is sent again.
         """
         if not writes:
@@ -199,8 +203,6 @@ class Table:
                     failure = error
                     if self._monotonic() >= gives_up_at:
                         break
-                elif INVALID.intersection(_codes(error)):
-                    raise Refused from error
                 elif not CONFLICTS.intersection(_codes(error)):
                     raise
             self._wait(turn)
