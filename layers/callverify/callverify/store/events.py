@@ -7,7 +7,7 @@ until they are put, and no reader passes a number of it at which there is nothin
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import batched
 
 from callverify.domain.errors import busy
@@ -19,6 +19,7 @@ from callverify.store.table import CONFLICT_RETRIES, Refused, Stale, Table
 
 EVENTS_AT_ONCE = 25
 CLOSE_AFTER = 120  # seconds; a publisher's function is given less
+CLOSED_AT_ONCE = 4
 
 
 class EventLog:
@@ -61,15 +62,16 @@ class EventLog:
                         again.append(event)
                 except Refused:
                     refused.append(event)
-            numbers = {number for _, number in own.numbers()}
-            if new:
-                for number in numbers - filled:
+            signs = {mark(event) for event in left}
+            for sign, number in own.numbers():
+                if sign in signs and number not in filled:
                     self._fill(mode, number, own.until)
-                if again:  # none had its own number, of which the counter said that it is free
-                    floor = max(now * 1000, own.first + EVENTS_AT_ONCE)
-            if new or numbers <= filled:
+                    filled.add(number)
+            if new and again:  # none had its own number, of which the counter said that it is free
+                floor = max(now * 1000, own.first + EVENTS_AT_ONCE)
+            if filled.issuperset(number for _, number in own.numbers()):
                 memory.put[own.key] = own
-            self._close(mode, others, now)
+            self._close(mode, others, now, own.first)
             left = again
         raise busy() from TimeoutError("the numbers of events kept being taken")
 
@@ -99,16 +101,16 @@ class EventLog:
         """Have something at a number that no event will have."""
         self._table.put(table.put_new(_key(mode, number), {"ttl": until}))
 
-    def _close(self, mode: Mode, others: Iterable[Reservation], now: int) -> None:
-        """Fill what publishers left that died, and whose batch did not come again."""
-        memory = self._memory[mode]
-        for each in others:
-            if each.at > now - CLOSE_AFTER or memory.closed.get(each.key) == each:
-                continue
+    def _close(self, mode: Mode, others: Sequence[Reservation], now: int, turn: int) -> None:
+        """Fill what publishers left that died, and whose batch did not come again: some of it at every turn."""
+        closed = self._memory[mode].closed
+        left = [each for each in others if each.at <= now - CLOSE_AFTER and closed.get(each.key) != each]
+        first = turn % len(left) if left else 0
+        for each in (left[first:] + left[:first])[:CLOSED_AT_ONCE]:
             for _, number in each.numbers():
                 if not self._table.read(_key(mode, number)):
                     self._fill(mode, number, each.until)
-            memory.closed[each.key] = each
+            closed[each.key] = each
 
     # Reading
 

@@ -13,8 +13,9 @@ Items, by the prefix of `pk`. All but two carry `ttl`, which only sweeps: an ite
     idempotency#<hash>           which verification and step an Idempotency-Key started
     signed_call#<hash>#<ts>      a signed report that has been used
     breaker#<provider>           that a provider keeps failing, and until when it is asked last
-    events#<mode>                the number of the latest event, and until when it is kept; without `ttl`
-    event#<mode>#<number>        an event, and event_id#<id> that it has been numbered
+    events#<mode>                the number of the latest event, until when it is kept, and numbers at which events are
+                                 still being put; without `ttl`
+    event#<mode>#<number>        an event, or without a body that none will have this number
     pepper                       the fingerprint of the one pepper that is at work; without `ttl`
 """
 
