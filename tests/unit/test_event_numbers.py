@@ -224,16 +224,14 @@ def test_a_batch_that_fails_at_its_receivers_keeps_its_numbers_however_often_it_
 
 def test_the_counter_stays_small(tables: Tables) -> None:
     """A write of it costs a unit for each KB that is begun."""
-    table, store = tables(), None
+    table, counter = tables(), dict[str, Any]()
     for turn in range(100):
         if turn % 10 == 0:
             store = store_of(table)  # a new container: what the one before knew of its last batch is lost
-        assert store
         publishing(f"{turn}", f"{turn} too", now=NOW + 30 * turn)(store)
         store.published()
-        counter = row(table, f"events#{LIVE}")
-        assert counter
-        assert sum(len(name) + len(str(value)) for name, value in counter.items()) < 500
+        counter = row(table, f"events#{LIVE}") or {}
+        assert 0 < sum(len(name) + len(str(value)) for name, value in counter.items()) < 500
     assert sum("f_" in name for name in counter) <= 3
 
 
@@ -297,6 +295,6 @@ def test_any_history_of_publishers_and_readers(seed: int) -> None:
         more, _ = reading(store_of(table), cursor, now)
         found = [*told, *more]
         assert names == set(found)
-        for shard in "ab":
-            mine = [name for name in dict.fromkeys(found) if name.startswith(shard)]
+        for letter in "ab":
+            mine = [name for name in dict.fromkeys(found) if name.startswith(letter)]
             assert mine == sorted(mine, key=lambda name: int(name[2:]))

@@ -12,7 +12,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from callverify.domain.verification import Verification
 from callverify.domain.words import DAY, Event, Mode
+from callverify.edge import queues
+from callverify.edge.queues import Publications
 from callverify.events.publish import Publisher
+from callverify.events.telemetry import Telemetry
 from callverify.store import Store
 from tests.support.failing import refusal
 from tests.support.records import NOW, flash
@@ -241,6 +244,25 @@ def test_what_is_no_events_fault_is_raised(store: Store, dynamodb: Any, monkeypa
     refuse_poison(dynamodb, monkeypatch, "AccessDeniedException")
     with pytest.raises(ClientError):
         Field(store).publisher.publish(CHANGES)
+
+
+def test_what_waits_to_be_published_again_keeps_its_number(
+    store: Store, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field, aside = Field(store, refuses=lambda _: True), list[str]()
+    publications = Publications(lambda: field.publisher, Telemetry(), aside.append)
+    monkeypatch.setattr(queues, "change", lambda record: CHANGES[record["place"]])
+    publications.publish({"Records": [{"place": 0}, {"place": 1}]})
+    assert [json.loads(message)["numbered"] for message in aside] == [True, True]
+    assert len(listed(store)) == 2
+    field.bus.refuses = lambda _: False
+    other = Field(Store(dynamodb, TABLE))  # another container, hours later
+    other.publisher.publish(CHANGES[2:3])
+    again = Publications(lambda: other.publisher, Telemetry(), aside.append)
+    for message in aside:
+        again.publish_again(message)
+    assert len(listed(store)) == 3
+    assert len(other.bus.details) == 3
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
     assert [item["pk"] for item in items if not item.get("ttl")] == ["events#live", "pepper"]
     prefixes = {item["pk"].partition("#")[0] for item in items}
     kinds = "pepper verification phone guesses vendor_guesses limit idempotency signed_call call hold pool breaker"
-    kinds += " events event event_id"
+    kinds += " events event"
     assert prefixes == {*kinds.split(), BY_PHONE.provider}
 
 
