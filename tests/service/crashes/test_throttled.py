@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
 
@@ -41,11 +42,14 @@ def written(world: World) -> list[tuple[str, ...]]:
         ("verification", each.status, str(each.guesses), *(attempt.outcome for attempt in each.attempts))
         for each in world.records()
     ]
+    counted = Counter[str]()  # in all shards of a counter: which one is drawn by the id
     for pk, item in world.rows.tables[TABLE].items():
-        kind = pk.split("#")[0]
-        if kind != "verification":
+        kind, name, *_ = [*pk.split("#"), ""]
+        if kind == "limit" and "n" in item:
+            counted[name] += int(item["n"]["N"])
+        elif kind != "verification":
             told.append((kind, repr(item.get("n")), repr(item.get("starts"))))
-    return sorted(told)
+    return sorted([*told, *((name, str(n)) for name, n in counted.items())])
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from callverify.domain.words import DAY
+from callverify.store.calendar import CalendarCounters
 from callverify.store.counters import Breakers
 from callverify.store.events import EventLog
 from callverify.store.pools import Pools
@@ -36,6 +37,7 @@ class Store(Verifications, Breakers, EventLog, Pools):
     ) -> None:
         EventLog.__init__(self)
         self._table = Table(client, table_name, sleep=sleep, monotonic=monotonic)
+        self._calendar = CalendarCounters(self._table)
         self._retention = retention
 
     def connect(self) -> None:

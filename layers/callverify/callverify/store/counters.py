@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 
 from callverify.domain.claims import Counted, GiveBack
-from callverify.domain.limits import CalendarLimit, Cooldown, GuessLimit, Limit, RollingLimit, SealedLimit
+from callverify.domain.limits import Cooldown, GuessLimit, Limit, RollingLimit, SealedLimit
 from callverify.domain.words import DAY
 from callverify.store import table
 from callverify.store.items import Item
@@ -19,52 +19,39 @@ REST_SECONDS = 30  # decision 16
 # A limit's own write in a transaction, or what it is replaced by: see `table.adapt`.
 
 
-def key_of(limit: RollingLimit | SealedLimit | CalendarLimit, at: int) -> str:
-    key = f"limit#{limit.name}#{limit.subject}"
-    return f"{key}#{at // limit.window}" if isinstance(limit, CalendarLimit) else key
+def key_of(limit: RollingLimit | SealedLimit) -> str:
+    return f"limit#{limit.name}#{limit.subject}"
 
 
 def count(claims: Sequence[Limit | Counted | GiveBack], now: int, forms: Forms) -> Iterator[Write]:
     """Count one more against each limit, and give back. Loses to LimitReached."""
-    back = {key_of(each.limit, each.at): each for each in claims if isinstance(each, GiveBack)}
+    back = {
+        key_of(each.limit): (each.limit, each.at)
+        for each in claims
+        if isinstance(each, GiveBack) and isinstance(each.limit, SealedLimit)
+    }
     for claim in claims:
         match claim:
             case (RollingLimit() as rolling) | Counted(limit=RollingLimit() as rolling):
-                key = key_of(rolling, now)
+                key = key_of(rolling)
                 yield forms.get(key) or _count_rolling(key, rolling, now, refuses=rolling is claim)
             case SealedLimit():
-                key = key_of(claim, now)
+                key = key_of(claim)
                 moved = back.pop(key, None)
-                yield forms.get(key) or _count_sealed(key, claim, now, moved.at if moved else None)
-            case (CalendarLimit() as calendar) | Counted(limit=CalendarLimit() as calendar):
-                # What one attempt gives back and the next one takes, in one period, stays as it is.
-                if back.pop(key_of(calendar, now), None) is None:
-                    yield _count_calendar(calendar, now, refuses=calendar is claim)
+                yield forms.get(key) or _count_sealed(key, claim, now, moved[1] if moved else None)
             case Cooldown():
                 yield _start_cooldown(claim, now)
             case GuessLimit():
                 yield _check_guesses(claim, now)
-    for key, each in back.items():
-        match each.limit:
-            case SealedLimit() as sealed:
-                yield forms.get(key) or _give_sealed_back(key, sealed, each.at, now)
-            case CalendarLimit() as calendar:
-                yield forms.get(key) or _give_calendar_back(key, calendar, each.at, now)
+    for key, (limit, at) in back.items():
+        yield forms.get(key) or _give_sealed_back(key, limit, at, now)
 
 
-def unless(limit: RollingLimit | CalendarLimit, now: int) -> Write:
+def unless(limit: RollingLimit, now: int) -> Write:
     """That a limit is not full, without counting. Loses to LimitReached."""
-    if isinstance(limit, CalendarLimit):
-        end = (now // limit.window + 1) * limit.window
-        return table.check(
-            key_of(limit, now),
-            "attribute_not_exists(n) OR n < :count",
-            {":count": limit.count},
-            lambda _: LimitReached(limit, end - now),
-        )
     oldest = f"starts[{limit.count - 1}]"
     return table.check(
-        key_of(limit, now),
+        key_of(limit),
         f"attribute_not_exists({oldest}) OR {oldest} <= :before",
         {":before": now - limit.window},
         lambda item: LimitReached(limit, int(item["starts"][limit.count - 1]) + limit.window - now),
@@ -112,29 +99,6 @@ def _restart_rolling(key: str, limit: RollingLimit, now: int, starts: list[int])
         "size(starts) = :size AND starts[0] = :newest",
         {":size": len(starts), ":newest": starts[0] if starts else 0},
         lambda _: Outdated(key),
-    )
-
-
-def _count_calendar(limit: CalendarLimit, now: int, *, refuses: bool) -> Write:
-    end = (now // limit.window + 1) * limit.window
-    return table.update(
-        key_of(limit, now),
-        "SET n = if_not_exists(n, :zero) + :one, #ttl = :end",
-        "attribute_not_exists(n) OR n < :count" if refuses else "",
-        {":zero": 0, ":one": 1, ":end": end, ":count": limit.count},
-        lambda _: LimitReached(limit, end - now),
-    )
-
-
-def _give_calendar_back(key: str, limit: CalendarLimit, at: int, now: int) -> Write:
-    if at // limit.window != now // limit.window:
-        return NOTHING
-    return table.update(
-        key,
-        "SET n = n - :one, returned = if_not_exists(returned, :zero) + :one",
-        "n >= :one AND (attribute_not_exists(returned) OR returned < :count)",
-        {":zero": 0, ":one": 1, ":count": limit.count},
-        lambda _: Outdated(key, NOTHING),
     )
 
 

@@ -42,12 +42,13 @@ from callverify.domain.claims import (
     UseCall,
 )
 from callverify.domain.errors import busy
-from callverify.domain.limits import GuessLimit, Limit
+from callverify.domain.limits import GuessLimit, Limit, RollingLimit
 from callverify.domain.questions import AFTER_REPORT
 from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Change, Verification
 from callverify.domain.view import numbered, revised
 from callverify.domain.words import DAY, Status
 from callverify.store import counters, table
+from callverify.store.calendar import CalendarCounters, outside
 from callverify.store.items import Item, attributes, difference, verification_of
 from callverify.store.table import CONFLICT_RETRIES, NOTHING, Forms, Lost, Outdated, Stale, Table, Taken, Write
 
@@ -65,6 +66,7 @@ class Verifications:
 
     def __init__(self, rows: Table, *, retention: int = DAY) -> None:
         self._table = rows
+        self._calendar = CalendarCounters(rows)
         self._retention = retention
 
     def get(self, verification_id: str, now: int) -> Verification | None:
@@ -108,16 +110,31 @@ class Verifications:
         if not claims and change.before:
             return verification_of(self._table.update(record)) or change.after
 
-        def writes(forms: Forms) -> list[Write]:
-            own = [self._take_key(key, change, now) for key in keys]
-            return [*own, record, *self._claims(others, change, now, forms)]
-
-        self._table.adapt(writes)
+        self._write([*(self._take_key(key, change, now) for key in keys), record], others, change, now)
         return change.after
 
     def take(self, claims: Sequence[Claim], change: Change, now: int) -> None:
         """Write claims on their own, in the name of a change that was written before."""
-        self._table.adapt(lambda forms: [*self._claims(claims, change, now, forms)])
+        self._write([], claims, change, now)
+
+    def _write(self, first: Sequence[Write], claims: Sequence[Claim], change: Change, now: int) -> None:
+        """Count by the calendar, write the rest in one transaction, and give back what was no call.
+
+        Where a counter is full, the transaction still says what is judged before it.
+        """
+        record, last = change.after, list[Write]()
+        seed = f"{record.id} {len(record.attempts)}"
+        taken, refusal = self._calendar.take(claims, seed, now)
+        inside = [claim for claim in claims[: refusal[0] if refusal else None] if not outside(claim)]
+        if refusal:
+            reached = refusal[1]
+            last = [table.check(f"limit#full#{record.id}", "attribute_exists(pk)", {}, lambda _: reached)]
+        try:
+            self._table.adapt(lambda forms: [*first, *self._claims(inside, change, now, forms), *last])
+        except Lost:
+            self._calendar.take_off(taken)
+            raise
+        self._calendar.give_back(claims, seed, now)
 
     def _ttl(self, verification: Verification) -> int:
         return verification.ttl or verification.created_at + CLIENT_TOKEN_SECONDS + self._retention
@@ -191,7 +208,8 @@ class Verifications:
                 case ReturnGuess():
                     yield counters.return_guess(record.phone_hash, claim.id, claim.counter, forms)
                 case Unless():
-                    yield counters.unless(claim.limit, now)
+                    if isinstance(claim.limit, RollingLimit):
+                        yield counters.unless(claim.limit, now)
                 case UseCall():
                     yield _use_call(claim, record)
                 case IdempotencyKey():
