@@ -35,10 +35,10 @@ BOTH = pytest.mark.parametrize("limit_of", [rolling, sealed])
 PAID = sealed(1), CalendarLimit("c", "s", 1, 3600)
 
 
-def full(store: Store, at: int, limit: Limit | Unless | SpendGuess) -> tuple[str, int]:
-    """The name of the limit that refuses this, and for how long."""
+def full(store: Store, at: int, *limits: Limit | Unless | SpendGuess) -> tuple[str, int]:
+    """The name of the limit that refuses these, and for how long."""
     with pytest.raises(LimitReached) as reached:
-        take(store, at, limit)
+        take(store, at, *limits)
     return reached.value.limit.name, reached.value.retry_after
 
 
@@ -126,12 +126,40 @@ def test_what_has_happened_is_counted_beyond_the_limit_and_refuses_then(
 
 
 def test_a_cooldown_waits_for_the_vendors_reply_and_then_counts_from_it(store: Store) -> None:
-    cooldown = Cooldown(PHONE, 20, reply_within=8)
-    begin(store, None, [cooldown])
-    assert full(store, NOW + 27, cooldown) == ("phone_cooldown", 1)
+    starts = Cooldown(PHONE, 20, reply_within=8), RollingLimit("phone_10m", PHONE, 5, TEN_MINUTES)
+    begin(store, None, starts)
+    assert full(store, NOW + 27, *starts) == ("phone_cooldown", 1)
     take(store, NOW + 3, CoolDown(20))
-    assert full(store, NOW + 3 + 19, cooldown) == ("phone_cooldown", 1)
-    take(store, NOW + 3 + 20, cooldown)
+    assert full(store, NOW + 3 + 19, *starts) == ("phone_cooldown", 1)
+    take(store, NOW + 3 + 20, *starts)
+    assert full(store, NOW + 3 + 20, *starts) == ("phone_cooldown", 28)
+
+
+def test_a_start_that_version_020_counted_cools_down_too(store: Store, dynamodb: MemoryDynamoDb) -> None:
+    starts = Cooldown(PHONE, 20, reply_within=8), RollingLimit("phone_10m", PHONE, 2, TEN_MINUTES)
+    take(store, NOW, starts[1])  # without a cooldown in the item
+    assert full(store, NOW + 19, *starts) == ("phone_cooldown", 1)
+    take(store, NOW + 20, *starts)
+    assert full(store, NOW + 48, *starts) == ("phone_10m", TEN_MINUTES - 48)
+    item = row(dynamodb, f"limit#phone_10m#{PHONE}")
+    assert item
+    assert (item["until"], item["ttl"]) == (NOW + 48, NOW + 20 + TEN_MINUTES)
+
+
+def test_a_cooldown_that_is_longer_than_the_limits_window_is_kept_to_its_end(
+    store: Store, dynamodb: MemoryDynamoDb
+) -> None:
+    starts = Cooldown(PHONE, 900, reply_within=8), RollingLimit("phone_10m", PHONE, 1, TEN_MINUTES)
+    begin(store, None, starts)
+    for at, until in ((NOW, NOW + 908), (NOW + 5, NOW + 905)):
+        if at > NOW:
+            take(store, at, CoolDown(900))
+        item = row(dynamodb, f"limit#phone_10m#{PHONE}")
+        assert item
+        assert item["until"] == until
+        assert item["ttl"] >= until
+    assert full(store, NOW + 904, *starts) == ("phone_cooldown", 1)
+    take(store, NOW + 905, *starts)
 
 
 # Giving back

@@ -52,7 +52,10 @@ class CalendarLimit:
 
 @value
 class Cooldown:
-    """No start for `seconds` after the vendor's reply; until that reply, for `seconds` + `reply_within`."""
+    """No start for `seconds` after the vendor's reply; until that reply, for `seconds` + `reply_within`.
+
+    Taken with `phone_10m`, in whose item it stands.
+    """
 
     phone_hash: str
     seconds: int

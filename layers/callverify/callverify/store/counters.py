@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from callverify.domain.claims import Counted, GiveBack
 from callverify.domain.limits import Cooldown, GuessLimit, Limit, RollingLimit, SealedLimit
-from callverify.domain.words import DAY
+from callverify.domain.words import DAY, TEN_MINUTES
 from callverify.store import table
 from callverify.store.items import Item
 from callverify.store.table import NOTHING, Forms, LimitReached, Lost, Outdated, Stale, Table, Write
@@ -15,6 +15,8 @@ from callverify.store.table import NOTHING, Forms, LimitReached, Lost, Outdated,
 FAILURES_IN_A_ROW = 5
 REST_SECONDS = 30  # decision 16
 
+
+_COOLS = "phone_10m"  # the limit whose item has the phone's cooldown too
 
 # A limit's own write in a transaction, or what it is replaced by: see `table.adapt`.
 
@@ -30,8 +32,12 @@ def count(claims: Sequence[Limit | Counted | GiveBack], now: int, forms: Forms) 
         for each in claims
         if isinstance(each, GiveBack) and isinstance(each.limit, SealedLimit)
     }
+    cooldown = next((each for each in claims if isinstance(each, Cooldown)), None)
     for claim in claims:
         match claim:
+            case RollingLimit(name=name) if name == _COOLS:
+                key = key_of(claim)
+                yield forms.get(key) or _count_rolling(key, claim, now, refuses=True, cooldown=cooldown)
             case (RollingLimit() as rolling) | Counted(limit=RollingLimit() as rolling):
                 key = key_of(rolling)
                 yield forms.get(key) or _count_rolling(key, rolling, now, refuses=rolling is claim)
@@ -39,8 +45,6 @@ def count(claims: Sequence[Limit | Counted | GiveBack], now: int, forms: Forms) 
                 key = key_of(claim)
                 moved = back.pop(key, None)
                 yield forms.get(key) or _count_sealed(key, claim, now, moved[1] if moved else None)
-            case Cooldown():
-                yield _start_cooldown(claim, now)
             case GuessLimit():
                 yield _check_guesses(claim, now)
     for key, (limit, at) in back.items():
@@ -65,37 +69,61 @@ def _reached(limit: RollingLimit | SealedLimit, times: Sequence[int], now: int) 
     return LimitReached(limit, times[limit.count - 1] + limit.window - now)
 
 
-def _count_rolling(key: str, limit: RollingLimit, now: int, *, refuses: bool) -> Write:
+def _count_rolling(
+    key: str, limit: RollingLimit, now: int, *, refuses: bool, cooldown: Cooldown | None = None
+) -> Write:
+    """cooldown: of the same phone, which stands in the same item."""
     oldest = f"starts[{limit.count - 1}]"
-    is_open = f"(attribute_not_exists({oldest}) OR {oldest} <= :before) AND " if refuses else ""
+    until = now + cooldown.seconds + cooldown.reply_within if cooldown else 0
+    ttl = max(now + limit.window, until)
+    # The last clause makes the write fail once the list has grown long, so that it is cut: see `lost`.
+    conditions = ["(attribute_not_exists(starts) OR size(starts) < :longest)"]
+    if refuses:
+        conditions.insert(0, f"(attribute_not_exists({oldest}) OR {oldest} <= :before)")
+    if cooldown:
+        conditions.insert(0, "(attribute_not_exists(#until) OR #until <= :now)")
+        # Of a start that 0.2.0 counted: its cooldown stands elsewhere.
+        conditions.insert(1, "(attribute_exists(#until) OR attribute_not_exists(starts) OR starts[0] <= :cooled)")
+    cooled = now - cooldown.seconds if cooldown else 0
 
     def lost(item: Item) -> Lost:
         starts = [int(start) for start in item.get("starts", ())]
+        if cooldown and (wait := _cools(cooldown, item, starts, now)) > 0:
+            return LimitReached(cooldown, wait)
         if refuses and (reached := _reached(limit, starts, now)):
             return reached
-        return Outdated(key, _restart_rolling(key, limit, now, starts))
+        return Outdated(key, _restart_rolling(key, limit, now, starts, until, ttl))
 
     return table.update(
         key,
-        "SET starts = list_append(:now_list, if_not_exists(starts, :none)), #ttl = :ttl",
-        # The second clause makes the write fail once the list has grown long, so that it is cut: see `lost`.
-        f"{is_open}(attribute_not_exists(starts) OR size(starts) < :longest)",
+        "SET starts = list_append(:now_list, if_not_exists(starts, :none)), #ttl = :ttl"
+        + (", #until = :until" if cooldown else ""),
+        " AND ".join(conditions),
         {
             ":now_list": [now],
             ":none": [],
-            ":ttl": now + limit.window,
+            ":ttl": ttl,
             ":before": now - limit.window,
             ":longest": 2 * limit.count + 10,
+            ":now": now,
+            ":until": until,
+            ":cooled": cooled,
         },
         lost,
     )
 
 
-def _restart_rolling(key: str, limit: RollingLimit, now: int, starts: list[int]) -> Write:
+def _cools(cooldown: Cooldown, item: Item, starts: Sequence[int], now: int) -> int:
+    """Seconds until the phone may start again."""
+    newest = starts[0] + cooldown.seconds if starts else 0
+    return int(item.get("until", newest)) - now
+
+
+def _restart_rolling(key: str, limit: RollingLimit, now: int, starts: list[int], until: int, ttl: int) -> Write:
     kept = [start for start in starts[: limit.count] if start > now - limit.window]
     return table.change(
         key,
-        {"starts": [now, *kept], "ttl": now + limit.window},
+        {"starts": [now, *kept], "ttl": ttl} | ({"until": until} if until else {}),
         "size(starts) = :size AND starts[0] = :newest",
         {":size": len(starts), ":newest": starts[0] if starts else 0},
         lambda _: Outdated(key),
@@ -153,20 +181,12 @@ def _unsealed(limit: SealedLimit, item: Item) -> tuple[list[int], list[int]]:
     return [time for time in starts if time], [time for time in returned if time]
 
 
-def _start_cooldown(cooldown: Cooldown, now: int) -> Write:
-    until = now + cooldown.seconds + cooldown.reply_within
-    return table.change(
-        f"limit#{cooldown.name}#{cooldown.phone_hash}",
-        {"until": until, "ttl": until},
-        "attribute_not_exists(#until) OR #until <= :now",
-        {":now": now},
-        lambda item: LimitReached(cooldown, int(item["until"]) - now),
-    )
-
-
 def cool_down(phone_hash: str, seconds: int, now: int) -> Write:
     until = now + seconds
-    return table.put(f"limit#phone_cooldown#{phone_hash}", {"until": until, "ttl": until}, Stale)
+    values = {":until": until, ":ttl": max(now + TEN_MINUTES, until)}
+    return table.update(
+        f"limit#{_COOLS}#{phone_hash}", "SET #until = :until, #ttl = :ttl", "", values, lambda _: Stale()
+    )
 
 
 # Guesses of a phone: `n` of them, counted until `ends`, 24 h after the last wrong one

@@ -22,6 +22,7 @@ Items, by the prefix of `pk`. All but two carry `ttl`, which only sweeps: an ite
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from callverify.domain.claims import (
     Claim,
@@ -41,7 +42,7 @@ from callverify.domain.claims import (
     Unless,
     UseCall,
 )
-from callverify.domain.errors import busy
+from callverify.domain.errors import Busy, busy
 from callverify.domain.limits import GuessLimit, Limit, RollingLimit
 from callverify.domain.questions import AFTER_REPORT
 from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Change, Verification
@@ -107,9 +108,10 @@ class Verifications:
         keys = [claim for claim in claims if isinstance(claim, IdempotencyKey)]
         others = [claim for claim in claims if not isinstance(claim, IdempotencyKey)]
         record = self._record(change, now)
-        if not claims and change.before:
-            return verification_of(self._table.update(record)) or change.after
-
+        if change.before and all(isinstance(claim, CoolDown) for claim in claims):
+            written = verification_of(self._table.update(record)) or change.after
+            self._cool_down(claims, change, now)
+            return written
         self._write([*(self._take_key(key, change, now) for key in keys), record], others, change, now)
         return change.after
 
@@ -135,6 +137,14 @@ class Verifications:
             self._calendar.take_off(taken)
             raise
         self._calendar.give_back(claims, seed, now)
+        self._cool_down(claims, change, now)
+
+    def _cool_down(self, claims: Sequence[Claim], change: Change, now: int) -> None:
+        """The cooldown from the vendor's reply. Until it is written, the one from the start holds, which is longer."""
+        for claim in claims:
+            if isinstance(claim, CoolDown):
+                with suppress(Busy):
+                    self._table.update(counters.cool_down(change.after.phone_hash, claim.seconds, now))
 
     def _ttl(self, verification: Verification) -> int:
         return verification.ttl or verification.created_at + CLIENT_TOKEN_SECONDS + self._retention
@@ -201,7 +211,7 @@ class Verifications:
                 case KnowCall():
                     last.append(_know_call(claim, record, now))
                 case CoolDown():
-                    yield counters.cool_down(record.phone_hash, claim.seconds, now)
+                    pass  # after the transaction: see `_write`
                 case SpendGuess():
                     limit = GuessLimit(record.phone_hash, claim.limit, claim.counter)
                     yield counters.spend_guess(limit, claim.id, now, forms)
