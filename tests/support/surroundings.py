@@ -125,6 +125,31 @@ def aws_client(service: str) -> Any:
     return {"dynamodb": dynamodb, "sqs": queue}.get(service) or moto_client(service)
 
 
+class EventApi:
+    """AppSync's, for `callverify.aws.publisher_of_updates`: it keeps what it is sent, or fails."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.error: Exception | None = None
+
+    def publisher(self, host: str, _seconds: float) -> Callable[[bytes], None]:
+        assert host == "UpdatesApi.Dns.Http"
+
+        def publish(message: bytes) -> None:
+            if self.error:
+                raise self.error
+            self.messages.append(json.loads(message))
+
+        return publish
+
+    def told(self) -> list[dict[str, Any]]:
+        """The resources in its messages."""
+        return [json.loads(event) for message in self.messages for event in message["events"]]
+
+
+event_api = EventApi()
+
+
 def create_table() -> None:
     aws_client("dynamodb").create_table(**template.table_definition(TABLE))
 

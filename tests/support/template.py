@@ -48,7 +48,8 @@ def as_list(value: object) -> list[Any]:
 
 def statements(function: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What a function of FUNCTIONS may do."""
-    return [statement for policy in function.get("Policies", []) for statement in policy["Statement"]]
+    found = [statement for policy in function.get("Policies", []) for statement in policy["Statement"]]
+    return [each["If"][1] if each.keys() == {"If"} else each for each in found]
 
 
 def routes(function: Mapping[str, Any]) -> list[dict[str, Any]]:

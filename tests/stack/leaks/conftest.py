@@ -154,6 +154,7 @@ def aws() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched, mock_aws():
         patched.setenv("AWS_DEFAULT_REGION", surroundings.ENVIRONMENT["AWS_DEFAULT_REGION"])
         patched.setattr("callverify.aws.client", surroundings.aws_client)
+        patched.setattr("callverify.aws.publisher_of_updates", surroundings.event_api.publisher)
         yield
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from callverify.domain.verification import Verification
 from callverify.domain.words import Clock, Note, Status
 from callverify.events.publish import Publisher, Unpublished
 from callverify.events.telemetry import Telemetry
+from callverify.events.updates import Change
 from callverify.service.follow_up import FollowUp
 from callverify.service.service import Service
 from callverify.store.items import verification_of_image
@@ -20,6 +21,7 @@ LONGEST_DELAY_SECONDS = 900  # SQS's own maximum, and that of every window
 
 Send = Callable[[str, int], None]  # a message, to be received after so many seconds
 PutAside = Callable[[str], None]
+Record = Mapping[str, Any]
 
 
 def each_message(
@@ -48,25 +50,39 @@ def change(record: Mapping[str, Any]) -> tuple[Verification | None, Verification
 
 
 class Publications:
-    """Publishes what the table's stream brings. What can't be published is put aside, to be published again."""
+    """Publishes what the table's stream brings. What can't be published is put aside, to be published again.
 
-    def __init__(self, publisher: Callable[[], Publisher], telemetry: Telemetry, put_aside: PutAside) -> None:
+    tell: given all changes, for the browsers that listen; None where push is off.
+    """
+
+    def __init__(
+        self,
+        publisher: Callable[[], Publisher],
+        telemetry: Telemetry,
+        put_aside: PutAside,
+        tell: Callable[[Iterable[Change]], None] | None = None,
+    ) -> None:
         self._publisher = publisher
         self._telemetry = telemetry
         self._put_aside = put_aside
+        self._tell = tell
 
     def publish(self, event: Mapping[str, Any]) -> None:
-        for record in self._unpublished(event["Records"]):
+        readable, failed = self._read(event["Records"])
+        for record in failed + self._refused(readable):
             self._put_aside(without_hashes(record))
+        if self._tell:
+            self._tell(change for _, change in readable)
 
     def publish_again(self, message: str) -> None:
         """Publish a record that could not be published before. Raises Unpublished."""
         record = json.loads(message)
-        if self._unpublished([record], numbered=record.get("numbered", False)):
+        readable, failed = self._read([record])
+        if failed or self._refused(readable, numbered=record.get("numbered", False)):
             raise Unpublished
 
-    def _unpublished(self, records: Sequence[Mapping[str, Any]], *, numbered: bool = False) -> list[Mapping[str, Any]]:
-        """Those that could not be published; `numbered` says in each whether it has its place in the list."""
+    def _read(self, records: Sequence[Record]) -> tuple[list[tuple[Record, Change]], list[Record]]:
+        """The records with their changes, and those that can't be read."""
         failed, readable = [], []
         for record in records:
             try:
@@ -74,8 +90,12 @@ class Publications:
             except Exception as error:
                 self._telemetry.unpublished(_subject(record), error)
                 failed.append(record)
+        return readable, failed
+
+    def _refused(self, readable: Sequence[tuple[Record, Change]], *, numbered: bool = False) -> list[Record]:
+        """Those that could not be published; `numbered` says in each whether it has its place in the list."""
         refused = self._publisher().publish((each for _, each in readable), numbered=numbered)
-        return failed + [{**readable[place][0], "numbered": has_number} for place, has_number in refused.items()]
+        return [{**readable[place][0], "numbered": has_number} for place, has_number in refused.items()]
 
 
 class FollowUps:

@@ -184,6 +184,11 @@ class Telemetry:
         logger.error("record not published", extra={"verification_id": verification_id, **_place(error)})
         self.count("EventsUnpublished")
 
+    def update_unpublished(self, error: BaseException) -> None:
+        """A browser that listens was not told of a change. It polls, so that nothing is lost but time."""
+        self.detail("update not published", error=type(error).__name__)
+        self.count("UpdatesUnpublished")
+
     def busy(self, error: BaseException) -> None:
         """Log and count an answer `busy` by the error of AWS's client that is behind it."""
         logger.warning("busy", extra=_place(error.__cause__ or error))

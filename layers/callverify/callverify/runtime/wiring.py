@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from callverify.domain.questions import planned, planned_in_test
 from callverify.domain.verification import Verification
 from callverify.domain.words import Mode, has_code
 from callverify.edge.access import Access
+from callverify.events.updates import PUBLISH_SECONDS, Updates
 from callverify.providers import registry
 from callverify.runtime import settings
 from callverify.runtime.lines import Lines
@@ -56,7 +58,9 @@ def service() -> Service:
         clock=time.time,
     )
     lanes = {Mode.LIVE: live, Mode.TEST: test}
-    return Service(Context(store(), keys(), policy(), lanes, telemetry(), time.time, _later))
+    context = Context(store(), keys(), policy(), lanes, telemetry(), time.time, _later)
+    updates = _updates()
+    return Service(replace(context, tell=updates.tell) if updates else context)
 
 
 @cache
@@ -124,7 +128,20 @@ def publications() -> Publications:
     """What tells the outside of transitions."""
     from callverify.edge.queues import Publications
 
-    return Publications(publisher, telemetry(), lambda message: _send("REPUBLISH_QUEUE_URL", message))
+    def put_aside(message: str) -> None:
+        _send("REPUBLISH_QUEUE_URL", message)
+
+    updates = _updates()
+    return Publications(publisher, telemetry(), put_aside, updates.tell_changes if updates else None)
+
+
+@cache
+def _updates() -> Updates | None:
+    """What tells the browsers that listen, where push is on."""
+    host = settings.text("UPDATES_HOST")
+    if not host:
+        return None
+    return Updates(aws.publisher_of_updates(host, PUBLISH_SECONDS), time.time, telemetry().update_unpublished)
 
 
 @cache

@@ -21,7 +21,10 @@ _ID = re.compile(rf"vrf_(test_)?[{_LETTERS}]{{26}}")
 
 @value
 class Context:
-    """lanes: by mode. later: sends a follow-up, to be acted on in so many seconds. deadline: of so many from now."""
+    """lanes: by mode. later: sends a follow-up, to be acted on in so many seconds. deadline: of so many from now.
+
+    tell: publishes a record that was just written to the browser that listens, if it can.
+    """
 
     store: Store
     keys: Keys
@@ -31,6 +34,7 @@ class Context:
     clock: Clock
     later: Callable[[str, int], object]
     deadline: Callable[[float], Deadline] = Deadline.after
+    tell: Callable[[Verification], object] = lambda _: None
 
     def now(self) -> int:
         return int(self.clock())
@@ -92,7 +96,8 @@ class Context:
     # What is told
 
     def count_end(self, metric: str, verification: Verification) -> None:
-        """Count how a call that was started ended."""
+        """Tell at once how a call that was started ended, and count it."""
+        self.tell(verification)
         observer = self.lane(verification.mode).observer
         provider, method = verification.provider, verification.method
         observer.count(metric, provider=provider, method=method)

@@ -1,0 +1,61 @@
+"""A verification's changes, published to the browsers that listen to it (AppSync Events)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+
+from callverify.domain.channels import channel
+from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Verification
+from callverify.domain.view import client_resource
+from callverify.domain.words import Clock, Status
+
+# Of one message, and of those of a batch from the stream. Whoever hears none polls.
+PUBLISH_SECONDS = 1.0
+BATCH_SECONDS = 0.5
+
+Change = tuple[Verification | None, Verification | None]
+
+
+class Updates:
+    """Publishes what a client token reads. What can't be published is counted, and never tried again.
+
+    post: sends a message to the API, or raises. failed: told why one was not published.
+    """
+
+    def __init__(
+        self, post: Callable[[bytes], object], clock: Clock, failed: Callable[[BaseException], object]
+    ) -> None:
+        self._post = post
+        self._clock = clock
+        self._failed = failed
+
+    def tell(self, verification: Verification) -> None:
+        """Publish the record as it was written."""
+        if not self._is_of_use(verification):
+            return
+        resource = client_resource(verification, self._clock(), polled=True)
+        message = {"channel": channel(verification.id), "events": [json.dumps(resource, separators=(",", ":"))]}
+        try:
+            self._post(json.dumps(message).encode())
+        except Exception as error:
+            self._failed(error)
+
+    def tell_changes(self, changes: Iterable[Change]) -> None:
+        """Publish each new revision among the changes of records.
+
+        Once it has taken too long, the others are only counted: the next batch would wait.
+        """
+        began = self._clock()
+        for before, after in changes:
+            if before and after and before.revision != after.revision:
+                if self._clock() < began + BATCH_SECONDS:
+                    self.tell(after)
+                else:
+                    self._failed(TimeoutError())
+
+    def _is_of_use(self, verification: Verification) -> bool:
+        now = self._clock()
+        # What is over and not yet written as such reads as expired: the write of the end tells it.
+        over = verification.status is Status.PENDING and not verification.is_live(int(now))
+        return not over and now < verification.created_at + CLIENT_TOKEN_SECONDS
