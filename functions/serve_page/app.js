@@ -1,4 +1,4 @@
-// The page for the person being verified. It draws what the API says, by the type of the challenge, and asks again.
+// The page for the person being verified. It draws what the API says, by the type of the challenge; listens, and asks again.
 "use strict";
 (() => {
   const WORDS = {
@@ -135,6 +135,8 @@
     clock: "M12 7v5l3.5 2M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0z",
   };
   const FIRST_WAIT = 1000, LONGEST_WAIT = 5000, LONGEST_PAUSE = 30000, ANSWER_WITHIN = 10000;
+  // Between reads while it listens: a message can get lost. Between two tries to listen, at first.
+  const LISTENING_WAIT = 15000, DEAF_WAIT = 2000;
   // Between the keys of somebody who types a whole number.
   const TYPING_PAUSE = 800;
   // When a call that has not come can be taken for missed.
@@ -151,6 +153,7 @@
   let link, words, locale, skew;  // what the link says; skew: the server's clock minus ours, in ms
   let resource, drawn, ended, switching, parentOrigin;
   let timer, waitFor, asking, refused, unwell, readAtEnd;  // refused, unwell: how many reads in a row
+  let socket, listening, deafFor, listenNotBefore;
   let offline, shownAt, repeatNotBefore, repeatedAt, repeatable, pending, saidSoon, flow = 0;  // pending: a step without an answer
 
   // The link
@@ -161,7 +164,7 @@
       .replace(/(&|%26)((amp|#38|#x26)(;|%3B))*|\\u0026/gi, "&").replace(/%3D/gi, "="));
     if (told.get("id") && told.get("token")) {
       const found = {};
-      for (const name of ["id", "token", "locale"]) found[name] = (told.get(name) || "").trim();
+      for (const name of ["id", "token", "locale", "channel", "updates"]) found[name] = (told.get(name) || "").trim();
       // Out of the address bar, the history and whatever copies them; kept for a reload, for this tab alone.
       history.replaceState(null, "", location.pathname + location.search);
       return keep(found);
@@ -187,6 +190,7 @@
   function begin() {
     flow += 1;
     clearTimeout(timer);
+    stopListening();
     link = readLink();
     const wanted = [link && link.locale, ...(navigator.languages || [])].map((tag) => (tag || "").slice(0, 2));
     locale = wanted.find((tag) => tag in WORDS) || "en";
@@ -195,8 +199,9 @@
     resource = drawn = switching = pending = null;
     ended = asking = offline = saidSoon = readAtEnd = false;
     repeatable = true;
-    skew = repeatNotBefore = repeatedAt = refused = unwell = 0;
+    skew = repeatNotBefore = repeatedAt = refused = unwell = listenNotBefore = 0;
     waitFor = FIRST_WAIT;
+    deafFor = DEAF_WAIT;
     connection.hidden = true;
     if (link) {
       poll();  // first: nothing that goes wrong below stops it
@@ -236,8 +241,10 @@
 
   async function poll() {
     clearTimeout(timer);
-    if (ended || asking) return;
+    // Hidden it rests; being shown has it ask.
+    if (ended || asking || (document.hidden && resource)) return;
     asking = true;
+    listen();
     const mine = flow;
     let wait = LONGEST_WAIT;
     try {
@@ -259,6 +266,10 @@
     // Once may be a firewall's or a deployment's.
     else if (refused > 1) end("gone");
     if (unwell) return Math.min(LONGEST_PAUSE, Math.max(wait * 1000, FIRST_WAIT * 2 ** unwell));
+    if (status === 200 && body.poll_after) {
+      const due = Date.parse(body.poll_after) - Date.now() - skew;
+      return Math.min(LONGEST_PAUSE, Math.max(due, listening ? LISTENING_WAIT : FIRST_WAIT));
+    }
     const next = waitFor;
     waitFor = Math.min(waitFor * 1.35, LONGEST_WAIT);
     return next;
@@ -284,11 +295,60 @@
     if (!now) { say(words.online); waitFor = FIRST_WAIT; }
   }
 
+  // Listening: AppSync Events over a WebSocket. Without it the page works as well, and asks more often.
+
+  function listen() {
+    const { updatesUrl: url, updatesHost: host } = root.dataset;
+    if (!url || !link.channel || !link.updates || socket || ended || Date.now() < listenNotBefore) return;
+    const authorization = { host, Authorization: link.updates };
+    const header = btoa(JSON.stringify(authorization)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+    try {
+      socket = new WebSocket(url, ["aws-appsync-event-ws", `header-${header}`]);
+    } catch { return deaf(); }
+    const mine = socket;
+    const send = (message) => mine.send(JSON.stringify(message));
+    mine.onopen = () => send({ type: "connection_init" });
+    mine.onmessage = ({ data }) => {
+      if (mine !== socket) return;
+      const message = JSON.parse(data);
+      if (message.type === "connection_ack") {
+        send({ type: "subscribe", id: link.id, channel: link.channel, authorization });
+      } else if (message.type === "subscribe_success") {
+        listening = true;
+        deafFor = DEAF_WAIT;
+        hurry();  // what happened between the last read and now
+      } else if (message.type === "data") {
+        for (const event of [].concat(message.event)) {
+          try { take(JSON.parse(event)); } catch (error) { cannotDraw(error); }
+        }
+      } else if (/error/.test(message.type)) {
+        deaf();
+      }
+    };
+    // Where a policy blocks it, Chromium fires `error` and never `close`.
+    mine.onerror = mine.onclose = () => { if (mine === socket) deaf(); };
+  }
+
+  function deaf() {
+    const heard = listening;
+    stopListening();
+    listenNotBefore = Date.now() + deafFor;
+    deafFor = Math.min(deafFor * 2, LONGEST_PAUSE * 2);
+    if (heard) hurry();
+  }
+
+  function stopListening() {
+    const old = socket;
+    socket = null;
+    listening = false;
+    if (old) old.close();
+  }
+
   // What the API said
 
   function take(body) {
-    // An answer that was on its way while another one brought the end, or another attempt, is out of date.
-    if (ended || (resource && body.attempts.length < resource.attempts.length)) return;
+    // What was on its way while another answer or message brought the same or more.
+    if (ended || (resource && drawn && body !== resource && body.revision <= resource.revision)) return;
     const attempt = body.attempts.length;
     if (!resource || body.expires_at !== resource.expires_at) readAtEnd = false;
     resource = body;
@@ -662,6 +722,7 @@
     draw(`end ${kind}`, content);
     ended = true;
     clearTimeout(timer);
+    stopListening();
     tell(resource && resource.status !== "pending" ? resource.status : "expired");
     if (good && url && !framed) setTimeout(() => location.replace(url), 3000);
   }
@@ -714,6 +775,7 @@
   setInterval(tick, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { hurry(); tick(); } });
   for (const name of ["online", "pageshow", "focus"]) window.addEventListener(name, hurry);
+  window.addEventListener("online", () => { listenNotBefore = 0; });
   window.addEventListener("offline", () => setOffline(true));
   window.addEventListener("hashchange", begin);
   begin();

@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from callverify.domain.channels import socket_origin, socket_url
 from callverify.domain.origins import normal_origin
 
 HERE = Path(__file__).parent
@@ -87,13 +88,16 @@ def allowed(name: str) -> str:
 
 
 def page() -> dict[str, Any]:
-    """The page itself, with its style and scripts and the operator's origins in it."""
+    """The page itself, with its style and scripts, the operator's origins, and where it listens."""
     origins = {
         name: " ".join(filter(None, map(normal_origin, os.environ.get(name, "").split(","))))
         for name in ("ALLOWED_ORIGINS", "RETURN_ORIGINS")
     }
+    host, socket_host = (os.environ.get(name, "") for name in ("UPDATES_HOST", "UPDATES_SOCKET_HOST"))
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    listening = {"UPDATES_HOST": host, "UPDATES_URL": socket_url(socket_host, endpoint) or ""}
     text = (HERE / "page.html").read_text()
-    for name, value in origins.items():
+    for name, value in (origins | listening).items():
         text = text.replace(f"{{{name}}}", html.escape(value))
     text = text.replace("{icon.svg}", base64.b64encode(FILES["icon.svg"][0].encode()).decode())
     for name in ("style.css", "qr.js", "app.js"):
@@ -104,7 +108,7 @@ def page() -> dict[str, Any]:
         "style-src": allowed("style.css"),
         # The icon, without which browsers ask for one of the whole host's.
         "img-src": "data:",
-        "connect-src": "'self'",
+        "connect-src": f"'self' {socket_origin(socket_host, endpoint)}" if socket_host else "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": origins["ALLOWED_ORIGINS"] or "'none'",

@@ -1,5 +1,6 @@
 """An API that answers what a test tells it to, around the page as its function serves it: no stack, and no waiting."""
 
+import itertools
 import json
 import threading
 import time
@@ -27,6 +28,9 @@ def timestamp(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+_revisions = itertools.count(1)
+
+
 def resource(method: str = "reverse_call", **changes: Any) -> dict[str, Any]:
     """A pending verification as a client token reads it. `changes`: other members, and `lasts`: seconds.
 
@@ -41,6 +45,8 @@ def resource(method: str = "reverse_call", **changes: Any) -> dict[str, Any]:
     return {
         "id": ID,
         "mode": "live",
+        # Made later, newer.
+        "revision": next(_revisions),
         "status": "pending",
         "reason": None,
         "evidence": None,
@@ -77,6 +83,7 @@ class Scripted:
         self.repeat: Answer | Callable[[Any], Answer] = answer(500)
         self.switch: Answer | Callable[[Any], Answer] = answer(500)
         self.asked: list[tuple[str, Any]] = []
+        self.page = app.PAGE
 
     @property
     def reads(self) -> int:
@@ -111,7 +118,7 @@ class Scripted:
         file = path.removeprefix("/page").strip("/")
         parameters = {"file": file} if file else None
         event = {"path": path, "pathParameters": parameters, "queryStringParameters": dict(parse_qsl(query))}
-        page = app.handler(event, None)
+        page = self.page if path == "/page" else app.handler(event, None)
         return page | {"body": page["body"].replace('data-return-origins=""', f'data-return-origins="{RETURN_ORIGIN}"')}
 
 

@@ -564,7 +564,8 @@ def test_a_missed_call_without_a_repeat_is_made_again_by_a_switch(
     again.click()
     expect(window.locator("h1")).to_have_text(words)
     called = {**missed["attempts"][0], "at": timestamp(time.time() + 26)}
-    api.read = api.switch = answer(200, missed | {"attempts": [*missed["attempts"], called], "switches_remaining": 1})
+    attempts, newer = [*missed["attempts"], called], resource()["revision"]
+    api.read = api.switch = answer(200, missed | {"attempts": attempts, "switches_remaining": 1, "revision": newer})
     window.locator("#phone").fill("+79000000101")
     window.locator("#phone").press("Enter")
     window.locator("#digits").wait_for()
@@ -577,8 +578,8 @@ def test_a_missed_call_without_a_repeat_is_made_again_by_a_switch(
 
 
 def test_a_call_that_was_repeated_may_yet_come(window: Page, api: Scripted) -> None:
-    spent = answer(200, flash(**NO_REPEAT))
-    api.read, api.repeat = answer(200, flash(repeat_in=30, repeats_remaining=1)), spent
+    api.read = answer(200, flash(repeat_in=30, repeats_remaining=1))
+    spent = api.repeat = answer(200, flash(**NO_REPEAT))
     stopped(window, api.link())
     again = window.locator("#again")
     pass_time(window, 31)
