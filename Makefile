@@ -30,6 +30,7 @@ help:
 	@echo 'make docs       Regenerate the served API docs from docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
 	@echo 'make load       hundreds of verifications at once through the local stack, audited (LOAD_OPTIONS=--journeys=3000)'
+	@echo 'make felt       how long after a report the page says "verified": with push, without, with the report lost (FELT_OPTIONS=--calls=20)'
 	@echo 'make growth     what a verification costs beside 100, 1,000 and 10,000 others (needs Java 17 and npm)'
 	@echo 'make scale      the tables of docs/scale.md, from what make growth has measured'
 	@echo 'make limits     thousands of starts a second within the limits that DynamoDB publishes, in virtual time'
@@ -136,6 +137,11 @@ LOAD_OPTIONS ?=
 .PHONY: load
 load: .venv/.installed .venv-aws/.installed
 	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench.load $(LOAD_OPTIONS)
+
+FELT_OPTIONS ?=
+.PHONY: felt
+felt: .venv/.installed .venv-aws/.installed chromium
+	@PYTHONPATH=.:layers/callverify $(BIN)/python -m bench.felt $(FELT_OPTIONS)
 
 .PHONY: growth scale limits
 growth: .venv/.installed

@@ -77,6 +77,15 @@ def test_origins_are_those_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> N
     importlib.reload(app)
 
 
+def test_the_page_may_listen_at_the_stacks_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPDATES_HOST", "x.appsync-api.example")
+    monkeypatch.setenv("UPDATES_SOCKET_HOST", "x.appsync-realtime-api.example")
+    answer = app.page()
+    assert policy(answer)["connect-src"] == "'self' wss://x.appsync-realtime-api.example"
+    assert 'data-updates-url="wss://x.appsync-realtime-api.example/event/realtime"' in answer["body"]
+    assert 'data-updates-host="x.appsync-api.example"' in answer["body"]
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_a_page_opened_before_an_upgrade_gets_its_files(file: str) -> None:
     (version,) = [version for name, (_, version) in app.FILES.items() if name == file]

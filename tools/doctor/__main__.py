@@ -22,6 +22,7 @@ from tools.doctor.resources import (
     check_mappings,
     check_stack,
     check_table,
+    check_updates,
 )
 from tools.doctor.secrets import check_api_keys, check_event_signing, check_pepper, check_provider_credentials
 from tools.doctor.stack import Check, Finding, Stack, State
@@ -39,6 +40,7 @@ CHECKS: Sequence[Check] = (
     check_pending_replies,
     check_table,
     check_mappings,
+    check_updates,
     check_alarms,
     check_dead_letters,
     check_concurrency,

@@ -55,6 +55,24 @@ def check_mappings(stack: Stack) -> Iterator[Finding]:
             yield Finding("stream and queues", State.FAULT, f"{logical_id}: {state}", fix)
 
 
+def check_updates(stack: Stack) -> Iterator[Finding]:
+    """Push, where it is on: its namespace, and who may publish to it and listen."""
+    for api_arn in stack.physical_ids("AWS::AppSync::Api").values():
+        client, api_id = stack.clients["appsync"], api_arn.rpartition("/")[2]
+        spaces = {each["name"]: each for each in client.list_channel_namespaces(apiId=api_id)["channelNamespaces"]}
+        found = spaces.get("verifications", {})
+        modes = [
+            [mode["authType"] for mode in found.get(name, ())] for name in ("publishAuthModes", "subscribeAuthModes")
+        ]
+        if modes == [["AWS_IAM"], ["AWS_LAMBDA"]]:
+            yield Finding("push", State.OK, stack.outputs["UpdatesHost"])
+        else:
+            fix = "deploy with PushUpdates=false, then true: a deployment does not notice what was changed by hand"
+            yield Finding(
+                "push", State.FAULT, f"publishing and listening are {modes} in place of IAM and the authorizer", fix
+            )
+
+
 def check_alarms(stack: Stack) -> Iterator[Finding]:
     declared = stack.physical_ids("AWS::CloudWatch::Alarm")
     pages = stack.clients["cloudwatch"].get_paginator("describe_alarms").paginate(AlarmNames=sorted(declared.values()))

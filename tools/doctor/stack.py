@@ -73,7 +73,7 @@ class Stack:
         session: Any = boto3.Session()
         self.clients = {
             service: session.client(service)
-            for service in ("cloudformation", "cloudwatch", "dynamodb", "lambda", "secretsmanager", "sqs")
+            for service in ("appsync", "cloudformation", "cloudwatch", "dynamodb", "lambda", "secretsmanager", "sqs")
         }
         answer = self.clients["cloudformation"].describe_stacks(StackName=name)
         # How far AWS's clock is ahead of this machine's.

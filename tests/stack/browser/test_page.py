@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Page, Request, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from tests.stack.browser.conftest import Service, run
 from tests.support.stacks import RETURN_ORIGIN
@@ -253,13 +254,17 @@ class Reads:
         self.status = 200
         self.headers: dict[str, str] = {}
         page.clock.install()
+        # Which it would read beside, seldom.
+        del self.body["updates"]
+        self.body["page_url"] = re.sub(r"&(updates|channel)=[^&]+", "", self.body["page_url"])
         page.route(re.compile(r"/verifications/vrf_\w+$"), self._answer)
         page.goto(self.body["page_url"])
         page.locator("#number").wait_for()
 
     def _answer(self, route: Route) -> None:
         self.count += 1
-        route.fulfill(status=self.status, headers=self.headers, json=self.body)
+        # The test's clock is not the service's.
+        route.fulfill(status=self.status, headers=self.headers, json=self.body | {"poll_after": None})
 
 
 def test_reads_become_fewer(window: Page, service: Service) -> None:
@@ -303,6 +308,54 @@ def test_digits_that_got_lost_can_be_sent_again(window: Page, service: Service) 
     window.unroute("**/check")
     window.locator("#digits").press("Enter")
     expect(window.locator("h1")).to_have_text("Number confirmed")
+
+
+# Push
+
+
+def expect_verified(window: Page, service: Service, begun: dict[str, Any]) -> None:
+    window.locator("#number").wait_for()
+    service.dial(begun)
+    expect(window.locator("h1")).to_have_text("Number confirmed")
+
+
+def test_the_end_is_heard_where_nothing_can_be_read(window: Page, service: Service) -> None:
+    begun = service.start(method="reverse_call")
+    reads = 0
+
+    def first_two(route: Route) -> None:
+        nonlocal reads
+        reads += 1
+        # At the beginning, and once it listens.
+        route.fallback() if reads <= 2 else route.abort()
+
+    window.route(re.compile(r"/verifications/vrf_\w+$"), first_two)
+    with window.expect_websocket() as socket:
+        window.goto(begun["page_url"])
+    window.wait_for_function("() => performance.getEntriesByType('resource').length >= 2")
+    assert socket.value.url == begun["updates"]["url"]
+    expect_verified(window, service, begun)
+
+
+@pytest.mark.parametrize("how", ["by its policy", "by a refusal"])
+def test_the_end_is_read_where_nothing_can_be_heard(browser: Browser, service: Service, how: str) -> None:
+    window = browser.new_page(locale="en-US")
+
+    def without(route: Route) -> None:
+        answered = route.fetch()
+        policy = answered.headers["content-security-policy"]
+        headers = {**answered.headers, "content-security-policy": re.sub(r" wss?://\S+?(?=;)", "", policy)}
+        route.fulfill(response=answered, headers=headers)
+
+    begun = service.start(method="reverse_call")
+    url = begun["page_url"]
+    if how == "by its policy":
+        window.route("**/page", without)
+    else:
+        url = url.replace("updates=cvu", "updates=cvt")
+    window.goto(url)
+    expect_verified(window, service, begun)
+    window.close()
 
 
 # The way back

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from callverify.domain.keys import Keys
-from tests.support.client import Answer, Api, new_phone
+from tests.support.client import Answer, Api, Vendors, new_phone
 from tests.support.listening import Listener, Refused
 
 
@@ -78,3 +78,28 @@ def test_a_token_publishes_nothing(stack: dict[str, str], begun: Answer) -> None
             timeout=10,
         )
         assert answer.status_code in (401, 403), answer.text
+
+
+def test_an_end_is_heard_as_the_client_token_reads_it(api: Api, vendors: Vendors) -> None:
+    phone = new_phone()
+    begun = api.started(phone, method="reverse_call")
+    with Listener(begun["updates"]) as listener:
+        listener.subscribe(begun["updates"]["channel"])
+        vendors.dial(phone, begun)
+        heard = [listener.heard()]
+        while heard[-1]["status"] == "pending":
+            heard.append(listener.heard())
+    assert heard[-1] == api.wait_until(begun.id, "verified", key=begun["client_token"]).body
+    assert [each["revision"] for each in heard] == sorted(each["revision"] for each in heard)
+
+
+def test_each_revision_is_heard_from_the_stream(api: Api) -> None:
+    """Wrong codes end nothing: no function tells of them at once."""
+    begun = api.started(new_phone(), method="flash_call")
+    with Listener(begun["updates"]) as listener:
+        listener.subscribe(begun["updates"]["channel"])
+        checked = api.check(begun.id, "0000", key=begun["client_token"]).expect(200)
+        while (heard := listener.heard())["revision"] < checked["revision"]:
+            pass
+    assert heard["checks_remaining"] == checked["checks_remaining"]
+    assert heard["status"] == "pending"
