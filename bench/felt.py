@@ -52,7 +52,7 @@ def call(env: Mapping[str, str], browser: Browser, way: str) -> float:
     began = time.time()
     number = {"number": begun["challenge"]["number"]}
     requests.post(f"{env['SIMULATOR_URL']}/phone/{phone}/dial", json=number, timeout=30).raise_for_status()
-    page.wait_for_function("window.said", timeout=60_000)
+    page.get_by_role("heading", name="Number confirmed").wait_for(timeout=60_000)
     took = float(page.evaluate("window.said")) / 1000 - began
     page.close()
     return took
