@@ -125,6 +125,20 @@ class Operator:
             client.update_event_source_mapping(UUID=uuid, Enabled=True)
 
     @contextmanager
+    def published_by_anybody(self) -> Iterator[None]:
+        client, api_id = self.client("appsync"), self.resources["UpdatesApi"].rpartition("/")[2]
+
+        def publishers(auth_type: str) -> None:
+            modes = {"publishAuthModes": [{"authType": auth_type}], "subscribeAuthModes": [{"authType": "AWS_LAMBDA"}]}
+            client.update_channel_namespace(apiId=api_id, name="verifications", **modes)
+
+        publishers("API_KEY")
+        try:
+            yield
+        finally:
+            publishers("AWS_IAM")
+
+    @contextmanager
     def without_concurrency(self, logical_id: str) -> Iterator[None]:
         client, name = self.client("lambda"), self.resources[logical_id]
         version = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
@@ -246,6 +260,12 @@ SEEDS = {
         "stream and queues",
         "FollowUpMapping: Disabl",
         "update-event-source-mapping",
+    ),
+    "anybody may publish updates": Seed(
+        lambda operator: operator.published_by_anybody(),
+        "push",
+        "[['API_KEY'], ['AWS_LAMBDA']] in place of IAM and the authorizer",
+        "PushUpdates=false, then true",
     ),
     "an alarm was deleted": Seed(
         lambda operator: operator.without_alarm("ThrottlesAlarm"),
