@@ -93,16 +93,19 @@ class World(Parts):
         self.schedule = Schedule(NOON)
         self.limited = LimitedDynamoDb(self.schedule, partitions, seed)
         self.limited.create_table(TableName=TABLE)
-        store = Store(self.limited, TABLE, sleep=self.schedule.wait, monotonic=self.schedule.clock)  # type: ignore[arg-type]
         # As an operator has to set them for such a rate.
         hour = rate * 3600
         policy = Policy(key_paid_day=24 * hour, stack_paid_hour=hour, key_free_hour=hour, country_paid_hour=hour)
-        super().__init__(policy=policy, client=self.limited, store=store)
+        super().__init__(policy=policy, client=self.limited, store=self.new_store())
         self.observer = Silence()  # type: ignore[assignment]
         self.callers = {manifest.name: Vendor(manifest, self) for manifest in self.manifests}
         self.vendors = list(self.callers.values())
         self._containers: list[Service] = []
         self.busy = 0
+
+    def new_store(self) -> Store:
+        """Of a container: what one remembers, another doesn't know."""
+        return Store(self.limited, TABLE, sleep=self.schedule.wait, monotonic=self.schedule.clock)  # type: ignore[arg-type]
 
     @property
     def now(self) -> float:
@@ -117,7 +120,10 @@ class World(Parts):
         if self.busy >= CONTAINERS:
             return None
         self.busy += 1
-        return self._containers.pop() if self._containers else self.new_service()
+        if not self._containers:
+            self.store = self.new_store()
+            self._containers.append(self.new_service())
+        return self._containers.pop()
 
     def return_container(self, service: Service) -> None:
         self.busy -= 1
@@ -131,7 +137,9 @@ class Stream:
         self._world, self._seen = world, seen
         self._shards = [deque[tuple[float, Any, Any]]() for _ in range(shards)]
         self._at_work = [False] * shards
-        self._publisher = publisher(world.store, world.clock, lambda *_, **__: None, lambda *_: None)
+        self._publishers = [
+            publisher(world.new_store(), world.clock, lambda *_, **__: None, lambda *_: None) for _ in range(shards)
+        ]
         world.limited.table.on_change = self._changed
 
     def _changed(self, before: Any, after: Any) -> None:
@@ -152,7 +160,7 @@ class Stream:
             images = [(_record(before), _record(after)) for _, before, after in batch]
             self._world.schedule.wait(AWS_CALL_MS / 1000)
             try:
-                self._publisher.publish(images)
+                self._publishers[shard].publish(images)
             except CallverifyError as error:  # all of it again, as Lambda does
                 self._seen.refused[f"events: {error.code}"] += 1
                 continue

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import marked
-from bench.kinds import KINDS, NOT_ANSWERED, UNANSWERED, kind_of, titles
+from bench.kinds import KINDS, NOT_ANSWERED, titles
 from callverify.providers.base import Route
 from tests.support.template import RESOURCES
 
@@ -31,6 +31,8 @@ PRICES = {
     "stored_gb_month": 0.25 + 0.20,  # the table, and point-in-time recovery
     "sqs_request": 0.40 / MILLION,
     "event": 1.00 / MILLION,
+    "push_operation": 1.00 / MILLION,
+    "push_minute": 0.08 / MILLION,
     "log_gb": 0.50,
     "trace": 5.00 / MILLION,
     "secret_call": 0.05 / 10_000,
@@ -88,50 +90,51 @@ def names(measured: Iterable[str]) -> dict[str, str]:
 class Client:
     """How the user's side waits for the end.
 
-    asking: how many of its reads may ask the vendor, which is asked every 3 s at most. pages: requests for the hosted
-    page. told: by signed events.
+    pages: requests for the hosted page. told: by signed events. pushed: messages that it receives on a connection.
     """
 
     name: str
     reads: int = 10
-    asking: int = 10
     authorizations: float = 1
     pages: int = 0
     told: bool = False
+    pushed: int = 0
 
 
+POLLING = Client("a browser polls 10 times, with its client token")
 CLIENTS = (
-    Client("a browser polls 10 times, with its client token"),
+    POLLING,
     Client("a server polls 10 times, with its API key", authorizations=0),
     Client("the hosted page: 10 polls, and the page itself", pages=1),
+    # It reads once it has subscribed, and every 15 s; the end is pushed by who writes it, and by the stream.
+    Client("the hosted page with push: 3 reads, and the page itself", reads=3, pages=1, pushed=2),
     Client("polls 30 times, every second", reads=30),
     Client("polls 5 times", reads=5),
-    Client("polls 10 times, of which the vendor is asked 3 times", asking=3),
     Client("a server is told by signed events, and reads once", reads=1, authorizations=0, told=True),
 )
+CONNECTED_MINUTES = 0.5
+PUSHED_AT_THE_END = 1  # by the function that writes it, beside what the stream's consumer pushes of each transition
 
 
 def usage(journeys: Mapping[str, Journey], name: str, client: Client) -> Usage:
     """What one verification uses; `ms <function>` is what Lambda bills of that function."""
-    steps = journeys[name]
     used: Usage = defaultdict(float)
-    asking = min(client.reads, client.asking)
-    for step, measured in steps.items():
-        times = measured["times"]
-        if step == "read":
-            times = asking
-        elif step == "authorize":
-            times = client.authorizations
+    own = {"read": client.reads, "authorize": client.authorizations}
+    for step, measured in journeys[name].items():
+        times = own[step] if step in own else measured["times"]
         _add(used, measured, times, gateway=step in GATEWAY_STEPS)
-    asks_nobody = min((journey["read"] for journey in journeys.values()), key=lambda read: read["vendor_requests"])
-    _add(used, asks_nobody, client.reads - asking, gateway=True)
     _add(used, {"function": "serve_page", "cpu_ms": 1, "answer_bytes": PAGE_BYTES}, client.pages, gateway=True)
-    events = steps["publish"]["times"]
+    events = journeys[name]["publish"]["times"]
     used["event"] += events
-    used["sqs_request"] += 3 * steps["follow_up"]["times"]
+    used["sqs_request"] += 3 * journeys[name]["follow_up"]["times"]
     if client.told:
         used["sqs_request"] += 3 * events
         _add(used, {"function": "deliver_event", "cpu_ms": 5, "wait_ms": RECEIVER_MS, "answer_bytes": 1_500}, events)
+    if client.pushed:
+        # To connect and to subscribe, each authorized; then what is published, heard or not, and what is received.
+        used["push_operation"] += 2 + events + PUSHED_AT_THE_END + client.pushed
+        used["push_minute"] += CONNECTED_MINUTES
+        _add(used, {"function": "authorize", "cpu_ms": 1}, 2)
     return used
 
 
@@ -179,6 +182,8 @@ def costs(used: Mapping[str, float], stored: int, *, gateway: str = "rest_reques
         "DynamoDB, storage and PITR": stored * gb * KEPT_DAYS / 30 * PRICES["stored_gb_month"],
         "SQS": used["sqs_request"] * MILLION * PRICES["sqs_request"],
         "EventBridge": used["event"] * MILLION * PRICES["event"],
+        "AppSync": MILLION
+        * (used["push_operation"] * PRICES["push_operation"] + used["push_minute"] * PRICES["push_minute"]),
         "CloudWatch Logs": used["log_byte"] * gb * PRICES["log_gb"],
         "X-Ray": used["invocation"] * TRACED_SHARE * MILLION * PRICES["trace"],
         "Secrets Manager": refreshes * SECRETS_A_REFRESH * MILLION * PRICES["secret_call"],
@@ -205,7 +210,7 @@ COUNTED = {
 def requests_table(journeys: Mapping[str, Journey]) -> str:
     rows = []
     for kind, name in names(journeys).items():
-        used = usage(journeys, kind, CLIENTS[0])
+        used = usage(journeys, kind, POLLING)
         rows.append([name, *(f"{used[what]:,.0f}" for what in COUNTED)])
     table = marked.table(["of one verification", *COUNTED.values()], rows)
     unmeasured = [title for kind, title in titles().items() if kind not in journeys]
@@ -217,9 +222,7 @@ FORMER = ("write_unit", "read_unit", "invocation", "vendor_request", "log_byte")
 
 def counted(journeys: Mapping[str, Journey]) -> dict[str, dict[str, float]]:
     """What a verification of each kind uses, of what FORMER names."""
-    return {
-        kind: {what: round(usage(journeys, kind, CLIENTS[0])[what], 1) for what in FORMER} for kind in names(journeys)
-    }
+    return {kind: {what: round(usage(journeys, kind, POLLING)[what], 1) for what in FORMER} for kind in names(journeys)}
 
 
 def former_table(before: Mapping[str, Mapping[str, float]], journeys: Mapping[str, Journey]) -> str:
@@ -236,10 +239,10 @@ def cost_table(journeys: Mapping[str, Journey], stored: int) -> str:
     """By how the end is learned, and for the mix."""
     sorts = sorts_of(journeys)
     columns = {
-        sort: costs(mixed({kind: journeys[kind] for kind in sorts if sorts[kind] == sort}, CLIENTS[0]), stored)
+        sort: costs(mixed({kind: journeys[kind] for kind in sorts if sorts[kind] == sort}, POLLING), stored)
         for sort in dict.fromkeys(sorts.values())
     }
-    columns["mix"] = costs(mixed(journeys, CLIENTS[0]), stored)
+    columns["mix"] = costs(mixed(journeys, POLLING), stored)
     total = sum(columns["mix"].values())
     rows = [
         [line, *(dollars(column[line]) for column in columns.values()), f"{columns['mix'][line] / total:.0%}"]
@@ -250,7 +253,7 @@ def cost_table(journeys: Mapping[str, Journey], stored: int) -> str:
 
 
 def lambda_table(journeys: Mapping[str, Journey]) -> str:
-    used = mixed(journeys, CLIENTS[0])
+    used = mixed(journeys, POLLING)
     rows = []
     for function in sorted(name.partition(" ")[2] for name in used if name.startswith("invocation ")):
         invocations, ms = used[f"invocation {function}"], used[f"ms {function}"]
@@ -292,18 +295,17 @@ def fixed_table(alarms: int, metrics: int) -> str:
 
 def limits_table(journeys: Mapping[str, Journey]) -> str:
     """What each quota is used for, and the starts a second that it is used up at; the first to be met first."""
-    used = mixed(journeys, CLIENTS[0])
+    used = mixed(journeys, POLLING)
     concurrency = used["busy_second"]
     shares = mix(journeys)
     paid = sum(share for kind, share in shares.items() if kind in KINDS and KINDS[kind][1].paid)
-    busiest = shares[kind_of(*UNANSWERED)] + shares[NOT_ANSWERED]
     quotas: list[tuple[str, float, float]] = [
         ("`StackPaidHourLimit` 2,000 (ours): paid calls", paid, 2_000 / 3_600),
         ("`StartThrottleRate` 100 (ours): starts", 1, 100),
         ("`ThrottleRate` 500 (ours): other requests", used["gateway"] - 1, 500),
         ("a vendor that takes 30 requests a second of one address: paid calls", paid, 30),
         ("one item, in transactions: `stack_paid_hour`", paid, 100),
-        ("one item, in transactions: the `breaker#` of the provider that is asked most", busiest, 100),
+        ("one item, in transactions: `key_free_hour` of a key that makes all starts", 1 - paid, 100),
         ("one item, in transactions of 25: the number of the latest event", used["event"] / 25, 20),
         ("API Gateway: 10,000 requests a second of the account", used["gateway"], 10_000),
         ("Lambda: 1,000 at once in the account", concurrency, 1_000),

@@ -23,7 +23,7 @@ def test_the_tables_are_those_of_the_measured_requests() -> None:
 def test_polls_cost_a_request_each() -> None:
     ten, thirty = (scale.mixed(MEASURED["journeys"], scale.Client("", reads=reads)) for reads in (10, 30))
     assert thirty["gateway"] - ten["gateway"] == pytest.approx(20)
-    # A vendor is asked no more often for that.
+    # A read asks no vendor.
     assert thirty["vendor_request"] == pytest.approx(ten["vendor_request"])
 
 
