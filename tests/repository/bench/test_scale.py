@@ -33,6 +33,13 @@ def test_a_line_of_the_bill_by_hand() -> None:
     assert scale.costs(used, 0)["API Gateway"] == pytest.approx(12 * 3.50)
 
 
+def test_what_is_pushed_is_paid_by_the_operation_and_the_minute() -> None:
+    used = scale.usage(MEASURED["journeys"], CODED, scale.Client("", pushed=2))
+    # Connect, subscribe; three transitions and the end published, two of them received; half a minute.
+    assert scale.costs(used, 0)["AppSync"] == pytest.approx(2 + 3 + 1 + 2 + 0.04)
+    assert scale.costs(scale.usage(MEASURED["journeys"], CODED, scale.POLLING), 0)["AppSync"] == 0
+
+
 def test_a_document_without_its_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="<!-- costs: begin -->"):
         marked.put("nothing", "costs", "part")
