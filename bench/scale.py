@@ -34,7 +34,6 @@ PRICES = {
     "push_operation": 1.00 / MILLION,
     "push_minute": 0.08 / MILLION,
     "log_gb": 0.50,
-    "trace": 5.00 / MILLION,
     "secret_call": 0.05 / 10_000,
     "secret_month": 0.40,
     "alarm_month": 0.10,
@@ -48,8 +47,7 @@ FULL_CORE_MB, SLOWER_CORE = 1769, 1.15
 WAIT_MS = {"GetItem": 4, "BatchGetItem": 6, "PutItem": 6, "UpdateItem": 6, "DeleteItem": 6, "TransactWriteItems": 15}
 VENDOR_MS, RECEIVER_MS, AWS_CALL_MS = 400, 200, 8
 COLD_SHARE, COLD_MS = 0.002, 1200
-PLATFORM_LOG_BYTES, ACCESS_LOG_BYTES, HEADER_BYTES = 400, 300, 600
-TRACED_SHARE = 0.05
+ACCESS_LOG_BYTES, HEADER_BYTES = 300, 600
 PAGE_BYTES = 50_000
 KEPT_DAYS = 3  # 24 hours of retention, and DynamoDB's sweeping behind it
 SECRETS_A_REFRESH, REFRESH_SECONDS, BUSY_SHARE = 2, 240, 0.1
@@ -153,7 +151,7 @@ def _add(used: Usage, step: Mapping[str, Any], times: float, *, gateway: bool = 
     used["busy_second"] += ms / 1000 * times
     used["read_unit"] += step.get("read_units", 0) * times
     used["write_unit"] += step.get("write_units", 0) * times
-    used["log_byte"] += (step.get("log_bytes", 0) + PLATFORM_LOG_BYTES + ACCESS_LOG_BYTES * gateway) * times
+    used["log_byte"] += (step.get("log_bytes", 0) + ACCESS_LOG_BYTES * gateway) * times
     used["vendor_request"] += step.get("vendor_requests", 0) * times
     used["gateway"] += gateway * times
     used["byte_out"] += (step.get("answer_bytes", 0) + HEADER_BYTES) * gateway * times
@@ -185,7 +183,6 @@ def costs(used: Mapping[str, float], stored: int, *, gateway: str = "rest_reques
         "AppSync": MILLION
         * (used["push_operation"] * PRICES["push_operation"] + used["push_minute"] * PRICES["push_minute"]),
         "CloudWatch Logs": used["log_byte"] * gb * PRICES["log_gb"],
-        "X-Ray": used["invocation"] * TRACED_SHARE * MILLION * PRICES["trace"],
         "Secrets Manager": refreshes * SECRETS_A_REFRESH * MILLION * PRICES["secret_call"],
         "data out": used["byte_out"] * gb * PRICES["gb_out"],
     }
