@@ -33,7 +33,7 @@ help:
 	@echo 'make felt       how long after a report the page says "verified": with push, without, with the report lost (FELT_OPTIONS=--calls=20)'
 	@echo 'make growth     what a verification costs beside 100, 1,000 and 10,000 others (needs Java 17 and npm)'
 	@echo 'make scale      the tables of docs/scale.md, from what make growth has measured'
-	@echo 'make limits     thousands of starts a second within the limits that DynamoDB publishes, in virtual time'
+	@echo 'make limits     thousands of starts a second within the limits that DynamoDB publishes, in virtual time (20 minutes)'
 	@echo 'make check      lint, format, types, import directions, template'
 	@echo 'make check-cloud  checkov on the templates; what is left out, and why: .checkov.yaml'
 	@echo 'make format     let ruff rewrite what it can'

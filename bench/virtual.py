@@ -110,4 +110,4 @@ class _Worker:
                 schedule._idle.append(self)
                 act = schedule._next()
                 if act is not None:
-                    schedule._idle.remove(self)
+                    schedule._idle.pop()
