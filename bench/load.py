@@ -224,13 +224,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"All are sent in {took:.0f} s. Waiting for the last windows, then the audit …", flush=True)
         seen = look(world, env, journeys, cursor, options.concurrency)
         findings = audit(journeys, seen)
+        whole = time.monotonic() - began
     late = lateness(seen.events) or [0.0]
     scripts = Counter(journey.script for journey in journeys)
     paid = sum(request["paid"] for request in seen.requests)
     summary = [
         f"{datetime.now(UTC):%Y-%m-%d}; {machine()}; {len(journeys)} journeys by seed {options.seed}, "
         f"{options.concurrency} requests at once.",
-        f"Sent in {took:.0f} s: {count / took:.1f} requests and {len(journeys) / took:.2f} journeys a second. "
+        f"Sent in {took:.0f} s, ended and audited in {whole:.0f} s: {count / took:.1f} requests and "
+        f"{len(journeys) / took:.2f} journeys a second. "
         "The embedded AWS runs all of it on this machine, which says little about AWS: what counts is the audit.",
         latencies(world.measured),
         f"Windows that nobody met were ended {statistics.median(late):.0f} s late in the middle, {late[-1]:.0f} s at "
