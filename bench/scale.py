@@ -13,6 +13,7 @@ from typing import Any
 from bench import marked
 from bench.kinds import KINDS, NOT_ANSWERED, titles
 from callverify.providers.base import Route
+from callverify.store.calendar import SHARDS
 from tests.support.template import RESOURCES
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
@@ -301,9 +302,9 @@ def limits_table(journeys: Mapping[str, Journey]) -> str:
         ("`StartThrottleRate` 100 (ours): starts", 1, 100),
         ("`ThrottleRate` 500 (ours): other requests", used["gateway"] - 1, 500),
         ("a vendor that takes 30 requests a second of one address: paid calls", paid, 30),
-        ("one item, in transactions: `stack_paid_hour`", paid, 100),
-        ("one item, in transactions: `key_free_hour` of a key that makes all starts", 1 - paid, 100),
-        ("one item, in transactions of 25: the number of the latest event", used["event"] / 25, 20),
+        (f"one item of {SHARDS}: `stack_paid_hour`", paid / SHARDS, 1_000),
+        (f"one item of {SHARDS}: `key_free_hour` of a key that makes all starts", (1 - paid) / SHARDS, 1_000),
+        ("one item, for batches of 25: the number of the latest event", used["event"] / 25, 1_000),
         ("API Gateway: 10,000 requests a second of the account", used["gateway"], 10_000),
         ("Lambda: 1,000 at once in the account", concurrency, 1_000),
         ("DynamoDB, a new table: 4,000 write units a second", used["write_unit"], 4_000),
