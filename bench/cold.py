@@ -84,6 +84,7 @@ class Events:
 
 EVENTS: Mapping[str, Callable[[Events], Any]] = {
     "authorize": lambda events: events.coded.authorize(),
+    "authorize_updates": lambda _: load("authorize_updates"),
     "check_status": lambda events: events.coded.read(),
     "deliver_event": lambda _: load("delivery"),
     "publish_event": lambda events: events.begun(READ_BACK).transition_started(),

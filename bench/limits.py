@@ -41,6 +41,7 @@ from tests.support.service import BASE_URL, LIVE, TABLE, Parts
 from tests.support.vendors import FakeVendor
 
 RATES = (10, 150, 1_000, 3_000)
+TABLES = ("warmed", "new")
 SECONDS = 10  # of starts
 USER_SECONDS = 3  # from the answer to the call, or to the code: in truth some more, and the same load
 NOON = 1_800_000_000 - 1_800_000_000 % 86_400 + 12 * 3600 + 1234
@@ -292,14 +293,15 @@ def _percentile(values: Sequence[float], percent: int) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.limits", description=__doc__)
     parser.add_argument("--rates", type=int, nargs="+", default=RATES, help="starts a second")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
     parser.add_argument("--dry-run", action="store_true", help=f"leave {DOCUMENT.name} as it is")
     options = parser.parse_args(arguments)
     rows = []
     for rate in options.rates:
-        for name, new in (("warmed", False), ("new", True)):
+        for name in options.tables:
             began = time.monotonic()
-            rows.append(row(rate, name, *run(rate, new_table=new)))
-            print(f"{rate:,} a second, {name} table: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            rows.append(row(rate, name, *run(rate, new_table=name == "new")))
+            print(f"{' | '.join(map(str, rows[-1]))} ({time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
     table = marked.table(HEAD, rows)
     print(table)
     if not options.dry_run:
