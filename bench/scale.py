@@ -43,7 +43,7 @@ PRICES = {
 }
 
 # Assumed. Measured is the processor's time on a whole core; a function has the share that its memory buys.
-MEMORY_MB = {"authorize": 512, "serve_page": 512}  # the others: 1024
+MEMORY_MB = {"authorize": 512, "authorize_updates": 512, "serve_page": 512}  # the others: 1024
 FULL_CORE_MB, SLOWER_CORE = 1769, 1.15
 WAIT_MS = {"GetItem": 4, "BatchGetItem": 6, "PutItem": 6, "UpdateItem": 6, "DeleteItem": 6, "TransactWriteItems": 15}
 VENDOR_MS, RECEIVER_MS, AWS_CALL_MS = 400, 200, 8
@@ -133,7 +133,7 @@ def usage(journeys: Mapping[str, Journey], name: str, client: Client) -> Usage:
         # To connect and to subscribe, each authorized; then what is published, heard or not, and what is received.
         used["push_operation"] += 2 + events + PUSHED_AT_THE_END + client.pushed
         used["push_minute"] += CONNECTED_MINUTES
-        _add(used, {"function": "authorize", "cpu_ms": 1}, 2)
+        _add(used, {"function": "authorize_updates", "cpu_ms": 1}, 2)
     return used
 
 
