@@ -135,14 +135,27 @@ class Table:
     def put(self, write: Write) -> bool:
         """Run a put by itself: whether its condition held. Raises Refused for what is no valid item."""
         try:
-            self._ask(self._client.put_item, TableName=self._name, **write.request)
-        except self._client.exceptions.ConditionalCheckFailedException:
+            self.claim(write)
+        except Lost:
             return False
+        return True
+
+    def claim(self, write: Write) -> None:
+        """Run a put by itself. Raises what it loses to."""
+        try:
+            self._ask(
+                self._client.put_item,
+                TableName=self._name,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **write.request,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            item: Any = error.response.get("Item", {})
+            raise write.lost(deserialized(item)) from None
         except ClientError as error:
             if INVALID.intersection(_codes(error)):
                 raise Refused from error
             raise
-        return True
 
     def delete(self, pk: str) -> None:
         self._ask(self._client.delete_item, TableName=self._name, Key=serialized({"pk": pk}))
