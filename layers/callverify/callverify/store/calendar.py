@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from callverify.domain.claims import Claim, Counted, GiveBack, Unless
 from callverify.domain.errors import Busy
 from callverify.domain.limits import CalendarLimit, RollingLimit
-from callverify.store import table
+from callverify.store import counters, table
 from callverify.store.table import LimitReached, Stale, Table, Write
 
 REMEMBERED_SECONDS = 5  # for which a full counter is not asked again
@@ -118,6 +118,10 @@ class CalendarCounters:
     ) -> tuple[int, LimitReached] | None:
         """The first of these that is full, without counting."""
         for place, limit in enumerate(limits):
+            if isinstance(limit, RollingLimit):
+                item = self._table.read(counters.key_of(limit)) or {}
+                if reached := counters.reached_by(limit, [int(start) for start in item.get("starts", ())], now):
+                    return place, reached
             if not isinstance(limit, CalendarLimit):
                 continue
             shards = self._shards(limit, seed, now)
@@ -147,9 +151,9 @@ class CalendarCounters:
 
 
 def outside(claim: Claim) -> bool:
-    """Whether a claim is settled outside the transaction."""
-    limit = claim.limit if isinstance(claim, Counted | Unless | GiveBack) else claim
-    return isinstance(limit, CalendarLimit)
+    """Whether a claim is settled outside the transaction: what is only looked at is read before it."""
+    limit = claim.limit if isinstance(claim, Counted | GiveBack) else claim
+    return isinstance(limit, CalendarLimit | Unless)
 
 
 def _given_back(claims: Sequence[Claim]) -> Iterator[tuple[CalendarLimit, int]]:

@@ -51,18 +51,7 @@ def count(claims: Sequence[Limit | Counted | GiveBack], now: int, forms: Forms) 
         yield forms.get(key) or _give_sealed_back(key, limit, at, now)
 
 
-def unless(limit: RollingLimit, now: int) -> Write:
-    """That a limit is not full, without counting. Loses to LimitReached."""
-    oldest = f"starts[{limit.count - 1}]"
-    return table.check(
-        key_of(limit),
-        f"attribute_not_exists({oldest}) OR {oldest} <= :before",
-        {":before": now - limit.window},
-        lambda item: LimitReached(limit, int(item["starts"][limit.count - 1]) + limit.window - now),
-    )
-
-
-def _reached(limit: RollingLimit | SealedLimit, times: Sequence[int], now: int) -> LimitReached | None:
+def reached_by(limit: RollingLimit | SealedLimit, times: Sequence[int], now: int) -> LimitReached | None:
     """What refuses one more beside those at `times`, newest first."""
     if len(times) < limit.count or times[limit.count - 1] <= now - limit.window:
         return None
@@ -90,7 +79,7 @@ def _count_rolling(
         starts = [int(start) for start in item.get("starts", ())]
         if cooldown and (wait := _cools(cooldown, item, starts, now)) > 0:
             return LimitReached(cooldown, wait)
-        if refuses and (reached := _reached(limit, starts, now)):
+        if refuses and (reached := reached_by(limit, starts, now)):
             return reached
         return Outdated(key, _restart_rolling(key, limit, now, starts, until, ttl))
 
@@ -137,7 +126,7 @@ def _count_sealed(key: str, limit: SealedLimit, now: int, moved: int | None) -> 
         starts, returned = _unsealed(limit, item)
         if moved in starts:
             starts.remove(moved)
-        if reached := _reached(limit, starts, now):
+        if reached := reached_by(limit, starts, now):
             return reached
         return Outdated(key, _put_sealed(key, limit, [now, *starts], returned, now, item, next_form))
 
@@ -147,7 +136,7 @@ def _count_sealed(key: str, limit: SealedLimit, now: int, moved: int | None) -> 
 def _give_sealed_back(key: str, limit: SealedLimit, at: int, now: int) -> Write:
     def next_form(item: Item) -> Lost:
         starts, returned = _unsealed(limit, item)
-        if at not in starts or _reached(limit, returned, now):
+        if at not in starts or reached_by(limit, returned, now):
             return Outdated(key, NOTHING)
         starts.remove(at)
         return Outdated(key, _put_sealed(key, limit, starts, [now, *returned], now, item, next_form))

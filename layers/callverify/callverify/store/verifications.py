@@ -43,7 +43,7 @@ from callverify.domain.claims import (
     UseCall,
 )
 from callverify.domain.errors import Busy, busy
-from callverify.domain.limits import GuessLimit, Limit, RollingLimit
+from callverify.domain.limits import GuessLimit, Limit
 from callverify.domain.questions import AFTER_REPORT
 from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Change, Verification
 from callverify.domain.view import numbered, revised
@@ -219,16 +219,13 @@ class Verifications:
                     last.append(_hold(claim, record, now))
                 case KnowCall():
                     last.append(_know_call(claim, record, now))
-                case CoolDown():
-                    pass  # after the transaction: see `_write`
+                case CoolDown() | Unless():
+                    pass  # after the transaction, and before it: see `_write`
                 case SpendGuess():
                     limit = GuessLimit(record.phone_hash, claim.limit, claim.counter)
                     yield counters.spend_guess(limit, claim.id, now, forms)
                 case ReturnGuess():
                     yield counters.return_guess(record.phone_hash, claim.id, claim.counter, forms)
-                case Unless():
-                    if isinstance(claim.limit, RollingLimit):
-                        yield counters.unless(claim.limit, now)
                 case UseCall():
                     yield _use_call(claim, record)
                 case IdempotencyKey():
