@@ -147,6 +147,10 @@ class Verifications:
             raise
         self._calendar.give_back(claims, seed, now)
         self._cool_down(claims, change, now)
+        for claim in claims:
+            if isinstance(claim, ShortenHold) and claim.number:
+                with suppress(Busy):  # it holds to its end then
+                    self._table.put(_hold(claim, record, now))
 
     def _cool_down(self, claims: Sequence[Claim], change: Change, now: int) -> None:
         """The cooldown from the vendor's reply. Until it is written, the one from the start holds, which is longer."""
@@ -215,6 +219,8 @@ class Verifications:
             match claim:
                 case TakeLock() | MoveLock() | ReleaseLock():
                     yield _lock(claim, record, now, forms)
+                case ShortenHold(number=str()):
+                    pass  # after the transaction
                 case TakeHold() | ShortenHold() | ReleaseHold():
                     last.append(_hold(claim, record, now))
                 case KnowCall():
