@@ -36,6 +36,7 @@ PRICES = {
     "push_minute": 0.08 / MILLION,
     "log_gb": 0.50,
     "secret_call": 0.05 / 10_000,
+    "trace": 5.00 / MILLION,
     "secret_month": 0.40,
     "alarm_month": 0.10,
     "metric_month": 0.30,
@@ -43,7 +44,15 @@ PRICES = {
 }
 
 # Assumed. Measured is the processor's time on a whole core; a function has the share that its memory buys.
-MEMORY_MB = {"authorize": 512, "authorize_updates": 512, "serve_page": 512}  # the others: 1024
+MEMORY_MB = {
+    "authorize": 512,
+    "authorize_updates": 512,
+    "serve_page": 512,
+    "schedule_follow_up": 512,
+    "follow_up": 512,
+    "publish_event": 512,
+}  # the others: 1024
+TRACED_SHARE = 0.05  # and one request a second, which a large stack does not notice
 FULL_CORE_MB, SLOWER_CORE = 1769, 1.15
 WAIT_MS = {"GetItem": 4, "BatchGetItem": 6, "PutItem": 6, "UpdateItem": 6, "DeleteItem": 6, "TransactWriteItems": 15}
 VENDOR_MS, RECEIVER_MS, AWS_CALL_MS = 400, 200, 8
@@ -184,6 +193,7 @@ def costs(used: Mapping[str, float], stored: int, *, gateway: str = "rest_reques
         "AppSync": MILLION
         * (used["push_operation"] * PRICES["push_operation"] + used["push_minute"] * PRICES["push_minute"]),
         "CloudWatch Logs": used["log_byte"] * gb * PRICES["log_gb"],
+        "X-Ray": used["invocation"] * TRACED_SHARE * MILLION * PRICES["trace"],
         "Secrets Manager": refreshes * SECRETS_A_REFRESH * MILLION * PRICES["secret_call"],
         "data out": used["byte_out"] * gb * PRICES["gb_out"],
     }
