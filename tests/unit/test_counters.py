@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -290,3 +291,20 @@ def test_a_guess_without_claims_spends_nothing_of_a_phone(store: Store, dynamodb
     """As in test mode."""
     assert store.apply(transitions.spend_guess(begin(store)), NOW).guesses == 1
     assert row(dynamodb, f"guesses#{PHONE}") is None
+
+
+def test_a_block_that_was_called_before_costs_one_transaction(
+    store: Store, dynamodb: MemoryDynamoDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can only be written once it is read is read first: a transaction that fails costs its units too."""
+    take(store, NOW, sealed(3))
+    sent: list[int] = []
+    transact = dynamodb.transact_write_items
+
+    def count(**request: Any) -> Any:
+        sent.append(len(request["TransactItems"]))
+        return transact(**request)
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", count)
+    take(store, NOW + 1, sealed(3))
+    assert len(sent) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Sequence
 
-from callverify.domain.claims import Counted, GiveBack
+from callverify.domain.claims import Claim, Counted, GiveBack
 from callverify.domain.limits import Cooldown, GuessLimit, Limit, RollingLimit, SealedLimit
 from callverify.domain.words import DAY, TEN_MINUTES
 from callverify.store import table
@@ -49,6 +49,18 @@ def count(claims: Sequence[Limit | Counted | GiveBack], now: int, forms: Forms) 
                 yield _check_guesses(claim, now)
     for key, (limit, at) in back.items():
         yield forms.get(key) or _give_sealed_back(key, limit, at, now)
+
+
+def known_forms(claims: Sequence[Claim], now: int, read: Callable[[str], Item | None]) -> Forms:
+    """The forms of what can only be written once it is read: a transaction that finds that out costs its units too."""
+    sealed = [
+        claim
+        for claim in claims
+        if isinstance(claim, SealedLimit) or (isinstance(claim, GiveBack) and isinstance(claim.limit, SealedLimit))
+    ]
+    found = ((write, read(write.key)) for write in count(sealed, now, {}))
+    lost = (write.lost(item) for write, item in found if item)
+    return {each.key: each.form for each in lost if isinstance(each, Outdated) and each.form}
 
 
 def reached_by(limit: RollingLimit | SealedLimit, times: Sequence[int], now: int) -> LimitReached | None:

@@ -79,6 +79,11 @@ class Write:
     request: dict[str, Any]
     lost: Callable[[Item], Lost]
 
+    @property
+    def key(self) -> str:
+        """The item's `pk`."""
+        return str((self.request.get("Item") or self.request["Key"])["pk"]["S"])
+
 
 Forms = Mapping[str, Write]
 NOTHING = Write("", {}, lambda _: Outdated())  # the form of a write that there is no need of
@@ -160,9 +165,12 @@ class Table:
     def delete(self, pk: str) -> None:
         self._ask(self._client.delete_item, TableName=self._name, Key=serialized({"pk": pk}))
 
-    def adapt(self, writes: Callable[[Forms], Sequence[Write]]) -> None:
-        """Run a transaction, and again with another form of a write where an item's state asks for it."""
-        forms: dict[str, Write] = {}
+    def adapt(self, writes: Callable[[Forms], Sequence[Write]], known: Forms | None = None) -> None:
+        """Run a transaction, and again with another form of a write where an item's state asks for it.
+
+        known: forms that are known to be asked for.
+        """
+        forms = {**(known or {})}
         for _ in range(CONFLICT_RETRIES):
             try:
                 return self.transact([write for write in writes(forms) if write is not NOTHING])

@@ -141,7 +141,8 @@ class Verifications:
             reached = refusal[1]
             last = [table.check(f"limit#full#{record.id}", "attribute_exists(pk)", {}, lambda _: reached)]
         try:
-            self._table.adapt(lambda forms: [*first, *self._claims(inside, change, now, forms), *last])
+            known = counters.known_forms(inside, now, self._table.read)
+            self._table.adapt(lambda forms: [*first, *self._claims(inside, change, now, forms), *last], known)
         except Lost:
             self._calendar.take_off(taken)
             raise
