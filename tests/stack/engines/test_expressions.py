@@ -103,6 +103,7 @@ def verified_by_reading(bench: Bench) -> None:
     id = bench.start(READ_BACK).verification.id  # noqa: A001
     bench.report(READ_BACK)
     bench.now += 5
+    bench.service.follow_up(id, 1)
     assert bench.service.read(LIVE, id).status == "verified"
 
 
