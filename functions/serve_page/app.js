@@ -164,7 +164,11 @@
       .replace(/(&|%26)((amp|#38|#x26)(;|%3B))*|\\u0026/gi, "&").replace(/%3D/gi, "="));
     if (told.get("id") && told.get("token")) {
       const found = {};
-      for (const name of ["id", "token", "locale", "channel", "updates"]) found[name] = (told.get(name) || "").trim();
+      for (const name of ["id", "token", "locale", "channel", "updates"]) {
+        const value = (told.get(name) || "").trim();
+        found[name] = /^[!-~]*$/.test(value) ? value : "";  // else damaged: no header and no address can hold it
+      }
+      if (!found.id || !found.token) return null;
       // Out of the address bar, the history and whatever copies them; kept for a reload, for this tab alone.
       history.replaceState(null, "", location.pathname + location.search);
       return keep(found);
@@ -348,6 +352,7 @@
 
   function take(body) {
     // What was on its way while another answer or message brought the same or more.
+    if (body.id !== link.id) return;  // a link that was put together from two
     if (ended || (resource && drawn && body !== resource && body.revision <= resource.revision)) return;
     const attempt = body.attempts.length;
     if (!resource || body.expires_at !== resource.expires_at) readAtEnd = false;

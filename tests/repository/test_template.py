@@ -15,7 +15,7 @@ from callverify.domain.words import Method, Unit
 from callverify.edge.access import CLIENT_TOKEN_ROUTES, SLOW_SECONDS
 from callverify.events.deliver import DELIVERY_SECONDS, backoff
 from callverify.events.telemetry import SETS
-from callverify.events.updates import BATCH_SECONDS, PUBLISH_SECONDS
+from callverify.events.updates import FAILING_SECONDS, PUBLISH_SECONDS
 from callverify.providers.names import NAMES
 from callverify.service.dial import LEAST_SECONDS
 from callverify.service.read_back import READ_BACK_SECONDS
@@ -322,7 +322,7 @@ WORK: dict[str, tuple[float, int]] = {
     "FollowUpFunction": (READ_BACK_SECONDS + PUBLISH_SECONDS, 1),
     # The secret before, and the queue after.
     "DeliverEventFunction": (DELIVERY_SECONDS, 2),
-    "PublishEventFunction": (0.1 + BATCH_SECONDS + PUBLISH_SECONDS, 2),
+    "PublishEventFunction": (0.1 + FAILING_SECONDS + PUBLISH_SECONDS, 2),
     "ScheduleFollowUpFunction": (0.1, 2),
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Verification
 from callverify.domain.words import Status
-from callverify.events.updates import BATCH_SECONDS, Updates
+from callverify.events.updates import FAILING_SECONDS, Updates
 from tests.support import records
 
 PENDING = records.flash()
@@ -75,7 +75,7 @@ def test_a_failure_is_counted_and_the_next_is_told() -> None:
 
 
 def test_what_hangs_holds_a_batch_up_for_a_moment_alone() -> None:
-    heard = Heard(TimeoutError(), takes=BATCH_SECONDS)
+    heard = Heard(TimeoutError(), takes=FAILING_SECONDS)
     heard.updates.tell_changes([(revised(number), revised(number + 1)) for number in range(1, 25)])
-    assert heard.now == PENDING.created_at + 1 + BATCH_SECONDS
+    assert heard.now == PENDING.created_at + 1 + FAILING_SECONDS
     assert len(heard.failures) == 24

@@ -118,7 +118,7 @@ def _opened(token: str, made: Callable[[str, int], str]) -> tuple[str, int] | No
     if len(parts) != 4 or not (parts[2].isascii() and parts[2].isdigit()):
         return None
     verification_id, expires_at = parts[1], int(parts[2][:12])
-    same = hmac.compare_digest(token.encode(), made(verification_id, expires_at).encode())
+    same = hmac.compare_digest(token.encode(errors="replace"), made(verification_id, expires_at).encode())
     return (verification_id, expires_at) if same else None
 
 

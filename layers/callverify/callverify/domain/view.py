@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,6 +89,13 @@ def revised(change: Change, now: float) -> Change:
     # A record that reads as expired has the number of its end already: no other change may take it.
     same = before.status is after.status and resource(before, now) == resource(after, now)
     return change if same else numbered(change, before.revision + 1)
+
+
+def carried_over(change: Change, found: Verification) -> Verification:
+    """The record after a change that was made of another record than it was written over."""
+    before, after = change.before or change.after, change.after
+    changed = (each.name for each in fields(after) if getattr(before, each.name) != getattr(after, each.name))
+    return replace(found, **{name: getattr(after, name) for name in changed})
 
 
 def numbered(change: Change, revision: int) -> Change:

@@ -10,9 +10,9 @@ from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Verification
 from callverify.domain.view import client_resource
 from callverify.domain.words import Clock, Status
 
-# Of one message, and of those of a batch from the stream. Whoever hears none polls.
+# Of one message, and of those of a batch from the stream that fail. A page that hears none polls.
 PUBLISH_SECONDS = 1.0
-BATCH_SECONDS = 0.5
+FAILING_SECONDS = 0.5
 
 Change = tuple[Verification | None, Verification | None]
 
@@ -30,29 +30,32 @@ class Updates:
         self._clock = clock
         self._failed = failed
 
-    def tell(self, verification: Verification) -> None:
-        """Publish the record as it was written."""
+    def tell(self, verification: Verification) -> bool:
+        """Publish the record as it was written; whether nothing failed."""
         if not self._is_of_use(verification):
-            return
+            return True
         resource = client_resource(verification, self._clock(), polled=True)
         message = {"channel": channel(verification.id), "events": [json.dumps(resource, separators=(",", ":"))]}
         try:
             self._post(json.dumps(message).encode())
         except Exception as error:
             self._failed(error)
+            return False
+        return True
 
     def tell_changes(self, changes: Iterable[Change]) -> None:
         """Publish each new revision among the changes of records.
 
-        Once it has taken too long, the others are only counted: the next batch would wait.
+        Once failures have taken too long, the others are only counted: the next batch would wait.
         """
-        began = self._clock()
+        lost = 0.0
         for before, after in changes:
             if before and after and before.revision != after.revision:
-                if self._clock() < began + BATCH_SECONDS:
-                    self.tell(after)
-                else:
+                began = self._clock()
+                if lost >= FAILING_SECONDS:
                     self._failed(TimeoutError())
+                elif not self.tell(after):
+                    lost += self._clock() - began
 
     def _is_of_use(self, verification: Verification) -> bool:
         now = self._clock()

@@ -46,7 +46,7 @@ from callverify.domain.errors import Busy, busy
 from callverify.domain.limits import GuessLimit, Limit
 from callverify.domain.questions import AFTER_REPORT
 from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Change, Verification
-from callverify.domain.view import numbered, revised
+from callverify.domain.view import carried_over, numbered, revised
 from callverify.domain.words import DAY, Status
 from callverify.store import counters, table
 from callverify.store.calendar import CalendarCounters, outside
@@ -55,11 +55,7 @@ from callverify.store.table import CONFLICT_RETRIES, NOTHING, Forms, Lost, Outda
 
 
 class Overtaken(Lost):
-    """Another write has taken the revision that this one was to have; the record is at `revision`."""
-
-    def __init__(self, revision: int) -> None:
-        super().__init__()
-        self.revision = revision
+    """Another write has taken the revision that this one was to have, and made the record what it is in `item`."""
 
 
 class Verifications:
@@ -96,12 +92,15 @@ class Verifications:
 
         Raises Stale, Taken or LimitReached, judged in the order: Idempotency-Key, record, `claims`.
         """
-        change = revised(change, now)
+        change, found = revised(change, now), None
         for _ in range(CONFLICT_RETRIES):
             try:
-                return self._apply(change, now, claims)
+                after = self._apply(change, now, claims)
             except Overtaken as other:
-                change = numbered(change, other.revision + 1)
+                found = verification_of(other.item)
+                change = numbered(change, int(other.item.get("revision", 1)) + 1)
+            else:
+                return carried_over(change, found) if found else after
         raise busy() from TimeoutError("the record kept changing under this write")
 
     def _apply(self, change: Change, now: int, claims: Sequence[Claim]) -> Verification:
@@ -195,7 +194,7 @@ class Verifications:
 
         def lost(item: Item) -> Lost:
             found = item.get("revision", 1)
-            return Overtaken(found) if item and after.revision != before.revision != found else Stale(item)
+            return Overtaken(item) if item and after.revision != before.revision != found else Stale(item)
 
         return table.change(pk, difference(before, after), " AND ".join(clauses), values, lost)
 
