@@ -12,7 +12,7 @@ from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, Mode, Phone, Scope
 from callverify.providers.base import Line
 from callverify.service import check, events, follow_up, repeat, requests, switch, webhooks
-from callverify.service.context import Context
+from callverify.service.context import Budget, Context
 from callverify.service.dial import Skipped, rate_limited
 from callverify.service.follow_up import FollowUp
 from callverify.service.start import Start, Started
@@ -42,9 +42,17 @@ class Service:
     def now(self) -> int:
         return self._ctx.now()
 
-    def start(self, caller: Caller, body: str | None, *, idempotency_key: str | None, base_url: str) -> Started:
+    def start(
+        self,
+        caller: Caller,
+        body: str | None,
+        *,
+        idempotency_key: str | None,
+        base_url: str,
+        budget: Budget = Budget(),  # noqa: B008 (a value)
+    ) -> Started:
         """Begin a verification. Raises the errors of a start: see `Start`."""
-        return Start(self._ctx, caller, base_url)(body, idempotency_key)
+        return Start(self._ctx, caller, base_url, budget)(body, idempotency_key)
 
     def read(self, caller: Caller, verification_id: str) -> Verification:
         """The verification as it is now. No provider is asked: follow-ups do that."""
