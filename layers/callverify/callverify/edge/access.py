@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import json
@@ -33,6 +35,10 @@ CLIENT_TOKEN_ROUTES = (
     "POST/verifications/{id}/repeat",
     "POST/verifications/{id}/switch",
 )
+# A credential of a front door opens its routes and nothing else, and nothing else opens them: decision 122.
+BASIC_ROUTES = ("GET/twilio/v2/*", "POST/twilio/v2/*", "DELETE/twilio/v2/*")
+BASIC, NOBODY = "basic", "nobody"  # kinds that no function but the door's knows
+_ACCOUNT = re.compile("(AC|SK)[0-9a-f]{32}")
 
 
 @value
@@ -126,6 +132,17 @@ class Access:
             raise Unauthorized("The token for updates opens push alone.")
         return self._server(credential)
 
+    def basic(self, authorization: str) -> tuple[Caller, str] | None:
+        """The holder of `Authorization: Basic`, of an API key as the password, and the account that it names."""
+        try:
+            given = base64.b64decode(authorization.strip()[len(BASIC) :].strip(), validate=True).decode("ascii")
+            account, _, credential = given.partition(":")
+            if not _ACCOUNT.fullmatch(account) or not credential:
+                return None
+            return self._server(credential), account
+        except (binascii.Error, ValueError, Unauthorized):
+            return None
+
     def _client(self, token: str) -> Caller:
         opened = self._keys().open_client_token(token)
         if opened is None or self._clock() >= opened[1]:
@@ -163,6 +180,38 @@ def _find(digest: str, keys: Sequence[ApiKey]) -> ApiKey | None:
     return found
 
 
+def is_basic(authorization: str) -> bool:
+    return authorization.strip().partition(" ")[0].lower() == BASIC
+
+
+def basic_policy(found: tuple[Caller, str] | None, method_arn: str) -> dict[str, Any]:
+    """The authorizer's answer to any `Authorization: Basic`. Raises Unauthorized for an unknown one elsewhere.
+
+    At a door it is let in, as NOBODY, to be refused there in the door's words: the gateway's own 401 is one for all.
+    """
+    api, stage, *path = method_arn.split("/")
+    if not found and "/".join(path[1:3]) != "twilio/v2":
+        raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.")
+    statement = {
+        "Action": "execute-api:Invoke",
+        "Effect": "Allow",
+        "Resource": [f"{api}/{stage}/{route}" for route in BASIC_ROUTES],
+    }
+    context: dict[str, Any] = {"kind": NOBODY}
+    if found:
+        caller, account = found
+        context = {"kind": BASIC, "account": account, **_key_context(caller)}
+    return {
+        "principalId": context.get("key_id", NOBODY),
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": context,
+    }
+
+
+def _key_context(caller: Caller) -> dict[str, Any]:
+    return {"key_id": caller.key_id, "mode": caller.mode, "scopes": " ".join(sorted(caller.scopes))}
+
+
 def policy(caller: Caller, method_arn: str) -> dict[str, Any]:
     """The authorizer's answer: every route that the credential may use, since the gateway caches it by that alone.
 
@@ -183,9 +232,7 @@ def policy(caller: Caller, method_arn: str) -> dict[str, Any]:
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         "context": {
             "kind": caller.kind,
-            "key_id": caller.key_id,
-            "mode": caller.mode,
-            "scopes": " ".join(sorted(caller.scopes)),
+            **_key_context(caller),
             "verification_id": caller.verification_id or "",
             "expires_at": caller.expires_at,
         },

@@ -130,6 +130,17 @@ def is_id(text: str) -> bool:
 
 def new_id(mode: Mode) -> str:
     """128 random bits, in letters that are not mistaken for one another; the first is 0 to 7."""
-    number = secrets.randbits(128)
+    return id_of_number(secrets.randbits(128), mode)
+
+
+def id_of_number(number: int, mode: Mode) -> str:
     name = "".join(_LETTERS[(number >> shift) & 31] for shift in range(125, -5, -5))
     return f"vrf_test_{name}" if mode is Mode.TEST else f"vrf_{name}"
+
+
+def number_of_id(verification_id: str) -> int:
+    """The 128 bits of an id, which says the mode besides."""
+    number = 0
+    for letter in verification_id[-26:]:
+        number = number << 5 | _LETTERS.index(letter)
+    return number
