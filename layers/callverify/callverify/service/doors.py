@@ -98,8 +98,7 @@ class Door:
     def of_phone(self, text: str, scope: Scope = Scope.READ) -> Verification:
         """The last one with a code that this key has started for a phone. Raises InvalidPhone and NotFound."""
         self._ctx.require(self._caller, scope)
-        phone = self._ctx.lane(self._caller.mode).judge(text, list(Method))
-        phone_hash = self._ctx.keys.hash_phone(phone.e164)
+        phone_hash = self._ctx.keys.hash_phone(self.e164(text))
         found = self._ctx.store.pointed_to(self._caller.key_id, self._owner, phone_hash, self._ctx.now())
         if found is None:
             raise errors.NotFound(NO_SUCH)
@@ -107,8 +106,11 @@ class Door:
 
     def is_of(self, verification: Verification, text: str) -> bool:
         """Whether a verification is of the phone that a text names."""
-        phone = self._ctx.lane(self._caller.mode).judge(text, list(Method))
-        return hmac.compare_digest(verification.phone_hash, self._ctx.keys.hash_phone(phone.e164))
+        return hmac.compare_digest(verification.phone_hash, self._ctx.keys.hash_phone(self.e164(text)))
+
+    def e164(self, text: str) -> str:
+        """The number that a text names. Raises InvalidPhone and CountryNotAllowed."""
+        return self._ctx.lane(self._caller.mode).judge(text, list(Method)).e164
 
     def fetch(self, verification: Verification) -> Verification:
         """The verification as it may be read: one that was approved is gone. Raises NotFound."""

@@ -36,7 +36,7 @@ class Request:
         given = parameters.parse_form(self._api.body, parameters.START)
         to, (channel, method) = parameters.required(given, "To"), parameters.channel_of(given)
         begun = self._door.start(to, method, channel, parameters.start_fields(given, method))
-        return self._api.told(201, self.reader.verification(begun.verification, to, begun.page_url))
+        return self._api.told(201, self.reader.verification(begun.verification, self._door.e164(to), begun.page_url))
 
     def fetch(self, named: str) -> Response[str]:
         found, to = self._find(named, Scope.READ)
@@ -64,7 +64,8 @@ class Request:
             )
         found = self._named(sid, to) if sid else self._door.of_phone(to or "", Scope.WRITE)
         checked = self._door.approve(found) if code is None else self._door.check(found, code)
-        return self._api.told(200, self.reader.checked(checked.verification, checked.valid, to))
+        named = self._door.e164(to) if to else None
+        return self._api.told(200, self.reader.checked(checked.verification, checked.valid, named))
 
     def _named(self, sid: str, to: str | None) -> Verification:
         found = self._door.of_id(id_of_sid(sid, self._api.caller.mode), Scope.WRITE)
@@ -78,7 +79,7 @@ class Request:
             return self._door.of_id(id_of_sid(named, self._api.caller.mode), scope), None
         to = parameters.phone_in_path(named)
         try:
-            return self._door.of_phone(to, scope), to
+            return self._door.of_phone(to, scope), self._door.e164(to)
         except (errors.InvalidPhone, errors.CountryNotAllowed):
             raise errors.NotFound("No such verification.") from None
 
