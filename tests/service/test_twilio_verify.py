@@ -295,6 +295,7 @@ def test_what_is_sent_along_is_what_our_own_start_takes(api: Api, client: Client
         ({"To": "+79000000011;ext=5"}, "To"),
         ({"To": "+79000000101"}, ""),
         ({"Locale": "r u"}, "Locale"),
+        ({"Locale": "ru" + "-abcdefgh" * 5}, "Locale"),
         ({"Tags": "x"}, "Tags"),
         ({"Tags": "[1]"}, "Tags"),
         ({"Tags": '{"a": 1}'}, "Tags"),

@@ -35,6 +35,7 @@ NOT_HONOURED = frozenset(
     ]
 )
 MOST_PARAMETERS = 40
+MAX_LOCALE = 40
 _LOCALE = re.compile("[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
 # Our own names in what the service says of a request.
 _NAMES = {
@@ -95,7 +96,7 @@ def start_fields(given: Mapping[str, str], method: Method) -> dict[str, Any]:
     if "DeviceIp" in given:
         fields["end_user_ip"] = given["DeviceIp"]
     if "Locale" in given:
-        if not _LOCALE.fullmatch(given["Locale"]):
+        if len(given["Locale"]) > MAX_LOCALE or not _LOCALE.fullmatch(given["Locale"]):
             raise InvalidRequest("Invalid parameter `Locale`: a language tag such as en or ru-RU.")
         fields["locale"] = "ru" if re.split("[-_]", given["Locale"])[0].lower() == "ru" else "en"
     if "Tags" in given:
