@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from callverify.domain import verification as transitions
 from callverify.domain.words import Caller, CallerKind, Evidence, Method, Mode, Scope
 from callverify.service import check
 from callverify.service.doors import Door
-from tests.service.test_routes import OURS, PHONE, manifest, reverse
+from tests.service.test_routes import OURS, PHONE, SPOKEN, manifest, reverse
 from tests.support.service import BASE_URL, LIVE, Parts
 
 DIALLED = manifest("dialled", reverse())
@@ -60,6 +61,22 @@ def test_no_number_leads_to_a_reverse_call_nor_to_one_of_another_owner() -> None
     for stranger in (door(parts, "VA" + "c" * 32), parts.service.door(another_key, OWNER, BASE_URL)):
         with pytest.raises(errors.NotFound):
             stranger.of_phone(other)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("flash", [True, False])
+def test_a_voice_call_is_made_where_the_key_allows_it_and_no_flash_call_is_offered(allowed: bool, flash: bool) -> None:
+    parts = Parts(manifests=[OURS, SPOKEN] if flash else [SPOKEN])
+    caller = replace(LIVE, voice_calls=allowed)
+    opened = parts.service.door(caller, OWNER, BASE_URL)
+    if not (flash or allowed):
+        with pytest.raises(errors.NoProviderAvailable):
+            opened.start(PHONE, Method.FLASH_CALL, "sms", {})
+        return
+    begun = opened.start(PHONE, Method.FLASH_CALL, "sms", {}).verification
+    assert (begun.method, begun.channel) == (Method.FLASH_CALL if flash else Method.VOICE_CALL, "sms")
+    assert begun.allowed_methods == (begun.method,)
+    assert opened.check(begun, str(parts.vendor(begun.provider).last_code(PHONE))).valid
 
 
 def test_our_own_start_is_of_no_owner() -> None:

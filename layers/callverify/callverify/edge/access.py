@@ -47,6 +47,7 @@ class ApiKey:
     sha256: str
     scopes: frozenset[str]
     mode: Mode
+    voice_calls: bool = False
 
     @property
     def id(self) -> str:
@@ -57,8 +58,9 @@ class ApiKey:
 def parse_api_keys(secret: str) -> tuple[list[ApiKey], list[ConfigurationFault]]:
     """The keys in the secret `api-keys`, and what is wrong with the entries that are none.
 
-    It is a JSON list of {"name", "sha256", "scopes", "mode"}. An entry with a mistake opens nothing; the others do. A
-    scope that is not known opens nothing either. Raises ConfigurationFault for what is no list.
+    It is a JSON list of {"name", "sha256", "scopes", "mode"}; an entry may hold `"voice_calls": true`. One with a
+    mistake opens nothing; the others do. A scope that is not known opens nothing either. Raises ConfigurationFault for
+    what is no list.
     """
     try:
         entries = json.loads(secret or "[]")
@@ -84,6 +86,7 @@ def _api_key(number: int, entry: Any) -> ApiKey:
             sha256=str(entry["sha256"]).lower(),
             scopes=frozenset(scope for scope in Scope if scope in entry["scopes"]),
             mode=Mode(entry["mode"]),
+            voice_calls=entry.get("voice_calls") is True,
         )
         if not re.fullmatch("[0-9a-f]{64}", key.sha256):
             raise ValueError
@@ -160,7 +163,7 @@ class Access:
             key = _find(digest, self._parse(self._read_api_keys(True)))
         if key is None:
             raise Unauthorized("The API key is not known.")
-        return Caller(CallerKind.API_KEY, key_id=key.id, mode=key.mode, scopes=key.scopes)
+        return Caller(CallerKind.API_KEY, key_id=key.id, mode=key.mode, scopes=key.scopes, voice_calls=key.voice_calls)
 
     def _parse(self, text: str) -> Sequence[ApiKey]:
         if text != self._text:
@@ -200,7 +203,8 @@ def basic_policy(found: tuple[Caller, str] | None, method_arn: str) -> dict[str,
     context: dict[str, Any] = {"kind": NOBODY}
     if found:
         caller, account = found
-        context = {"kind": BASIC, "account": account, **_key_context(caller)}
+        voice_calls = "allowed" if caller.voice_calls else ""
+        context = {"kind": BASIC, "account": account, "voice_calls": voice_calls, **_key_context(caller)}
     return {
         "principalId": context.get("key_id", NOBODY),
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},

@@ -59,6 +59,7 @@ class Door:
 
         fields: more of a start's own. Raises the errors of a start and those of a repeat.
         """
+        method = self._spoken(phone) if method is Method.FLASH_CALL and self._caller.voice_calls else method
         body = json.dumps({"phone": phone, "method": method, **fields})
         try:
             started = Start(self._ctx, self._caller, self.base_url, owned=Owned(self._owner, channel))(body, None)
@@ -69,6 +70,14 @@ class Door:
                 raise
             return Begun(self._again(live))
         return Begun(started.verification, None if has_code(method) else started.page_url)
+
+    def _spoken(self, text: str) -> Method:
+        """A voice call for a country that no flash call serves, where the key's entry allows it."""
+        lane = self._ctx.lane(self._caller.mode)
+        phone = lane.judge(text, [Method.FLASH_CALL, Method.VOICE_CALL])
+        served = {line.method for line in lane.lines(phone) if line.serves(phone.region)}
+        spoken = Method.VOICE_CALL in served and Method.FLASH_CALL not in served
+        return Method.VOICE_CALL if spoken else Method.FLASH_CALL
 
     def _live(self, phone: str) -> Verification | None:
         """This owner's live verification of a phone, with a code."""

@@ -35,7 +35,7 @@ class Request:
     def create(self) -> Response[str]:
         given = parameters.parse_form(self._api.body, parameters.START)
         to, (channel, method) = parameters.required(given, "To"), parameters.channel_of(given)
-        begun = self._door.start(to, method, channel, parameters.start_fields(given, method))
+        begun = self._door.start(to, method, channel, parameters.start_fields(given))
         return self._api.told(201, self.reader.verification(begun.verification, self._door.e164(to), begun.page_url))
 
     def fetch(self, named: str) -> Response[str]:
@@ -101,7 +101,13 @@ class Facade(Api):
             raise errors.Unauthorized("Authenticate")
         try:
             scopes = frozenset(str(found["scopes"]).split())
-            return Caller(CallerKind.API_KEY, key_id=found["key_id"], mode=Mode(found["mode"]), scopes=scopes)
+            return Caller(
+                CallerKind.API_KEY,
+                key_id=found["key_id"],
+                mode=Mode(found["mode"]),
+                scopes=scopes,
+                voice_calls=found.get("voice_calls") == "allowed",
+            )
         except (KeyError, ValueError):
             raise errors.Unauthorized("Authenticate") from None
 

@@ -90,9 +90,9 @@ def channel_of(given: Mapping[str, str]) -> tuple[str, Method]:
     return channel, CHANNELS[channel]
 
 
-def start_fields(given: Mapping[str, str], method: Method) -> dict[str, Any]:
+def start_fields(given: Mapping[str, str]) -> dict[str, Any]:
     """The fields of our own start beside phone and method. Raises InvalidRequest."""
-    fields: dict[str, Any] = {"allowed_methods": [method]}
+    fields: dict[str, Any] = {}
     if "DeviceIp" in given:
         fields["end_user_ip"] = given["DeviceIp"]
     if "Locale" in given:
