@@ -24,6 +24,7 @@ from tests.support.surroundings import (
     THREE_ROUTES,
     items,
 )
+from tests.support.template import FUNCTIONS
 from tests.support.twilio_verify import ACCOUNT, OTHER_SERVICE, SERVICE, Client, basic
 
 PARAMETERS = THREE_ROUTES
@@ -502,3 +503,9 @@ def test_each_function_knows_its_own_kinds_of_callers_alone(kind: str) -> None:
         answer = answer_of(HANDLERS[event["httpMethod"], event["resource"]](event, None))
         if kind not in ({"basic"} if name.startswith("twilio") else {"api_key", "client_token"}):
             assert (answer.status, code(answer)) in ((401, "unauthorized"), (401, 20003))
+
+
+def test_every_route_of_the_template_has_been_asked() -> None:
+    events = FUNCTIONS["TwilioVerifyFunction"]["Events"].values()
+    routes = {(event["Properties"]["Method"].upper(), event["Properties"]["Path"]) for event in events}
+    assert routes == {route for route in HANDLERS if "/twilio/" in route[1]}
