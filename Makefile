@@ -26,6 +26,7 @@ help:
 	@echo 'make test-engines  the store under many requests at once, and the attacks at a small size, on real engines (Java 17, npm)'
 	@echo 'make test-deep  every death and overtaking, 10,000 starts at vendors that fail in any order, and which suite catches which seeded fault (an hour)'
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
+	@echo 'make twilio-sdks  the official SDKs for Python and Node.js, unmodified, on a deployed local stack (npm)'
 	@echo 'make screens    takes a picture of each screen of the page, into .screens, and those of docs/screens again'
 	@echo 'make docs       Regenerate the served API docs from docs/openapi.yaml'
 	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
@@ -94,6 +95,15 @@ CLIENTS_APART := async-newtel twilio smsru-api aiosmsru
 .PHONY: vendor-clients
 vendor-clients: .venv/.installed .venv-vendors/.installed $(CLIENTS_APART:%=.venv-vendors-%/.installed)
 	$(BIN)/pytest tests/providers/public_clients
+
+# Twilio's own SDKs in front of the deployed service.
+.PHONY: twilio-sdks
+twilio-sdks: .venv/.installed .venv-aws/.installed .venv-vendors-twilio/.installed .twilio/.installed
+	$(BIN)/pytest -n 3 tests/stack/twilio_sdks
+.twilio/.installed: Makefile
+	@command -v npm >/dev/null || { echo 'npm is needed: it brings the SDK for Node.js' >&2; exit 1; }
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix .twilio twilio@6.2.0
+	@touch $@
 
 .PHONY: chromium java
 chromium:
@@ -235,7 +245,7 @@ lock: .venv/.installed
 
 .PHONY: clean
 clean:
-	rm -rf .axe .bench .clients .screens .tools .venv .venv-aws .venv-checkov .venv-clients .venv-vendors .venv-vendors-* .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .axe .bench .clients .screens .tools .twilio .venv .venv-aws .venv-checkov .venv-clients .venv-vendors .venv-vendors-* .aws-sam .dev .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.

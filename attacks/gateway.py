@@ -51,6 +51,7 @@ class Gateway:
         base64: bool = False,
         headers: Mapping[str, str] | None = None,
         credential: str | None = None,
+        scheme: str = "Bearer",
         source_ip: str = "192.0.2.1",
         judged_at: tuple[str, str] | None = None,
         applies_policy: bool = True,
@@ -73,9 +74,9 @@ class Gateway:
         if not resource.startswith("/webhooks/"):
             if credential is None:
                 return Answer(401, {}, {})
-            given["Authorization"] = f"Bearer {credential}"
+            given["Authorization"] = f"{scheme} {credential}"
             self._world.now -= cached_for
-            answer = self.authorize(credential, *(judged_at or (method, path)))
+            answer = self.authorize(credential, *(judged_at or (method, path)), scheme=scheme)
             self._world.now += cached_for
             if answer is None:
                 return Answer(401, {}, {})
@@ -101,9 +102,9 @@ class Gateway:
         }
         return answer_of(HANDLERS[method, resource](event, None))
 
-    def authorize(self, credential: str, method: str, path: str) -> dict[str, Any] | None:
+    def authorize(self, credential: str, method: str, path: str, *, scheme: str = "Bearer") -> dict[str, Any] | None:
         """The authorizer's answer, or None where the gateway answers 401."""
-        event = {"type": "TOKEN", "authorizationToken": f"Bearer {credential}", "methodArn": arn(method, path)}
+        event = {"type": "TOKEN", "authorizationToken": f"{scheme} {credential}", "methodArn": arn(method, path)}
         try:
             return self._authorize(event, None)
         except Exception as error:

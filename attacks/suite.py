@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attacks import collected, credentials, guessing, lockout, poison, pumping, sessions, webhooks
+from attacks import collected, credentials, doors, guessing, lockout, poison, pumping, sessions, webhooks
 from attacks.report import Finding
 from attacks.world import dynamodb
 
@@ -17,9 +17,10 @@ ATTACKS: Mapping[str, Callable[..., list[Finding]]] = {
     "poison": poison.run,
     "pumping": pumping.run,
     "credentials": credentials.run,
+    "doors": doors.run,
     "lockout": lockout.run,
 }
-LONGEST = ["webhooks", "pumping", "guessing", "lockout", "sessions", "poison", "credentials", "collected"]
+LONGEST = ["webhooks", "doors", "pumping", "guessing", "lockout", "sessions", "poison", "credentials", "collected"]
 
 # "full": a few minutes on two processors. "small": what the tests run.
 SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -31,6 +32,7 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "poison": {"starts": 1_000},
         "pumping": {"rounds": 150, "checks": 100, "met": 7},
         "credentials": {"tokens": 5_000, "keys": 5_000},
+        "doors": {"orders": 720},
         "lockout": {"sieges": 21, "minutes": 60},
     },
     "small": {
@@ -41,6 +43,7 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "poison": {"starts": 90},
         "pumping": {"rounds": 12, "checks": 25, "met": 3},
         "credentials": {"tokens": 150, "keys": 100},
+        "doors": {"orders": 60},
         "lockout": {"sieges": 3, "minutes": 11},
     },
 }

@@ -94,6 +94,7 @@ EVENTS: Mapping[str, Callable[[Events], Any]] = {
     "serve_page": lambda _: load("page"),
     "follow_up": lambda events: events.coded.follow_up(),
     "start_verification": lambda events: Journey(events.world, READ_BACK).start(),
+    "twilio_verify": lambda _: load("twilio_verify_create"),
 }
 
 

@@ -119,10 +119,10 @@ def choice(manifest: Manifest, route: Route) -> dict[str, str]:
 class CachingGateway(Gateway):
     """API Gateway keeps the authorizer's answer for a minute."""
 
-    def authorize(self, credential: str, method: str, path: str) -> dict[str, Any] | None:
+    def authorize(self, credential: str, method: str, path: str, *, scheme: str = "Bearer") -> dict[str, Any] | None:
         known = self.__dict__.setdefault("_known", {})
         if credential not in known:
-            known[credential] = super().authorize(credential, method, path)
+            known[credential] = super().authorize(credential, method, path, scheme=scheme)
         answer: dict[str, Any] | None = known[credential]
         return answer
 

@@ -9,13 +9,12 @@ from dataclasses import asdict, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
 import yaml
-from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from callverify.domain import errors
 from callverify.domain.limits import Cooldown, GuessLimit
@@ -41,13 +40,11 @@ from callverify.providers.sandbox import TEST_NUMBERS
 from callverify.service import requests as bodies
 from callverify.service.dial import Skipped
 from callverify.service.events import MAX_EVENTS
+from tests.support.document import DOCUMENT, SCHEMAS, SPEC, violations, violations_of
 from tests.support.template import API, FUNCTIONS
+from tests.support.twilio_verify import basic
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = ROOT / "docs/openapi.yaml"
-SPEC: dict[str, Any] = yaml.safe_load(DOCUMENT.read_text())
-SCHEMAS: dict[str, Any] = SPEC["components"]["schemas"]
-REGISTRY: Registry[Any] = Registry().with_resource("urn:callverify", DRAFT202012.create_resource(SPEC))
 HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 KINDS: list[type[errors.CallverifyError]] = [*errors.CallverifyError.__subclasses__(), errors.CallverifyError]
 ERRORS = {kind.code: kind for kind in KINDS}
@@ -69,19 +66,6 @@ def follow(value: Any) -> Any:
             target = target[part]
         value = target
     return value
-
-
-def violations(instance: Any, schema: Any) -> list[str]:
-    if "$ref" in schema:
-        schema = {**schema, "$ref": f"urn:callverify{schema['$ref']}"}
-    else:
-        schema = {"$id": "urn:here", **json.loads(json.dumps(schema).replace('"#/', '"urn:callverify#/'))}
-    checker = Draft202012Validator(schema, registry=REGISTRY, format_checker=FormatChecker())
-    return [error.message for error in checker.iter_errors(instance)]
-
-
-def violations_of(instance: Any, name: str) -> list[str]:
-    return violations(instance, {"$ref": f"#/components/schemas/{name}"})
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -710,7 +694,8 @@ class Client:
         method, route = name.split()
         headers = {"Idempotency-Key": path.pop("key")} if "key" in path else {}
         if credential:
-            headers["Authorization"] = f"Bearer {self._env.get(credential, credential)}"
+            given = self._env.get(credential, credential)
+            headers["Authorization"] = given if given.startswith("Basic ") else f"Bearer {given}"
         data = body if isinstance(body, str | None) else json.dumps(body)
         url = self._env["BASE_URL"] + route.format(**path) + query
         answer = requests.request(method, url, data=data, headers=headers, timeout=30)
@@ -790,6 +775,7 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     )
     expect(200, "verified", check, "TEST_API_KEY", {"code": "0000"}, **flash)
 
+    answered += _ask_as_an_sdk(call, stack, f"+7900000{digits + 400}")
     assert call("get /events", "API_KEY")[0] == 200
     expect(400, "invalid_request", "get /events", "API_KEY", query="?limit=0")
     smsc = {"provider": "smsc", "rest": stack["SMSC_WEBHOOK_URL"].rsplit("/", 1)[1]}
@@ -812,3 +798,42 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
         answered.append(name)
     expect(404, "not_found", "get /page/{file}", None, file="nothing.js")
     assert set(answered) == OPERATIONS.keys()
+
+
+def _ask_as_an_sdk(call: Any, stack: dict[str, str], number: str) -> list[str]:
+    """Every operation of the façade, by a credential of its own; returns their names."""
+    root = "/twilio/v2"
+    service = {"service": "VA" + "b" * 32}
+    create, check = (f"post {root}/Services/{{service}}/{name}" for name in ("Verifications", "VerificationCheck"))
+    fetch, update = (f"{verb} {root}/Services/{{service}}/Verifications/{{verification}}" for verb in ("get", "post"))
+    key, nobody = (basic("AC" + "a" * 32, password) for password in (stack["API_KEY"], "cv_live_nobody"))
+    answered = []
+
+    def expect(
+        status: int, code: object, name: str, credential: str | None, body: str | None = None, **path: str
+    ) -> Any:
+        found, told = call(name, credential, body, **path)
+        assert (found, told.get("code", told.get("status"))) == (status, code), (name, told)
+        answered.append(name)
+        return told
+
+    form = urlencode({"To": number, "Channel": "sna"})
+    sid = expect(201, "pending", create, key, form, **service)["sid"]
+    named = {"verification": sid, **service}
+    expect(429, 60212, create, key, form, **service)
+    expect(400, 60200, create, key, "To=112&Channel=call", **service)
+    expect(403, 60605, create, key, urlencode({"To": "+12025550123", "Channel": "call"}), **service)
+    expect(401, 20003, create, nobody, form, **service)
+    expect(401, "unauthorized", create, None, form, **service)
+    expect(403, "forbidden", create, "API_KEY", form, **service)
+    expect(200, "pending", fetch, key, **named)
+    expect(200, "pending", check, key, f"VerificationSid={sid}", **service)
+    expect(403, 20403, update, key, "Status=approved", **named)
+    expect(200, "canceled", update, key, "Status=canceled", **named)
+    expect(404, 20404, check, key, f"VerificationSid={sid}", **service)
+    for verb in ("get", "post", "delete"):
+        expect(404, 20404, f"{verb} {root}/{{rest}}", key, rest="x/y")
+    for name, query in (("Services", ""), ("Services/{service}", ""), ("Attempts", f"?VerificationSid={sid}")):
+        assert call(f"get {root}/{name}", key, query=query, **service)[0] == 200
+        answered.append(f"get {root}/{name}")
+    return answered

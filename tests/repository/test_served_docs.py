@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.test_openapi import ERRORS, OPERATIONS, SCHEMAS
+from tests.repository.test_openapi import ERRORS, OPERATIONS
+from tests.support.document import SCHEMAS
 from tools.render_docs.__main__ import SOURCE, TARGET, filled, rendered
 
 MADE = rendered()
@@ -35,9 +36,7 @@ def test_links_within_the_page_lead_somewhere() -> None:
 
 def test_every_example_of_a_request_is_a_command() -> None:
     commands = re.findall(r"<pre><code>(curl .*?)</code>", PAGE, flags=re.DOTALL)
-    examples = [
-        operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples", {"": None})
-        for operation in OPERATIONS.values()
-    ]
+    bodies = [operation.get("requestBody", {}).get("content", {}).values() for operation in OPERATIONS.values()]
+    examples = [next((each["examples"] for each in body if "examples" in each), {"": None}) for body in bodies]
     assert len(commands) == sum(map(len, examples))
     assert all("{BASE_URL}/" in command for command in commands)

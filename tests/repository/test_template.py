@@ -288,6 +288,7 @@ def test_functions_do_to_the_table_what_they_use_alone() -> None:
         "StartVerificationFunction": everyone | {"ConditionCheckItem"},
         "CheckStatusFunction": everyone | {"ConditionCheckItem", "BatchGetItem"},
         "ReceiveWebhookFunction": everyone,
+        "TwilioVerifyFunction": everyone | {"ConditionCheckItem"},
         "FollowUpFunction": everyone,
         "PublishEventFunction": {"GetItem", "PutItem", "UpdateItem"},
     }
@@ -317,6 +318,7 @@ WORK: dict[str, tuple[float, int]] = {
     "AuthorizeUpdatesFunction": (0.1, 1),
     # Vendors, and the write of their answer.
     "StartVerificationFunction": (VENDOR_SECONDS, 1),
+    "TwilioVerifyFunction": (VENDOR_SECONDS, 1),
     "CheckStatusFunction": (READ_BACK_SECONDS, 1),
     "ReceiveWebhookFunction": (READ_BACK_SECONDS + PUBLISH_SECONDS, 1),
     "FollowUpFunction": (READ_BACK_SECONDS + PUBLISH_SECONDS, 1),
@@ -371,7 +373,13 @@ def test_nobody_else_reads_the_api_keys(name: str) -> None:
 READ = re.compile(
     r'(?:environ\.get\(|environ\[|needed\(|text\(|number\(|words\(|switched_on\(|secret\(|_send\()"([A-Z0-9_]+)"'
 )
-SERVICE = {"StartVerificationFunction", "CheckStatusFunction", "ReceiveWebhookFunction", "FollowUpFunction"}
+SERVICE = {
+    "StartVerificationFunction",
+    "CheckStatusFunction",
+    "ReceiveWebhookFunction",
+    "TwilioVerifyFunction",
+    "FollowUpFunction",
+}
 POLICY = set(READ.findall((ROOT / "layers/callverify/callverify/runtime/settings.py").read_text()))
 
 

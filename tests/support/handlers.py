@@ -10,8 +10,11 @@ from typing import Any
 from functions.check_status import app as check_status
 from functions.receive_webhook import app as receive_webhook
 from functions.start_verification import app as start_verification
+from functions.twilio_verify import app as twilio_verify
 
 WEBHOOKS = "/webhooks/{provider}/{rest+}"
+TWILIO = "/twilio/v2"
+TWILIO_SERVICE = f"{TWILIO}/Services/{{service}}"
 HANDLERS: Mapping[tuple[str, str], Callable[[dict[str, Any], Any], dict[str, Any]]] = {
     ("POST", "/verifications"): start_verification.handler,
     ("POST", "/verifications/{id}/repeat"): start_verification.handler,
@@ -22,6 +25,16 @@ HANDLERS: Mapping[tuple[str, str], Callable[[dict[str, Any], Any], dict[str, Any
     ("GET", "/events"): check_status.handler,
     ("GET", WEBHOOKS): receive_webhook.handler,
     ("POST", WEBHOOKS): receive_webhook.handler,
+    ("POST", f"{TWILIO_SERVICE}/Verifications"): twilio_verify.handler,
+    ("GET", f"{TWILIO_SERVICE}/Verifications/{{verification}}"): twilio_verify.handler,
+    ("POST", f"{TWILIO_SERVICE}/Verifications/{{verification}}"): twilio_verify.handler,
+    ("POST", f"{TWILIO_SERVICE}/VerificationCheck"): twilio_verify.handler,
+    ("GET", f"{TWILIO}/Services"): twilio_verify.handler,
+    ("GET", TWILIO_SERVICE): twilio_verify.handler,
+    ("GET", f"{TWILIO}/Attempts"): twilio_verify.handler,
+    ("GET", f"{TWILIO}/{{rest+}}"): twilio_verify.handler,
+    ("POST", f"{TWILIO}/{{rest+}}"): twilio_verify.handler,
+    ("DELETE", f"{TWILIO}/{{rest+}}"): twilio_verify.handler,
 }
 
 

@@ -1,6 +1,6 @@
 """The sample events in events/: what each is answered on a fresh stack, by status and code."""
 
-JOURNEYS = {
+JOURNEYS: dict[str, tuple[int, str | int | None]] = {
     "start_telefon_ip": (201, None),
     "start_sms_ru": (201, None),
     "start_smsc": (201, None),
@@ -17,4 +17,9 @@ JOURNEYS = {
     "webhook_sms_ru": (404, "not_found"),
     "webhook_smsc": (404, "not_found"),
     "webhook_twilio": (404, "not_found"),
+    "twilio_verify_create": (201, None),
+    "twilio_verify_fetch": (404, 20404),
+    "twilio_verify_update": (404, 20404),
+    "twilio_verify_check": (404, 20404),
+    "twilio_verify_attempts": (404, 20404),
 }

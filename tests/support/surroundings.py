@@ -26,7 +26,7 @@ from tests.support import template
 from tests.support.policies import JudgedDynamoDb
 from tests.support.simulators import CREDENTIALS, Simulators
 
-FOLDERS = ("authorize", "start_verification", "check_status", "receive_webhook", "follow_up")
+FOLDERS = ("authorize", "start_verification", "check_status", "receive_webhook", "twilio_verify", "follow_up")
 # Defaults would show little: a test that is about them says so.
 # One route of each kind: reverse calls that are read back, reverse calls by a signed report, flash calls with our code.
 # For tests that are about what the service makes of a kind, and count or fault the vendors that they know.

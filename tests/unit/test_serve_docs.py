@@ -74,4 +74,4 @@ def test_another_address_has_another_etag(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_small(name: str) -> None:
-    assert len(get(name)["body"].encode()) < 250_000
+    assert len(get(name)["body"].encode()) < 300_000

@@ -25,7 +25,11 @@ TARGET = ROOT / "functions/serve_docs"
 # The function puts the address in that a request came to.
 BASE_URL = "{BASE_URL}"
 METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
-CREDENTIALS = {"apiKey": "API_KEY", "clientToken": "CLIENT_TOKEN"}
+CREDENTIALS = {
+    "apiKey": '-H "Authorization: Bearer $API_KEY"',
+    "clientToken": '-H "Authorization: Bearer $CLIENT_TOKEN"',
+    "sdkBasic": '-u "$ACCOUNT_SID:$API_KEY"',
+}
 RANGES = (
     ("minLength", "maxLength", " characters"),
     ("minItems", "maxItems", " items"),
@@ -96,12 +100,27 @@ class Reference:
             elif parameter["in"] == "query" and parameter.get("required"):
                 query.append(f"{parameter['name']}={value}")
         url = BASE_URL + path + ("?" + "&".join(query) if query else "")
-        examples = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples", {})
+        bodies = operation.get("requestBody", {}).get("content", {})
+        examples = bodies.get("application/json", {}).get("examples", {})
+        forms = bodies.get("application/x-www-form-urlencoded", {}).get("examples", {})
         # A body makes it a POST.
-        verb = "" if method == "get" or examples else f"-X {method.upper()} "
+        verb = "" if method == "get" or examples or forms else f"-X {method.upper()} "
         command = [f'curl -sS {verb}"{url}"' if query else f"curl -sS {verb}{url}"]
         if operation["security"]:
-            command.append(f'-H "Authorization: Bearer ${CREDENTIALS[next(iter(operation["security"][0]))]}"')
+            command.append(CREDENTIALS[next(iter(operation["security"][0]))])
+        if forms:
+            return [
+                (
+                    heading(name, example),
+                    join(
+                        [
+                            *command,
+                            *(f"--data-urlencode {shlex.quote(f'{k}={v}')}" for k, v in example["value"].items()),
+                        ]
+                    ),
+                )
+                for name, example in forms.items()
+            ]
         if not examples:
             return [("", join(command))]
         command.append('-H "Content-Type: application/json"')

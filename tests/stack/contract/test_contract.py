@@ -106,14 +106,18 @@ def with_examples(phone: str, addresses: list[Address]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("key", "phones", "starts"),
-    [("TEST_API_KEY", TEST_PHONES, TEST_STARTS), ("API_KEY", LIVE_PHONES, LIVE_STARTS)],
+    ("key", "phones", "starts", "sdk_start"),
+    [
+        ("TEST_API_KEY", TEST_PHONES, TEST_STARTS, ("+79000000103", "sna")),
+        ("API_KEY", LIVE_PHONES, LIVE_STARTS, (None, "sna")),
+    ],
     ids=["test", "live"],
 )
 def test_every_answer_is_documented(
     key: str,
     phones: list[str],
     starts: list[str],
+    sdk_start: tuple[str | None, str],
     stack: dict[str, str],
     api: Api,
     vendors: Vendors,
@@ -132,6 +136,7 @@ def test_every_answer_is_documented(
         "API_KEY": stack[key],
         "PHONES": json.dumps(phones),
         "STARTS": "\n".join(starts),
+        "SDK_START": json.dumps(sdk_start),
     }
     command: list[str | Path] = [Path(sys.executable).parent / "schemathesis", "run", document]
     command += ["--report-json-path", report_file, "--no-color"]

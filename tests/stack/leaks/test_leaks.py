@@ -41,9 +41,10 @@ from tests.stack.leaks.searcher import digests, written_forms
 from tests.support import surroundings
 from tests.support.follow_ups import end
 from tests.support.forgeries import Pairs, forger
-from tests.support.gateway import WEBHOOK_BASE, webhook_event
+from tests.support.gateway import WEBHOOK_BASE, load_event, webhook_event
 from tests.support.simulators import CREDENTIALS
 from tests.support.surroundings import CREDENTIALS_SECRET, KEYS_SECRET, LIVE_KEY, READ_KEY, TEST_KEY
+from tests.support.twilio_verify import Client as SdkClient
 
 FIELDS: dict[str, Any] = {"reference": REFERENCE, "metadata": {"note": METADATA}, "end_user_ip": ADDRESS}
 ROUTES = [(each.name, route) for each in manifests() for route in each.routes]
@@ -213,7 +214,32 @@ def lost_webhooks(kept: Kept) -> None:
         kept.webhooks.append(Webhook(name, f"https://api.example/{token}", 120))
 
 
-JOURNEYS = [reverse_call, signed_call, flash_call, ends, bad_requests, credentials, lost_webhooks]
+def sdk(kept: Kept) -> None:
+    """Twilio's SDKs name numbers in paths, and everything in forms."""
+    api = kept.api
+    api.start(STRANGER, **FLASH)
+    client = SdkClient(api, load_event)
+    created = client.create(USER, "call", DeviceIp=ADDRESS, Tags=json.dumps({"note": METADATA}))
+    assert created.status == 201
+    for to in written_forms(USER):
+        client.check(To=to, Code=api.wrong_code(USER))
+        client.post(To=to, Channel="call", CustomCode=api.code(USER))
+        client.post(**{"Channel": "call", to: to})
+        client.fetch(to)
+    client.create(USER)
+    client.attempts(VerificationSid=created["sid"], ChannelDataTo=USER)
+    client.update(USER, "approved")
+    client.update(USER)
+    api.advance(400)
+    reverse = client.create(USER, "sna")
+    assert reverse.status == 201
+    client.check(VerificationSid=reverse["sid"])
+    client.check(To=USER)
+    SdkClient(api, load_event, LIVE_KEY[:-1]).fetch(USER)
+    client.get(f"Lookups/{quote(USER)}")
+
+
+JOURNEYS = [sdk, reverse_call, signed_call, flash_call, ends, bad_requests, credentials, lost_webhooks]
 
 
 @pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.__name__)

@@ -121,6 +121,16 @@ class GiveBack:
 
 
 @value
+class PointTo:
+    """From its key, owner and phone there is a way to this verification from now on."""
+
+
+@value
+class Approve:
+    """That the verification is verified is told to a front door's caller: once. Decision 123."""
+
+
+@value
 class UseCall:
     """A call that a provider has signed, by its time. It verifies once."""
 
@@ -143,5 +153,7 @@ Claim = (
     | Counted
     | GiveBack
     | UseCall
+    | PointTo
+    | Approve
     | Limit
 )

@@ -76,8 +76,10 @@ class Verification:
 
     code_hash: of the code of the current attempt, where the vendor picked it. answered_at: when its provider answered.
     repeat_at: when a repeat may be asked for. webhook_call_id, reported_at: of the provider's last report. guesses:
-    codes that were spent on; wrong: those of them that were compared and wrong. revision: how often what a client token
-    may read was written. ttl: until when it is kept, as found in the table; None before it was read from there.
+    codes that were spent on; wrong: those of them that were compared and wrong. owner: what it belongs to in the API of
+    a front door, where channel is the word that it was asked for by; None for our own API. revision: how often what a
+    client token may read was written. ttl: until when it is kept, as found in the table; None before it was read from
+    there.
     """
 
     id: str
@@ -115,6 +117,8 @@ class Verification:
     return_url: str | None = None
     address_hash: str | None = None
     address_block_hash: str | None = None
+    owner: str | None = None
+    channel: str | None = None
     revision: int = 1
     ttl: int | None = field(default=None, compare=False)
 

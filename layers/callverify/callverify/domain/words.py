@@ -117,7 +117,8 @@ class Caller:
     """Who is asking, as the authorizer found out.
 
     key_id: of an API key. verification_id, expires_at: what a client token is good for, and until when.
-    address: the network address of the request itself, as the gateway saw it.
+    address: the network address of the request itself, as the gateway saw it. voice_calls: a front door may choose one
+    for this key.
     """
 
     kind: CallerKind
@@ -127,6 +128,7 @@ class Caller:
     verification_id: str | None = None
     expires_at: int = 0
     address: str | None = None
+    voice_calls: bool = False
 
     @property
     def is_key(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import json
@@ -33,6 +35,10 @@ CLIENT_TOKEN_ROUTES = (
     "POST/verifications/{id}/repeat",
     "POST/verifications/{id}/switch",
 )
+# A credential of a front door opens its routes and nothing else, and nothing else opens them: decision 122.
+BASIC_ROUTES = ("GET/twilio/v2/*", "POST/twilio/v2/*", "DELETE/twilio/v2/*")
+BASIC, NOBODY = "basic", "nobody"  # kinds that no function but the door's knows
+_ACCOUNT = re.compile("(AC|SK)[0-9a-f]{32}")
 
 
 @value
@@ -41,6 +47,7 @@ class ApiKey:
     sha256: str
     scopes: frozenset[str]
     mode: Mode
+    voice_calls: bool = False
 
     @property
     def id(self) -> str:
@@ -51,8 +58,9 @@ class ApiKey:
 def parse_api_keys(secret: str) -> tuple[list[ApiKey], list[ConfigurationFault]]:
     """The keys in the secret `api-keys`, and what is wrong with the entries that are none.
 
-    It is a JSON list of {"name", "sha256", "scopes", "mode"}. An entry with a mistake opens nothing; the others do. A
-    scope that is not known opens nothing either. Raises ConfigurationFault for what is no list.
+    It is a JSON list of {"name", "sha256", "scopes", "mode"}; an entry may hold `"voice_calls": true`. One with a
+    mistake opens nothing; the others do. A scope that is not known opens nothing either. Raises ConfigurationFault for
+    what is no list.
     """
     try:
         entries = json.loads(secret or "[]")
@@ -78,6 +86,7 @@ def _api_key(number: int, entry: Any) -> ApiKey:
             sha256=str(entry["sha256"]).lower(),
             scopes=frozenset(scope for scope in Scope if scope in entry["scopes"]),
             mode=Mode(entry["mode"]),
+            voice_calls=entry.get("voice_calls") is True,
         )
         if not re.fullmatch("[0-9a-f]{64}", key.sha256):
             raise ValueError
@@ -126,6 +135,17 @@ class Access:
             raise Unauthorized("The token for updates opens push alone.")
         return self._server(credential)
 
+    def basic(self, authorization: str) -> tuple[Caller, str] | None:
+        """The holder of `Authorization: Basic`, of an API key as the password, and the account that it names."""
+        try:
+            given = base64.b64decode(authorization.strip()[len(BASIC) :].strip(), validate=True).decode("ascii")
+            account, _, credential = given.partition(":")
+            if not _ACCOUNT.fullmatch(account) or not credential:
+                return None
+            return self._server(credential), account
+        except (binascii.Error, ValueError, Unauthorized):
+            return None
+
     def _client(self, token: str) -> Caller:
         opened = self._keys().open_client_token(token)
         if opened is None or self._clock() >= opened[1]:
@@ -143,7 +163,7 @@ class Access:
             key = _find(digest, self._parse(self._read_api_keys(True)))
         if key is None:
             raise Unauthorized("The API key is not known.")
-        return Caller(CallerKind.API_KEY, key_id=key.id, mode=key.mode, scopes=key.scopes)
+        return Caller(CallerKind.API_KEY, key_id=key.id, mode=key.mode, scopes=key.scopes, voice_calls=key.voice_calls)
 
     def _parse(self, text: str) -> Sequence[ApiKey]:
         if text != self._text:
@@ -161,6 +181,39 @@ def _find(digest: str, keys: Sequence[ApiKey]) -> ApiKey | None:
         if hmac.compare_digest(key.sha256, digest):
             found = key
     return found
+
+
+def is_basic(authorization: str) -> bool:
+    return authorization.strip().partition(" ")[0].lower() == BASIC
+
+
+def basic_policy(found: tuple[Caller, str] | None, method_arn: str) -> dict[str, Any]:
+    """The authorizer's answer to any `Authorization: Basic`. Raises Unauthorized for an unknown one elsewhere.
+
+    At a door it is let in, as NOBODY, to be refused there in the door's words: the gateway's own 401 is one for all.
+    """
+    api, stage, *path = method_arn.split("/")
+    if not found and "/".join(path[1:3]) != "twilio/v2":
+        raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.")
+    statement = {
+        "Action": "execute-api:Invoke",
+        "Effect": "Allow",
+        "Resource": [f"{api}/{stage}/{route}" for route in BASIC_ROUTES],
+    }
+    context: dict[str, Any] = {"kind": NOBODY}
+    if found:
+        caller, account = found
+        voice_calls = "allowed" if caller.voice_calls else ""
+        context = {"kind": BASIC, "account": account, "voice_calls": voice_calls, **_key_context(caller)}
+    return {
+        "principalId": context.get("key_id", NOBODY),
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": context,
+    }
+
+
+def _key_context(caller: Caller) -> dict[str, Any]:
+    return {"key_id": caller.key_id, "mode": caller.mode, "scopes": " ".join(sorted(caller.scopes))}
 
 
 def policy(caller: Caller, method_arn: str) -> dict[str, Any]:
@@ -183,9 +236,7 @@ def policy(caller: Caller, method_arn: str) -> dict[str, Any]:
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         "context": {
             "kind": caller.kind,
-            "key_id": caller.key_id,
-            "mode": caller.mode,
-            "scopes": " ".join(sorted(caller.scopes)),
+            **_key_context(caller),
             "verification_id": caller.verification_id or "",
             "expires_at": caller.expires_at,
         },

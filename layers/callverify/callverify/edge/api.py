@@ -28,7 +28,7 @@ from callverify.domain.origins import normal_origin
 from callverify.domain.verification import Verification
 from callverify.domain.view import client_resource, resource
 from callverify.domain.words import Caller, CallerKind, Mode
-from callverify.edge.access import Access, policy
+from callverify.edge.access import Access, basic_policy, is_basic, policy
 from callverify.edge.bodies import parse_webhook
 from callverify.events.telemetry import Telemetry
 from callverify.service.dial import Skipped
@@ -53,8 +53,11 @@ def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry])
     """The handler of a Lambda authorizer of type TOKEN."""
 
     def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        authorization, arn = event.get("authorizationToken") or "", event["methodArn"]
         try:
-            caller = access().caller(event.get("authorizationToken") or "")
+            if is_basic(authorization):
+                return basic_policy(access().basic(authorization), arn)
+            return policy(access().caller(authorization), arn)
         except Unauthorized:
             # The exact word that API Gateway turns into a 401; any other error would be a 500.
             raise Exception("Unauthorized") from None
@@ -66,7 +69,6 @@ def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry])
             telemetry().busy(error)
             # The gateway makes `busy` of it (AUTHORIZER_CONFIGURATION_ERROR), without a word of the cause.
             raise busy() from None
-        return policy(caller, event["methodArn"])
 
     return handler
 
@@ -222,29 +224,33 @@ class Api:
         if skipped and caller.is_key:
             body["skipped"] = [asdict(each) for each in skipped]
         headers = {"Idempotent-Replayed": "true"} if replayed else {}
-        return _json(200 if replayed else status, body | more, "application/json", headers)
+        return json_response(200 if replayed else status, body | more, "application/json", headers)
 
     def answer(self, body: Mapping[str, Any]) -> Response[str]:
-        return _json(200, body, "application/json", {})
+        return json_response(200, body, "application/json", {})
 
     def acknowledge(self, answer: Acknowledgement) -> Response[str]:
         """What a provider's webhook is answered with."""
         return Response(200, answer.content_type, answer.body, headers={"Cache-Control": "no-store"})
 
-    def _problem(self, error: CallverifyError) -> Response[str]:
+    def note(self, error: CallverifyError) -> None:
+        """Tell the operator of an error that a caller is answered with."""
         if isinstance(error, Busy):
             self._telemetry().busy(error)
         if error.limit:
             self._telemetry().count("LimitsReached", limit=error.limit)
         self._telemetry().add(error=error.code)
         self._note_skipped(error.skipped)
+
+    def _problem(self, error: CallverifyError) -> Response[str]:
+        self.note(error)
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
         if error.replayed:
             headers["Idempotent-Replayed"] = "true"
         body = error.problem(_request_id(self.event.raw_event))
         if error.skipped and self.caller.is_key:
             body["skipped"] = [asdict(each) for each in error.skipped]
-        return _json(int(error.status), body, "application/problem+json", headers)
+        return json_response(int(error.status), body, "application/problem+json", headers)
 
     def _note_skipped(self, skipped: Sequence[Skipped]) -> None:
         if skipped:
@@ -264,7 +270,7 @@ def _literal(resource: str) -> str:
     return resource.replace("+", "")
 
 
-def _json(status: int, body: Mapping[str, Any], content_type: str, headers: Mapping[str, str]) -> Response[str]:
+def json_response(status: int, body: Mapping[str, Any], content_type: str, headers: Mapping[str, str]) -> Response[str]:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return Response(status, content_type, text, headers={"Cache-Control": "no-store", **headers})
 

@@ -12,8 +12,9 @@ from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, Mode, Phone, Scope
 from callverify.providers.base import Line
 from callverify.service import check, events, follow_up, repeat, requests, switch, webhooks
-from callverify.service.context import Context
+from callverify.service.context import Budget, Context
 from callverify.service.dial import Skipped, rate_limited
+from callverify.service.doors import Door
 from callverify.service.follow_up import FollowUp
 from callverify.service.start import Start, Started
 from callverify.service.steps import IN_PROGRESS, Steps
@@ -42,9 +43,17 @@ class Service:
     def now(self) -> int:
         return self._ctx.now()
 
-    def start(self, caller: Caller, body: str | None, *, idempotency_key: str | None, base_url: str) -> Started:
+    def start(
+        self,
+        caller: Caller,
+        body: str | None,
+        *,
+        idempotency_key: str | None,
+        base_url: str,
+        budget: Budget = Budget(),  # noqa: B008 (a value)
+    ) -> Started:
         """Begin a verification. Raises the errors of a start: see `Start`."""
-        return Start(self._ctx, caller, base_url)(body, idempotency_key)
+        return Start(self._ctx, caller, base_url, budget)(body, idempotency_key)
 
     def read(self, caller: Caller, verification_id: str) -> Verification:
         """The verification as it is now. No provider is asked: follow-ups do that."""
@@ -141,6 +150,17 @@ class Service:
                 continue
             ctx.count_end("Canceled", canceled)
             return canceled
+
+    def door(self, caller: Caller, owner: str, base_url: str) -> Door:
+        """Verifications of one owner in the API of a front door."""
+
+        def again(verification_id: str) -> Verification:
+            return self.repeat(caller, verification_id, None, idempotency_key=None, base_url=base_url).verification
+
+        def cancel(verification_id: str) -> Verification:
+            return self.cancel(caller, verification_id, None)
+
+        return Door(self._ctx, caller, owner, base_url, repeat=again, cancel=cancel)
 
     def report(self, request: webhooks.Request) -> webhooks.Answer:
         """Take a provider's report: what it is answered with. Raises NotFound, Forbidden, InvalidRequest."""

@@ -11,13 +11,13 @@ from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.addresses import network_block_of
 from callverify.domain.channels import channel
-from callverify.domain.claims import Claim, IdempotencyKey, TakeLock
+from callverify.domain.claims import Claim, IdempotencyKey, PointTo, TakeLock
 from callverify.domain.value import value
 from callverify.domain.verification import Change, Verification
 from callverify.domain.words import Caller, Method, Phone, Scope, Status
 from callverify.providers.base import Line
 from callverify.service import requests
-from callverify.service.context import Context, new_id
+from callverify.service.context import Budget, Context, new_id
 from callverify.service.dial import Dial, Skipped
 from callverify.service.steps import Steps
 from callverify.store import Taken
@@ -44,16 +44,33 @@ class Started:
         return {name: value for name, value in told.items() if value is not None}
 
 
-class Start:
-    """`base_url` is what links to this API begin with, unless the operator set another."""
+@value
+class Owned:
+    """What a start by a front door is for: see `owner` and `channel` of the record."""
 
-    def __init__(self, ctx: Context, caller: Caller, base_url: str) -> None:
+    owner: str
+    channel: str
+
+
+class Start:
+    """`base_url` is what links to this API begin with, unless the operator set another. owned: by a front door."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        caller: Caller,
+        base_url: str,
+        budget: Budget = Budget(),  # noqa: B008 (a value)
+        owned: Owned | None = None,
+    ) -> None:
         ctx.require(caller, Scope.WRITE)
         self._ctx = ctx
         self._caller = caller
         self._lane = ctx.lane(caller.mode)
         self._base_url = base_url
-        self._steps = Steps(ctx, "start", self._wanted, base_url)
+        self._budget = budget
+        self._owned = owned
+        self._steps = Steps(ctx, "start", self._wanted, base_url, budget)
 
     def __call__(self, body: str | None, idempotency_key: str | None) -> Started:
         """Raises the errors of a start, judged in this order: idempotency, validation, country, verification in
@@ -123,6 +140,8 @@ class Start:
             return_url=request.return_url,
             address_hash=ctx.keys.hash_address(address) if address else None,
             address_block_hash=ctx.keys.hash_address(block) if block else None,
+            owner=self._owned.owner if self._owned else None,
+            channel=self._owned.channel if self._owned else None,
         )
 
     def _dial(
@@ -139,10 +158,11 @@ class Start:
             fresh = replace(draft, created_at=self._ctx.now())  # what it waits for may take its time
             checks = self._lane.claims.checks(line)
             change = transitions.begin(fresh, line.method, line.provider, window=line.window, checks=checks)
-            return change, [*([key] if key else ()), *self._lane.claims.start(change, line, phone, dead)]
+            own = [*([key] if key else ()), *self._pointer(line)]
+            return change, [*own, *self._lane.claims.start(change, line, phone, dead)]
 
         while True:
-            dial = Dial(self._ctx, self._lane, phone, self._base_url, end_user_ip)
+            dial = Dial(self._ctx, self._lane, phone, self._base_url, end_user_ip, self._budget)
             try:
                 return self._answer(dial.run(lines, opening), skipped=dial.skipped)
             except Taken as taken:
@@ -150,6 +170,12 @@ class Start:
                     raise
                 dead = str(taken.item["verification_id"])
                 self._refuse_if_live(dead, draft)
+
+    def _pointer(self, line: Line) -> list[Claim]:
+        """Never to a reverse call, by whose id alone it is approved: decision 123."""
+        if self._owned is None or line.route.code is None:
+            return []
+        return [PointTo()]
 
     def _refuse_if_in_progress(self, draft: Verification) -> None:
         held_by = self._ctx.store.live_verification_id(draft.phone_hash, self._ctx.now())

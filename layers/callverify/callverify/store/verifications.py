@@ -12,6 +12,8 @@ Items, by the prefix of `pk`. All but two carry `ttl`, which only sweeps: an ite
     limit#<name>#<subject>       a limit of starts
     idempotency#<hash>           which verification and step an Idempotency-Key started
     signed_call#<hash>#<ts>      a signed report that has been used
+    pointer#<key>#<owner>#<hash> the last verification with a code of a phone, by an API key for an owner
+    approved#<id>                that a front door's caller was told that it is verified
     breaker#<provider>           that a provider keeps failing, and until when it is asked last
     events#<mode>                the number of the latest event, until when it is kept, and numbers at which events are
                                  still being put; without `ttl`
@@ -25,6 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from callverify.domain.claims import (
+    Approve,
     Claim,
     CoolDown,
     Counted,
@@ -32,6 +35,7 @@ from callverify.domain.claims import (
     IdempotencyKey,
     KnowCall,
     MoveLock,
+    PointTo,
     ReleaseHold,
     ReleaseLock,
     ReturnGuess,
@@ -80,6 +84,14 @@ class Verifications:
         """The verification that a vendor's call is for."""
         item = self._table.read(f"call#{provider}#{call_id}")
         return str(item["verification_id"]) if item and item["expires_at"] > now else None
+
+    def pointed_to(self, key_id: str, owner: str, phone_hash: str, now: int) -> str | None:
+        """The last verification with a code of a phone, by an API key for an owner."""
+        item = self._table.read(_pointer(key_id, owner, phone_hash))
+        return str(item["verification_id"]) if item and item["ttl"] > now else None
+
+    def is_approved(self, verification_id: str) -> bool:
+        return self._table.read(f"approved#{verification_id}") is not None
 
     def idempotency_key(self, key_hash: str, now: int) -> IdempotencyKey | None:
         item = self._table.read(f"idempotency#{key_hash}")
@@ -236,10 +248,19 @@ class Verifications:
                     yield _use_call(claim, record)
                 case IdempotencyKey():
                     yield self._take_key(claim, change, now)
+                case PointTo():
+                    named = {"verification_id": record.id, "ttl": self._ttl(record)}
+                    yield table.put(_pointer(record.key_id, record.owner or "", record.phone_hash), named, Stale)
+                case Approve():
+                    yield table.put_new(f"approved#{record.id}", {"ttl": self._ttl(record)})
                 case other:
                     counted.append(other)
         yield from counters.count(counted, now, forms)
         yield from last
+
+
+def _pointer(key_id: str, owner: str, phone_hash: str) -> str:
+    return f"pointer#{key_id}#{owner}#{phone_hash}"
 
 
 def _use_call(claim: UseCall, record: Verification) -> Write:
