@@ -121,7 +121,7 @@ def cognito() -> Triggers:
         accounts=Accounts(lambda: aws.client("cognito-idp"), pool_id),
         telemetry=telemetry(),
         pool_id=pool_id,
-        base_url=settings.text("PUBLIC_BASE_URL").rstrip("/"),
+        base_url=settings.needed("API_URL"),
     )
 
 

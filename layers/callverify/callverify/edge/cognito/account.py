@@ -26,15 +26,15 @@ class Accounts:
         The account may have been made by somebody else, who knows its password and may be signed in. The mark comes
         last: what fails on the way is done again at the next proof.
         """
-        cognito, account = self._client(), {"UserPoolId": self._pool_id, "Username": username}
-        cognito.admin_set_user_password(**account, Password=_password(), Permanent=True)
+        pool_client, account = self._client(), {"UserPoolId": self._pool_id, "Username": username}
+        pool_client.admin_set_user_password(**account, Password=_password(), Permanent=True)
         if "email" in attributes:  # by which a new password can be had
-            cognito.admin_delete_user_attributes(**account, UserAttributeNames=["email"])
+            pool_client.admin_delete_user_attributes(**account, UserAttributeNames=["email"])
         for identity in _identities(attributes):
-            cognito.admin_disable_provider_for_user(UserPoolId=self._pool_id, User=identity)
-        cognito.admin_user_global_sign_out(**account)
+            pool_client.admin_disable_provider_for_user(UserPoolId=self._pool_id, User=identity)
+        pool_client.admin_user_global_sign_out(**account)
         proven = {"Name": "phone_number_verified", "Value": "true"}
-        cognito.admin_update_user_attributes(**account, UserAttributes=[proven])
+        pool_client.admin_update_user_attributes(**account, UserAttributes=[proven])
 
 
 def _password() -> str:
