@@ -49,7 +49,7 @@ def secret_seconds() -> int:
 
 def user_pool() -> str:
     """The id of the one user pool that may ask, from its ARN: none while that is not known yet."""
-    return text("COGNITO_USER_POOL_ARN").rpartition(":userpool/")[2]
+    return text("COGNITO_USER_POOL_ARN").partition(":userpool/")[2]
 
 
 def provider_order() -> list[str]:

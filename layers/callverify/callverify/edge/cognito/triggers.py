@@ -115,7 +115,7 @@ class Triggers:
                 raise self._refusal(error) from None
 
     def _require_pool(self, event: Event) -> None:
-        if event.get("userPoolId") != self._pool_id:
+        if not self._pool_id or event.get("userPoolId") != self._pool_id:
             fault = errors.ConfigurationFault("CognitoUserPoolArn", "another user pool has these triggers")
             self._telemetry.configuration_fault(fault)
             raise Refused(UNAVAILABLE)
