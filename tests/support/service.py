@@ -85,6 +85,9 @@ class Parts:
     def clock(self) -> float:
         return self.now
 
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
     def vendor(self, name: str) -> FakeVendor:
         return next(vendor for vendor in self.vendors if vendor.name == name)
 
@@ -134,5 +137,6 @@ class Parts:
                 clock,
                 lambda message, delay: self.follow_ups.append((self.clock() + delay, message)),
                 lambda seconds: Deadline.after(seconds, clock),
+                self.pause,
             )
         )

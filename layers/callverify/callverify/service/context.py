@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping
 
 from callverify.domain import errors
@@ -20,10 +21,23 @@ _ID = re.compile(rf"vrf_(test_)?[{_LETTERS}]{{26}}")
 
 
 @value
+class Budget:
+    """The time that a request has for its vendor work. Decision 121.
+
+    deadline: None for VENDOR_SECONDS from where that work begins. waits: a retry of a request that is in flight waits
+    for its answer until the deadline, in place of being refused at once.
+    """
+
+    deadline: Deadline | None = None
+    waits: bool = False
+
+
+@value
 class Context:
     """lanes: by mode. later: sends a follow-up, to be acted on in so many seconds. deadline: of so many from now.
 
     tell: publishes a record that was just written to the browser that listens, if it can.
+    pause: lets so many seconds go by.
     """
 
     store: Store
@@ -35,6 +49,7 @@ class Context:
     later: Callable[[str, int], object]
     deadline: Callable[[float], Deadline] = Deadline.after
     tell: Callable[[Verification], object] = lambda _: None
+    pause: Callable[[float], None] = time.sleep
 
     def now(self) -> int:
         return int(self.clock())

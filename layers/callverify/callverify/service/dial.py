@@ -26,7 +26,7 @@ from callverify.domain.words import (
 )
 from callverify.providers.base import Line, Per
 from callverify.service.claims import Failed
-from callverify.service.context import Context
+from callverify.service.context import Budget, Context
 from callverify.service.lane import Lane
 from callverify.store import LimitReached, Stale, Taken
 
@@ -34,7 +34,7 @@ from callverify.store import LimitReached, Stale, Taken
 Opening = Callable[[Line], tuple[Change, Sequence[Claim]]]
 
 
-LEAST_SECONDS, FIRST_SECONDS = 2.0, 4.0  # of the 8 s: for each route, and at most for the first of several
+LEAST_SECONDS, FIRST_SECONDS = 2.0, 4.0  # of the budget: for each route, and at most for the first of several
 
 
 @value
@@ -75,14 +75,22 @@ class Dial:
     skipped: the routes that were passed over, once it has run. end_user_ip: of the person, where the request names it.
     """
 
-    def __init__(self, ctx: Context, lane: Lane, phone: Phone, base_url: str, end_user_ip: str | None = None) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        lane: Lane,
+        phone: Phone,
+        base_url: str,
+        end_user_ip: str | None = None,
+        budget: Budget = Budget(),  # noqa: B008 (a value)
+    ) -> None:
         self.skipped: list[Skipped] = []
         self._ctx = ctx
         self._lane = lane
         self._phone = phone
         self._base_url = base_url
         self._end_user_ip = end_user_ip
-        self._deadline = ctx.deadline(VENDOR_SECONDS)
+        self._deadline = budget.deadline or ctx.deadline(VENDOR_SECONDS)
         self._begun: str | None = None  # the verification whose first attempt is on record
         self._asked = False
         self._held_for = 0
@@ -160,7 +168,7 @@ class Dial:
             return "country"
         if failed and line.route.paid and self._may_have_paid(failed):
             return "may_have_been_paid"
-        if self._asked and self._deadline.remaining() < LEAST_SECONDS:
+        if self._deadline.remaining() < LEAST_SECONDS:
             return "time"
         if line.route.code and not line.route.code.ours and self._lane.pools.is_predictable(line):
             self._lane.observer.count("PredictableCodes", provider=line.provider, method=line.method)

@@ -12,7 +12,7 @@ from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, Method, Mode, Phone, Scope
 from callverify.providers.base import Line
 from callverify.service import check, decoy, events, follow_up, proof, repeat, requests, switch, webhooks
-from callverify.service.context import Context
+from callverify.service.context import Budget, Context
 from callverify.service.dial import Skipped, rate_limited
 from callverify.service.follow_up import FollowUp
 from callverify.service.start import Start
@@ -43,9 +43,17 @@ class Service:
     def now(self) -> int:
         return self._ctx.now()
 
-    def start(self, caller: Caller, body: str | None, *, idempotency_key: str | None, base_url: str) -> Started:
+    def start(
+        self,
+        caller: Caller,
+        body: str | None,
+        *,
+        idempotency_key: str | None,
+        base_url: str,
+        budget: Budget = Budget(),  # noqa: B008 (a value)
+    ) -> Started:
         """Begin a verification. Raises the errors of a start: see `Start`."""
-        return Start(self._ctx, caller, base_url)(body, idempotency_key)
+        return Start(self._ctx, caller, base_url, budget)(body, idempotency_key)
 
     def started(self, caller: Caller, verification_id: str, *, base_url: str) -> Started:
         """The answer to the start of a verification again, as the verification is now. Nothing is started."""

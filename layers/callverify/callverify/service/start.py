@@ -13,7 +13,7 @@ from callverify.domain.verification import Change, Verification
 from callverify.domain.words import Caller, Method, Phone, Scope, Status
 from callverify.providers.base import Line
 from callverify.service import requests
-from callverify.service.context import Context, new_id
+from callverify.service.context import Budget, Context, new_id
 from callverify.service.dial import Dial, Skipped
 from callverify.service.started import Started, answer
 from callverify.service.steps import Steps
@@ -23,13 +23,20 @@ from callverify.store import Taken
 class Start:
     """`base_url` is what links to this API begin with, unless the operator set another."""
 
-    def __init__(self, ctx: Context, caller: Caller, base_url: str) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        caller: Caller,
+        base_url: str,
+        budget: Budget = Budget(),  # noqa: B008 (a value)
+    ) -> None:
         ctx.require(caller, Scope.WRITE)
         self._ctx = ctx
         self._caller = caller
         self._lane = ctx.lane(caller.mode)
         self._base_url = base_url
-        self._steps = Steps(ctx, "start", self._wanted, base_url)
+        self._budget = budget
+        self._steps = Steps(ctx, "start", self._wanted, base_url, budget)
 
     def __call__(self, body: str | None, idempotency_key: str | None) -> Started:
         """Raises the errors of a start, judged in this order: idempotency, validation, country, verification in
@@ -118,7 +125,7 @@ class Start:
             return change, [*([key] if key else ()), *self._lane.claims.start(change, line, phone, dead)]
 
         while True:
-            dial = Dial(self._ctx, self._lane, phone, self._base_url, end_user_ip)
+            dial = Dial(self._ctx, self._lane, phone, self._base_url, end_user_ip, self._budget)
             try:
                 return self._answer(dial.run(lines, opening), skipped=dial.skipped)
             except Taken as taken:

@@ -14,12 +14,13 @@ from callverify.domain.words import INTERRUPTED, Outcome, Phone
 from callverify.providers.base import Line
 from callverify.service import requests
 from callverify.service.claims import Failed
-from callverify.service.context import Context
+from callverify.service.context import Budget, Context
 from callverify.service.dial import Dial, provider_error
 from callverify.service.repeat import record_repeat
 from callverify.store import Stale
 
 TAKE_OVER_AFTER_SECONDS = 15
+LOOK_AGAIN_SECONDS = 0.25  # for the answer of a request in flight
 IN_PROGRESS = "A request with this Idempotency-Key is in progress."
 
 
@@ -38,11 +39,19 @@ Wanted = Callable[[Verification, str | None], tuple[Phone, Sequence[Line]]]
 class Steps:
     """Idempotency-Keys of one operation. wanted: see there. base_url: what links to this API begin with."""
 
-    def __init__(self, ctx: Context, operation: str, wanted: Wanted, base_url: str) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        operation: str,
+        wanted: Wanted,
+        base_url: str,
+        budget: Budget = Budget(),  # noqa: B008 (a value)
+    ) -> None:
         self._ctx = ctx
         self._operation = operation
         self._wanted = wanted
         self._base_url = base_url
+        self._budget = budget
 
     def key(self, scope: str, header: str | None, body: str | None) -> IdempotencyKey | None:
         """The key of a request; None without one. Raises InvalidRequest."""
@@ -68,8 +77,19 @@ class Steps:
     def replay(self, key: IdempotencyKey, body: str | None) -> Replay | None:
         """What the key began, finished where its process died; None for a key that is new.
 
-        Raises what the first answer raised, IdempotencyKeyReused and IdempotencyInProgress.
+        Raises what the first answer raised, IdempotencyKeyReused and IdempotencyInProgress; the last only once the
+        budget of a request that waits is used up.
         """
+        while True:
+            try:
+                return self._answer(key, body)
+            except errors.IdempotencyInProgress:
+                deadline = self._budget.deadline if self._budget.waits else None
+                if deadline is None or deadline.remaining() < LOOK_AGAIN_SECONDS:
+                    raise
+                self._ctx.pause(LOOK_AGAIN_SECONDS)
+
+    def _answer(self, key: IdempotencyKey, body: str | None) -> Replay | None:
         now = self._ctx.now()
         known = self._ctx.store.idempotency_key(key.key_hash, now)
         if known is None:
@@ -120,7 +140,7 @@ class Steps:
         if verification.attempt.outcome is Outcome.STARTING:
             lane.breaker.judge(verification.provider, INTERRUPTED)
         phone, lines = self._wanted(verification, body)
-        dial = Dial(ctx, lane, phone, self._base_url)
+        dial = Dial(ctx, lane, phone, self._base_url, budget=self._budget)
         line = lane.line(verification.provider, verification.method)
         if line and line.route.code and line.route.code.ours:
             return dial.record_answer(line, verification, INTERRUPTED)
