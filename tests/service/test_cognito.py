@@ -59,7 +59,7 @@ def test_the_operators_server_learns_who_signed_in(api: Api, pool: Pool) -> None
 
 
 def test_a_phone_that_was_proven_before_may_be_called(api: Api, pool: Pool) -> None:
-    pool.account(PHONE, proven=True)
+    pool.account(PHONE, phone_number_verified="true")
     sign_in = pool.sign_in(PHONE, method="flash_call")
     api.client_tokens.add(sign_in.public["client_token"])
     assert (sign_in.public["type"], sign_in.public["code_length"]) == ("enter_digits", "4")
@@ -71,7 +71,7 @@ def test_a_phone_that_was_proven_before_may_be_called(api: Api, pool: Pool) -> N
 
 
 def test_a_code_may_be_typed_on_the_page_too(api: Api, pool: Pool) -> None:
-    pool.account(PHONE, proven=True)
+    pool.account(PHONE, phone_number_verified="true")
     sign_in = pool.sign_in(PHONE, method="flash_call")
     token = sign_in.public["client_token"]
     assert api.check(sign_in.id, api.code(PHONE), credential=token)["valid"] is True
@@ -116,7 +116,7 @@ def test_an_answer_before_the_call_is_wrong_and_three_end_the_sign_in(api: Api, 
 
 
 def test_three_wrong_codes_end_the_sign_in(api: Api, pool: Pool) -> None:
-    pool.account(PHONE, proven=True)
+    pool.account(PHONE, phone_number_verified="true")
     sign_in = pool.sign_in(PHONE, method="flash_call")
     for _ in range(2):
         assert not sign_in.answer(api.wrong_code(PHONE))
@@ -127,7 +127,7 @@ def test_three_wrong_codes_end_the_sign_in(api: Api, pool: Pool) -> None:
 
 @pytest.mark.parametrize("answer", ["", "12", "12345678", "абвг", "٠١٢٣", " 0427", "{}"])
 def test_what_is_no_code_costs_no_guess(api: Api, pool: Pool, answer: str) -> None:
-    pool.account(PHONE, proven=True)
+    pool.account(PHONE, phone_number_verified="true")
     sign_in = pool.sign_in(PHONE, method="flash_call")
     assert not sign_in.answer(answer)
     assert api.status(sign_in.id)["checks_remaining"] == 5
@@ -242,7 +242,7 @@ def test_another_sign_in_of_this_phone_waits_and_learns_nothing(api: Api, pool: 
 
 
 def test_a_trigger_that_is_called_twice_starts_one_call(api: Api, pool: Pool) -> None:
-    pool.account(PHONE, proven=True)
+    pool.account(PHONE, phone_number_verified="true")
     sign_in = pool.sign_in(PHONE, method="flash_call")
     del sign_in.rounds[-1]
     for _ in range(2):
@@ -462,7 +462,7 @@ def test_sign_ins_have_a_daily_limit_of_their_own(api: Api, pool: Pool) -> None:
     """The limit of API keys is untouched."""
     for number in range(3):
         phone = f"+7900002000{number}"
-        pool.account(phone, proven=True)
+        pool.account(phone, phone_number_verified="true")
         if number == 2:
             with pytest.raises(Exception, match=r"^LIMITED \d+$"):
                 pool.sign_in(phone, method="flash_call")
@@ -479,7 +479,7 @@ def test_sign_ins_have_a_daily_limit_of_their_own(api: Api, pool: Pool) -> None:
     [({"method": "carrier_pigeon"}, "INVALID_PARAMETERS"), ({"locale": "xx"}, "INVALID_PARAMETERS")],
 )
 def test_parameters_that_are_none(pool: Pool, metadata: dict[str, str], word: str) -> None:
-    pool.account(PHONE, proven=True)
+    pool.account(PHONE, phone_number_verified="true")
     with pytest.raises(Exception, match=rf"^{word}$"):
         pool.sign_in(PHONE, **metadata)
 

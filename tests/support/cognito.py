@@ -42,14 +42,10 @@ class Pool:
         assert response["autoVerifyPhone"] is False
         return self.account(phone, **attributes)
 
-    def account(self, phone: str, *, proven: bool = False, **attributes: str) -> dict[str, str]:
+    def account(self, phone: str, **attributes: str) -> dict[str, str]:
         """One that is there already."""
-        self.accounts[phone] = {
-            "sub": str(uuid.uuid4()),
-            "phone_number": phone,
-            "phone_number_verified": str(proven).lower(),
-            **attributes,
-        }
+        given = {"sub": str(uuid.uuid4()), "phone_number": phone, "phone_number_verified": "false"}
+        self.accounts[phone] = given | attributes
         return self.accounts[phone]
 
     def sign_in(self, phone: str, client: str = CLIENT, **metadata: str) -> SignIn:
@@ -73,7 +69,7 @@ class SignIn:
         self._go_on({})
 
     @property
-    def who(self) -> dict[str, Any]:
+    def who(self) -> Any:
         return {"userAttributes": dict(self._account or {}), "userNotFound": self._account is None}
 
     @property
@@ -88,8 +84,8 @@ class SignIn:
         return right
 
     def verify(self, text: str) -> bool:
-        asked = {"privateChallengeParameters": self.private, "challengeAnswer": text}
-        return bool(trigger("verify", client=self.client, **self.who, **asked)["answerCorrect"])
+        asked = self.who | {"privateChallengeParameters": self.private, "challengeAnswer": text}
+        return bool(trigger("verify", client=self.client, **asked)["answerCorrect"])
 
     def create(self, metadata: Mapping[str, str]) -> dict[str, Any]:
         return trigger(

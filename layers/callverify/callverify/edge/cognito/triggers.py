@@ -17,10 +17,11 @@ from callverify import aws
 from callverify.domain import errors
 from callverify.domain.value import value
 from callverify.domain.view import timestamp
-from callverify.domain.words import Caller, CallerKind, Method, Mode, Scope
+from callverify.domain.words import Caller, CallerKind, Deadline, Method, Mode, Scope
 from callverify.edge.cognito import session
 from callverify.edge.cognito.account import Accounts, is_proven
 from callverify.events.telemetry import Telemetry
+from callverify.service.context import Budget
 from callverify.service.policy import COGNITO_KEY_ID
 from callverify.service.proof import Claimed
 from callverify.service.requests import on_their_own
@@ -28,6 +29,10 @@ from callverify.service.service import Service
 from callverify.service.started import Started
 
 Event = dict[str, Any]
+
+# Cognito waits for 5 s, then asks again, twice (docs.aws.amazon.com, 2026-11). What it did not wait for, the next call
+# finds under the same Idempotency-Key.
+TRIGGER_SECONDS = 4.0
 
 # What somebody who signs up may say of themselves. `sub` is Cognito's own.
 SIGN_UP_ATTRIBUTES = frozenset({"phone_number", "name", "locale", "sub"})
@@ -91,20 +96,23 @@ class Triggers:
         telemetry: Telemetry,
         pool_id: str,
         base_url: str,
+        deadline: Callable[[float], Deadline] = Deadline.after,
     ) -> None:
         self._service = service
         self._accounts = accounts
         self._telemetry = telemetry
         self._pool_id = pool_id
         self._base_url = base_url
+        self._deadline = deadline
 
     def handle(self, event: Event, request_id: str) -> Event:
         """Answer any of the four. Raises Refused."""
+        deadline = self._deadline(TRIGGER_SECONDS)
         kind = str(event.get("triggerSource", "")).partition("_")[0]
         answers = {
             "PreSignUp": self._sign_up,
             "DefineAuthChallenge": lambda event: session.define(event["request"]),
-            "CreateAuthChallenge": self._create,
+            "CreateAuthChallenge": lambda event: self._create(event, deadline),
             "VerifyAuthChallengeResponse": self._verify,
         }
         with self._telemetry.line(f"Cognito {kind}", request_id=request_id):
@@ -153,7 +161,7 @@ class Triggers:
 
     # A round
 
-    def _create(self, event: Event) -> dict[str, Any]:
+    def _create(self, event: Event, deadline: Deadline) -> dict[str, Any]:
         request = event["request"]
         rounds = request.get("session") or ()
         if not rounds:
@@ -169,12 +177,12 @@ class Triggers:
         elif known:
             started = service.started(CALLER, known, base_url=self._base_url)
         else:
-            started = self._start(SignIn.of(event), nonce, request.get("clientMetadata") or {})
+            started = self._start(SignIn.of(event), nonce, request.get("clientMetadata") or {}, deadline)
         verification_id = started.verification.id
         private = {"verification_id": verification_id, "nonce": nonce}
         return _challenge(_public(started), private, session.metadata_of(verification_id))
 
-    def _start(self, who: SignIn, nonce: str, wanted: Mapping[str, str]) -> Started:
+    def _start(self, who: SignIn, nonce: str, wanted: Mapping[str, str], deadline: Deadline) -> Started:
         """A verification of the account's phone. The first proof is a reverse call: it costs nothing."""
         method, methods = wanted.get("method") or None, [*on_their_own(Method)]
         if not is_proven(who.attributes):
@@ -191,7 +199,11 @@ class Triggers:
             "locale": wanted.get("locale") or None,
         }
         return self._service().start(
-            CALLER, json.dumps(fields), idempotency_key=who.idempotency_key(nonce), base_url=self._base_url
+            CALLER,
+            json.dumps(fields),
+            idempotency_key=who.idempotency_key(nonce),
+            base_url=self._base_url,
+            budget=Budget(deadline, waits=True),
         )
 
     # An answer
