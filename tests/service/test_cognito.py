@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from callverify.service.context import Budget
+from callverify.service.service import Service
+from callverify.service.started import Started
 from functions.cognito_triggers import app
 from tests.support import surroundings
 from tests.support.cognito import OTHER_CLIENT, Failed, Pool, SignIn, trigger
@@ -206,6 +209,16 @@ def test_a_proof_is_good_for_ten_minutes(api: Api, pool: Pool, seconds: int, rig
     assert sign_in.verify(sign_in.id) is right
 
 
+def test_an_account_that_was_made_anew_is_another(api: Api, pool: Pool) -> None:
+    account = pool.account(PHONE)
+    sign_in = pool.sign_in(PHONE)
+    call(api, sign_in)
+    first, account["sub"] = account["sub"], "00000000-0000-4000-8000-000000000000"
+    assert not sign_in.verify(sign_in.id)
+    account["sub"] = first
+    assert sign_in.verify(sign_in.id)
+
+
 def test_somebody_elses_call_proves_nothing(api: Api, pool: Pool) -> None:
     pool.account(PHONE)
     sign_in = pool.sign_in(PHONE)
@@ -333,6 +346,8 @@ def test_another_challenge_ends_the_sign_in(api: Api, name: str | None) -> None:
         session = [*proof]
         session.insert(place, {"challengeName": name, "challengeResult": True, "challengeMetadata": None})
         assert decided(session) == "end"
+    # With metadata that looks like ours, too.
+    assert decided([*proof[:1], {**proof[1], "challengeName": name}]) == "end"
 
 
 def test_a_session_that_did_not_begin_with_us_is_asked_nothing(api: Api) -> None:
@@ -452,6 +467,26 @@ def test_what_fails_at_the_first_proof_is_done_again(api: Api, pool: Pool, monke
     assert "admin_update_user_attributes" not in administered()
     assert sign_in.verify(sign_in.id)
     assert administered()[-2:] == ["admin_user_global_sign_out", "admin_update_user_attributes"]
+
+
+# Time
+
+
+def test_a_start_has_the_time_that_cognito_waits(api: Api, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """And a call of the trigger that finds it in flight waits for it, as long as it can."""
+    start, given = Service.start, []
+
+    def note(*arguments: Any, budget: Budget, **more: Any) -> Started:
+        given.append(budget)
+        return start(*arguments, budget=budget, **more)
+
+    monkeypatch.setattr(Service, "start", note)
+    pool.account(PHONE)
+    pool.sign_in(PHONE)
+    (budget,) = given
+    assert budget.waits
+    assert budget.deadline
+    assert budget.deadline.remaining() < 4
 
 
 # Limits, and words
