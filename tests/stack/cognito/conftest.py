@@ -15,11 +15,17 @@ from botocore.exceptions import ClientError
 from local.aws import STACK_NAME, EmbeddedAws
 from local.background import background_stack
 from local.build import ROOT
+from local.processes import free_port
 from tests.support.client import Answer, Api, Secrets, Vendors, until
 
 USERS = "users"
+SITE_PORT = free_port()
 # Sign-ins of one phone follow each other here.
-PARAMETERS = {"CognitoUserPoolArn": "pending", "PhoneCooldownSeconds": "0"}
+PARAMETERS = {
+    "CognitoUserPoolArn": "pending",
+    "PhoneCooldownSeconds": "0",
+    "AllowedOrigins": f"http://localhost:{SITE_PORT}",
+}
 
 
 @dataclass(frozen=True)
