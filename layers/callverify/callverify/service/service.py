@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from callverify.domain import errors
 from callverify.domain import verification as transitions
@@ -11,7 +12,7 @@ from callverify.domain.value import value
 from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, Method, Mode, Phone, Scope
 from callverify.providers.base import Line
-from callverify.service import check, decoy, events, follow_up, proof, repeat, requests, switch, webhooks
+from callverify.service import check, events, follow_up, repeat, requests, switch, webhooks
 from callverify.service.context import Budget, Context
 from callverify.service.dial import Skipped, rate_limited
 from callverify.service.follow_up import FollowUp
@@ -19,6 +20,10 @@ from callverify.service.start import Start
 from callverify.service.started import Started, answer
 from callverify.service.steps import IN_PROGRESS, Steps
 from callverify.store import LimitReached, Stale, Taken
+
+if TYPE_CHECKING:
+    # Of sign-ins to a user pool, as are the imports below: the other functions' cold starts do without.
+    from callverify.service.proof import Claimed
 
 
 @value
@@ -62,6 +67,8 @@ class Service:
 
     def decoy(self, verification_id: str | None, *, base_url: str) -> Started:
         """The look of a started verification where there is nobody to verify: see `decoy`."""
+        from callverify.service import decoy
+
         return decoy.decoy(self._ctx, verification_id, base_url)
 
     def judge_phone(self, caller: Caller, text: str) -> Phone:
@@ -76,8 +83,10 @@ class Service:
         """Compare a typed code. Raises the errors of a check: see `check`."""
         return check.check(self._ctx, caller, verification_id, body)
 
-    def use(self, caller: Caller, verification_id: str, claimed: proof.Claimed, by: str) -> bool:
+    def use(self, caller: Caller, verification_id: str, claimed: Claimed, by: str) -> bool:
         """Whether a verification proves what is claimed, and is used for it now: see `proof`."""
+        from callverify.service import proof
+
         return proof.use(self._ctx, caller, verification_id, claimed, by)
 
     def repeat(
