@@ -14,9 +14,11 @@ async function call(pool, operation, body) {
   throw Object.assign(new Error(answer.message), { name: String(answer.__type).split("#").pop() });
 }
 
-// The word of a trigger's refusal: "… failed with error IN_PROGRESS 95." is IN_PROGRESS.
+const WORDS = /\b(PHONE_NOT_ALLOWED|ATTRIBUTE_NOT_ALLOWED|LIMITED|IN_PROGRESS|INVALID_PARAMETERS|UNAVAILABLE)\b/;
+
+// The word of a trigger's refusal: of "… failed with error IN_PROGRESS 95." IN_PROGRESS.
 export function wordOf(error) {
-  return (/\b([A-Z]+(?:_[A-Z]+)*)(?: \d+)?\.?$/.exec(error.message) || [])[1] || "";
+  return (WORDS.exec(error.message) || [""])[0];
 }
 
 // Nobody will ever type it.

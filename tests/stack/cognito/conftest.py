@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,13 +14,13 @@ import requests
 from botocore.exceptions import ClientError
 
 from local.aws import STACK_NAME, EmbeddedAws
-from local.background import background_stack
 from local.build import ROOT
-from local.processes import free_port
+from tests.support import stacks
 from tests.support.client import Answer, Api, Secrets, Vendors, until
+from tests.support.stacks import Plan
 
 USERS = "users"
-SITE_PORT = free_port()
+SITE_PORT = 8817  # of a site that frames the page
 # Sign-ins of one phone follow each other here.
 PARAMETERS = {
     "CognitoUserPoolArn": "pending",
@@ -137,26 +138,33 @@ def code_of(error: ClientError) -> str:
     return str(error.response["Error"]["Message"])
 
 
+def make_pool(env: Mapping[str, str]) -> None:
+    formation = client(env, "cloudformation")
+    # The embedded AWS has no firewall for pools.
+    formation.create_stack(
+        StackName=USERS,
+        TemplateBody=(ROOT / "examples/cognito/pool.yaml").read_text(),
+        Parameters=[{"ParameterKey": "Firewall", "ParameterValue": "false"}],
+    )
+    formation.get_waiter("stack_create_complete").wait(StackName=USERS, WaiterConfig={"Delay": 1})
+    (described,) = formation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
+    given |= {"CognitoUserPoolArn": outputs(env, USERS)["UserPoolArn"]}
+    kept = {name: value for name, value in given.items() if value}
+    directory = Path(env["DEV_DIR"]).resolve()
+    EmbeddedAws(int(env["AWS_ENDPOINT_URL"].rpartition(":")[2])).deploy(
+        directory / "build", kept, directory / "update.log"
+    )
+
+
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("cognito")
-    with background_stack(directory, PARAMETERS) as env:
+    with stacks.deployed(Plan(PARAMETERS), directory) as env:
         formation = client(env, "cloudformation")
-        template = (ROOT / "examples/cognito/pool.yaml").read_text()
-        # The embedded AWS has no firewall for pools.
-        formation.create_stack(
-            StackName=USERS,
-            TemplateBody=template,
-            Parameters=[{"ParameterKey": "Firewall", "ParameterValue": "false"}],
-        )
-        formation.get_waiter("stack_create_complete").wait(StackName=USERS, WaiterConfig={"Delay": 1})
+        if USERS not in [each["StackName"] for each in formation.describe_stacks()["Stacks"]]:
+            make_pool(env)
         pool = outputs(env, USERS)
-        aws = EmbeddedAws(int(env["AWS_ENDPOINT_URL"].rpartition(":")[2]))
-        (described,) = formation.describe_stacks(StackName=STACK_NAME)["Stacks"]
-        given = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
-        given |= {"CognitoUserPoolArn": pool["UserPoolArn"]}
-        kept = {name: value for name, value in given.items() if value}
-        aws.deploy(directory / "build", kept, directory / "update.log")
         yield Stack(env, pool, Secrets())
 
 
