@@ -23,6 +23,7 @@ help:
 	@echo 'make test-stack the tests on a deployed local stack, the page in Chromium included (4 minutes; Chromium, Java 17, npm)'
 	@echo 'make test-page  the hosted page alone, in every state (Chromium, npm)'
 	@echo 'make test-upgrade  from 0.1.0 to this version and back, and a changed parameter, on stacks of their own'
+	@echo 'make test-cognito  sign-ins at a Cognito user pool, by Amplify and in a browser too, on a stack of its own (Chromium, npm)'
 	@echo 'make test-engines  the store under many requests at once, and the attacks at a small size, on real engines (Java 17, npm)'
 	@echo 'make test-deep  every death and overtaking, 10,000 starts at vendors that fail in any order, and which suite catches which seeded fault (an hour)'
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
@@ -75,6 +76,10 @@ test-page: .venv/.installed $(AXE) $(ACORN) chromium
 .PHONY: test-upgrade
 test-upgrade: .venv/.installed .venv-aws/.installed
 	$(BIN)/pytest tests/stack/upgrade
+
+.PHONY: test-cognito
+test-cognito: .venv/.installed .venv-aws/.installed .clients/.installed chromium
+	$(BIN)/pytest tests/stack/cognito
 
 # The embedded AWS's and Amazon's own.
 .PHONY: test-engines
