@@ -137,6 +137,6 @@ class Parts:
                 clock,
                 lambda message, delay: self.follow_ups.append((self.clock() + delay, message)),
                 lambda seconds: Deadline.after(seconds, clock),
-                self.pause,
+                pause=self.pause,
             )
         )
