@@ -23,6 +23,7 @@ help:
 	@echo 'make test-stack the tests on a deployed local stack, the page in Chromium included (4 minutes; Chromium, Java 17, npm)'
 	@echo 'make test-page  the hosted page alone, in every state (Chromium, npm)'
 	@echo 'make test-upgrade  from 0.1.0 to this version and back, and a changed parameter, on stacks of their own'
+	@echo 'make test-cognito  sign-ins at a Cognito user pool, by Amplify and in a browser too, on a stack of its own (Chromium, npm)'
 	@echo 'make test-engines  the store under many requests at once, and the attacks at a small size, on real engines (Java 17, npm)'
 	@echo 'make test-deep  every death and overtaking, 10,000 starts at vendors that fail in any order, and which suite catches which seeded fault (an hour)'
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
@@ -77,6 +78,10 @@ test-page: .venv/.installed $(AXE) $(ACORN) chromium
 test-upgrade: .venv/.installed .venv-aws/.installed
 	$(BIN)/pytest tests/stack/upgrade
 
+.PHONY: test-cognito
+test-cognito: .venv/.installed .venv-aws/.installed .clients/.installed chromium
+	$(BIN)/pytest tests/stack/cognito
+
 # The embedded AWS's and Amazon's own.
 .PHONY: test-engines
 test-engines: .venv/.installed .venv-aws/.installed java
@@ -121,7 +126,7 @@ tools: .venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clie
 .clients/.installed: Makefile
 	@command -v npm >/dev/null || { echo 'npm is needed for the client tests: it brings generators and linters' >&2; exit 1; }
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix .clients @redocly/cli@2.77.0 \
-	  @stoplight/spectral-cli@6.16.3 axios@1.21.1 openapi-fetch@0.17.0 openapi-typescript@7.13.0 typescript@5.9.3
+	  @stoplight/spectral-cli@6.16.3 aws-amplify@6.22.1 axios@1.21.1 openapi-fetch@0.17.0 openapi-typescript@7.13.0 typescript@5.9.3
 	@touch $@
 
 .PHONY: screens
@@ -167,7 +172,7 @@ check: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=.:layers/callverify $(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/cfn-lint template.yaml waf.yaml
+	$(BIN)/cfn-lint template.yaml waf.yaml examples/cognito/pool.yaml
 	$(BIN)/sam validate
 
 .PHONY: check-cloud

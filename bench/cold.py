@@ -86,6 +86,8 @@ EVENTS: Mapping[str, Callable[[Events], Any]] = {
     "authorize": lambda events: events.coded.authorize(),
     "authorize_updates": lambda _: load("authorize_updates"),
     "check_status": lambda events: events.coded.read(),
+    # A sign-in's first: the others find the container warm.
+    "cognito_triggers": lambda _: load("cognito_define"),
     "deliver_event": lambda _: load("delivery"),
     "publish_event": lambda events: events.begun(READ_BACK).transition_started(),
     "receive_webhook": lambda events: events.begun(READ_BACK).webhook(),

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from local.background import background_stack
 from local.env import read_env
-from tests.stack.browser.conftest import CHROMIUM, FLAGS
+from tests.support.browsers import CHROMIUM, FLAGS
 from tests.support.client import new_phone
 from tests.support.stacks import ASKED
 

@@ -28,6 +28,8 @@ from tests.stack.engines.dynamodb_local import dynamodb_local
 from tests.support.template import environment, table_definition
 
 TABLE = "callverify"
+# Whose triggers the events of events/ call.
+USER_POOL_ARN = "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_AbCdEf123"
 # Two forms of the vendors' credentials: with their own addresses, and with that of the wire, which writes all down.
 DIRECT, RECORDED = "ProviderCredentials", "ProviderCredentials recorded"
 API_KEY = "cv_live_" + "B" * 43
@@ -73,6 +75,7 @@ class World:
             "DELIVERY_QUEUE_URL": f"{wire}/delivery",
             "EVENT_WEBHOOK_URL": f"{wire}/receiver",
             "ALLOW_PRIVATE_EVENT_URL": "true",
+            "COGNITO_USER_POOL_ARN": USER_POOL_ARN,
             "TODOS_URL": wire,
             "VENDOR_URL": f"{wire}/calls",
         }

@@ -32,7 +32,10 @@ def routes(template: Mapping[str, Any]) -> list[Route]:
 
 
 def background_functions(template: Mapping[str, Any]) -> list[str]:
-    """The logical ids of the functions to which no route leads: they take batches, or let browsers listen."""
+    """The logical ids of the functions to which no route leads: they take batches, or let browsers listen.
+
+    A user pool's triggers are none of them: no stack has them that was not told of a pool.
+    """
     functions = _functions(template)
     return sorted({name for target in _targets(template) for name in functions if re.search(rf"\b{name}\b", target)})
 

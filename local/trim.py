@@ -36,6 +36,13 @@ UNUSED = (
 )
 # The operations of AWS that are used; callverify/aws.py makes the clients.
 OPERATIONS: Mapping[str, Sequence[str]] = {
+    "cognito-idp": (
+        "AdminDeleteUserAttributes",
+        "AdminDisableProviderForUser",
+        "AdminSetUserPassword",
+        "AdminUpdateUserAttributes",
+        "AdminUserGlobalSignOut",
+    ),
     "dynamodb": ("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "TransactWriteItems", "UpdateItem"),
     "events": ("PutEvents",),
     "secretsmanager": ("GetSecretValue",),

@@ -150,7 +150,9 @@ def test_commands_of_make_exist() -> None:
 NOT_ON_THE_STACK = (
     "make dev",
     "make deploy",
+    "make build\n.venv/bin/sam deploy",
     "aws ",
+    "REGION=$(aws ",
     "API_KEY=$(make ",
     "API_ID=$(aws ",
     'echo "[',

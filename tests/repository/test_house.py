@@ -26,8 +26,9 @@ ALLOWED = re.compile(
     r"|bench/[^/]+\.(md|json)$"
 )
 MOST_LINES, MOST_METHODS, MOST_FUNCTION_LINES = 400, 20, 45
-# 1,600, and what push needs: an Event API with its authorizer, and its hosts in each function that publishes.
-MOST_TEMPLATE_LINES = 1700
+# 1,600; what push needs: an Event API with its authorizer, and its hosts in each function that publishes; what a user
+# pool needs: a function with its permission, and what it may do to accounts; a function for each door.
+MOST_TEMPLATE_LINES = 1800
 
 
 def tracked(*folders: str) -> list[str]:

@@ -20,6 +20,7 @@ from callverify.providers.names import NAMES
 from callverify.service.dial import LEAST_SECONDS
 from callverify.service.read_back import READ_BACK_SECONDS
 from callverify.service.steps import TAKE_OVER_AFTER_SECONDS
+from local.trim import OPERATIONS
 from tests.support.origins import NO_ORIGINS, ORIGINS
 from tests.support.template import (
     API,
@@ -58,6 +59,7 @@ DEFAULTS = {
     "KeyPaidDayLimit": 1000,
     "StackPaidHourLimit": 2000,
     "CountryPaidHourLimit": 100,
+    "CognitoPaidDayLimit": 200,
     "KeyFreeHourLimit": 20000,
     "KeyRefusedHourLimit": 300,
     "VerificationGuessLimit": 5,
@@ -70,6 +72,7 @@ DEFAULTS = {
     "PushUpdates": "true",
     "AllowedOrigins": "",
     "ReturnOrigins": "",
+    "CognitoUserPoolArn": "",
 }
 MAXIMA = {
     "PhoneTenMinuteLimit": 100,
@@ -81,6 +84,7 @@ MAXIMA = {
     "KeyPaidDayLimit": 1000000,
     "StackPaidHourLimit": 1000000,
     "CountryPaidHourLimit": 1000000,
+    "CognitoPaidDayLimit": 1000000,
     "KeyFreeHourLimit": 1000000,
     "KeyRefusedHourLimit": 1000000,
     "SecretCacheSeconds": 240,
@@ -195,6 +199,31 @@ def test_an_event_reaches_the_dead_letters_with_half_of_their_time_left() -> Non
     assert waits + most * RESOURCES["DeliveryQueue"]["Properties"]["VisibilityTimeout"] <= retention / 2
 
 
+@pytest.mark.parametrize(
+    ("arn", "allowed"),
+    [
+        ("", True),
+        ("pending", True),
+        ("arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_AbCdEf123", True),
+        ("arn:aws:cognito-idp:eu-central-1:123456789012:userpool/*", False),
+        ("arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_AbCdEf123,pending", False),
+        ("eu-central-1_AbCdEf123", False),
+    ],
+)
+def test_triggers_are_for_one_named_pool(arn: str, allowed: bool) -> None:
+    assert bool(re.fullmatch(PARAMETERS["CognitoUserPoolArn"]["AllowedPattern"], arn)) is allowed
+
+
+def test_a_pool_may_call_its_triggers_alone_and_they_its_accounts_alone() -> None:
+    permission = RESOURCES["CognitoTriggersPermission"]["Properties"]
+    assert permission["SourceArn"] == {"Ref": "CognitoUserPoolArn"}
+    assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
+    (accounts,) = RESOURCES["CognitoAccountsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert accounts["Resource"] == {"Ref": "CognitoUserPoolArn"}
+    operations = {f"cognito-idp:{name}" for name in OPERATIONS["cognito-idp"]}
+    assert {*accounts["Action"]} == operations
+
+
 @pytest.mark.parametrize("name", ["DomainName", "CertificateArn", "HostedZoneId"])
 def test_no_part_of_a_domain_is_given_for_nothing(name: str) -> None:
     """One of the three without what it needs is refused at the deployment."""
@@ -290,6 +319,7 @@ def test_functions_do_to_the_table_what_they_use_alone() -> None:
         "ReceiveWebhookFunction": everyone,
         "TwilioVerifyFunction": everyone | {"ConditionCheckItem"},
         "FollowUpFunction": everyone,
+        "CognitoTriggersFunction": everyone | {"ConditionCheckItem"},
         "PublishEventFunction": {"GetItem", "PutItem", "UpdateItem"},
     }
 
@@ -319,6 +349,7 @@ WORK: dict[str, tuple[float, int]] = {
     # Vendors, and the write of their answer.
     "StartVerificationFunction": (VENDOR_SECONDS, 1),
     "TwilioVerifyFunction": (VENDOR_SECONDS, 1),
+    "CognitoTriggersFunction": (VENDOR_SECONDS, 1),
     "CheckStatusFunction": (READ_BACK_SECONDS, 1),
     "ReceiveWebhookFunction": (READ_BACK_SECONDS + PUBLISH_SECONDS, 1),
     "FollowUpFunction": (READ_BACK_SECONDS + PUBLISH_SECONDS, 1),
@@ -379,6 +410,7 @@ SERVICE = {
     "ReceiveWebhookFunction",
     "TwilioVerifyFunction",
     "FollowUpFunction",
+    "CognitoTriggersFunction",
 }
 POLICY = set(READ.findall((ROOT / "layers/callverify/callverify/runtime/settings.py").read_text()))
 
@@ -393,7 +425,7 @@ def test_the_template_sets_what_the_code_reads() -> None:
 
 @pytest.mark.parametrize("name", sorted(SERVICE))
 def test_what_works_on_verifications_knows_the_policy(name: str) -> None:
-    assert POLICY - {"EVENT_RETRY_BASE_SECONDS"} <= variables(name).keys()
+    assert POLICY - {"EVENT_RETRY_BASE_SECONDS", "COGNITO_USER_POOL_ARN"} <= variables(name).keys()
     assert variables(name).keys() >= {"PEPPER_SECRET", "TABLE_NAME", "ALLOWED_ORIGINS"}
 
 

@@ -115,8 +115,9 @@ def test_a_gradual_deployment_goes_back_by_the_functions_own_alarm(gradual: dict
     for name, group in groups.items():
         properties = group["Properties"]
         own = name.removesuffix("FunctionDeploymentGroup") + "ErrorsAlarm"
-        # To Lambda, a credential that authorize refuses is an error too.
-        wanted = {"ApiErrorsAlarm"} | ({own} if own != "AuthorizeErrorsAlarm" else set())
+        # To Lambda, a credential that authorize refuses is an error too, and a sign-in that is over a limit.
+        refusing = ("AuthorizeErrorsAlarm", "CognitoTriggersErrorsAlarm")
+        wanted = {"ApiErrorsAlarm"} | ({own} if own not in refusing else set())
         assert {alarm["Name"]["Ref"] for alarm in properties["AlarmConfiguration"]["Alarms"]} == wanted
         assert wanted <= RESOURCES.keys()
         assert "DEPLOYMENT_STOP_ON_ALARM" in properties["AutoRollbackConfiguration"]["Events"]
@@ -126,9 +127,9 @@ def test_a_gradual_deployment_goes_back_by_the_functions_own_alarm(gradual: dict
 
 
 def named(arn: dict[str, Any]) -> str:
-    """The resource of an ARN, which may depend on HasPush."""
+    """The resource of an ARN, which may depend on a condition."""
     match arn:
-        case {"Fn::If": ["HasPush", then, {"Ref": "AWS::NoValue"}]}:
+        case {"Fn::If": ["HasPush" | "HasCognito", then, {"Ref": "AWS::NoValue"}]}:
             return named(then)
     name, attribute = arn["Fn::GetAtt"]
     assert attribute == "Arn"
@@ -173,26 +174,41 @@ def test_without_push_nothing_of_it_is_deployed(plain: dict[str, Any]) -> None:
     assert of_push == conditional
     # What is there without push names what is not there only under the condition.
     rest = {name: resource for name, resource in plain.items() if name not in conditional}
-    assert not unconditional(rest) & conditional
+    assert not unconditional(rest, "HasPush") & conditional
 
 
-def unconditional(value: Any) -> set[str]:
-    """The resources that a part of the template refers to whether or not HasPush holds."""
+def test_without_a_user_pool_nothing_of_it_is_deployed_but_an_empty_log(plain: dict[str, Any]) -> None:
+    of_pool = {name: each.get("Condition") for name, each in plain.items() if "Cognito" in name}
+    assert of_pool.pop("CognitoTriggersLogGroup") is None
+    with_pool = {name for name, condition in of_pool.items() if condition == "HasUserPool"}
+    # While the pool is pending, it has no permission, and its accounts none of ours.
+    assert with_pool == {"CognitoAccountsPolicy", "CognitoTriggersPermission"}
+    function = {name for name, condition in of_pool.items() if condition == "HasCognito"}
+    assert {"CognitoTriggersFunction", "CognitoTriggersFunctionRole", "CognitoTriggersFunctionAliaslive"} <= function
+    assert of_pool.keys() == with_pool | function
+    rest = {name: resource for name, resource in plain.items() if name not in of_pool}
+    assert not unconditional(rest, "HasCognito") & of_pool.keys()
+    assert not unconditional({name: plain[name] for name in function}, "HasUserPool") & with_pool
+
+
+def unconditional(value: Any, condition: str) -> set[str]:
+    """The resources that a part of the template refers to whether or not the condition holds."""
     match value:
-        case {"Fn::If": ["HasPush", _, otherwise]}:
-            return unconditional(otherwise)
+        case {"Fn::If": [name, _, otherwise]} if name == condition:
+            return unconditional(otherwise, condition)
         case {"Ref": name}:
             return {name}
         case {"Fn::GetAtt": [name, _]}:
             return {name}
         case {"Fn::Sub": [str(text), dict(given)]}:
-            return unconditional({"Fn::Sub": text}) - given.keys() | unconditional(given)
+            inside = unconditional({"Fn::Sub": text}, condition) - given.keys()
+            return inside | unconditional(given, condition)
         case {"Fn::Sub": str(text)}:
             return set(re.findall(r"\$\{(\w+)", text))
         case dict():
-            return {name for part in value.values() for name in unconditional(part)}
+            return {name for part in value.values() for name in unconditional(part, condition)}
         case list():
-            return {name for part in value for name in unconditional(part)}
+            return {name for part in value for name in unconditional(part, condition)}
     return set()
 
 

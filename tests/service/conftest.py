@@ -74,6 +74,7 @@ def api(
         return log.getvalue()
 
     monkeypatch.setattr(surroundings, "queue", surroundings.Queue())
+    monkeypatch.setattr(surroundings, "user_pool", surroundings.UserPool())
     surroundings.put_all_secrets(vendor_server)
     surroundings.create_table()
     surroundings.new_container()

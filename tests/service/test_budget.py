@@ -10,7 +10,7 @@ import pytest
 from callverify.domain import errors
 from callverify.domain.words import CallOrder, CallOutcome, Deadline
 from callverify.service.context import Budget
-from callverify.service.start import Started
+from callverify.service.started import Started
 from callverify.service.steps import LOOK_AGAIN_SECONDS
 from tests.service.test_routes import DIALLED, OURS, PHONE, manifest, reverse
 from tests.support.service import BASE_URL, LIVE, Parts

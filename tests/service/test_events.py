@@ -32,6 +32,10 @@ AT_CUSTOM_DOMAIN = {"start_telefon_ip", "webhook_smsc", "page", "docs"}
 OTHERS = {
     "authorize",
     "authorize_updates",
+    "cognito_sign_up",
+    "cognito_define",
+    "cognito_create",
+    "cognito_verify",
     "page",
     "openapi",
     "docs",

@@ -26,12 +26,25 @@ from tests.support import template
 from tests.support.policies import JudgedDynamoDb
 from tests.support.simulators import CREDENTIALS, Simulators
 
-FOLDERS = ("authorize", "start_verification", "check_status", "receive_webhook", "twilio_verify", "follow_up")
+FOLDERS = (
+    "authorize",
+    "start_verification",
+    "check_status",
+    "receive_webhook",
+    "twilio_verify",
+    "follow_up",
+    "cognito_triggers",
+)
 # Defaults would show little: a test that is about them says so.
 # One route of each kind: reverse calls that are read back, reverse calls by a signed report, flash calls with our code.
 # For tests that are about what the service makes of a kind, and count or fault the vendors that they know.
 THREE_ROUTES = {"ProviderOrder": "telefon_ip:reverse_call,smsc:reverse_call,ucaller:flash_call"}
-SHOWING = {"ReturnOrigins": "https://shop.example", "LogLevel": "DEBUG"}
+USER_POOL = "eu-central-1_AbCdEf123"
+SHOWING = {
+    "ReturnOrigins": "https://shop.example",
+    "LogLevel": "DEBUG",
+    "CognitoUserPoolArn": f"arn:aws:cognito-idp:eu-central-1:123456789012:userpool/{USER_POOL}",
+}
 
 
 def environment(**parameters: str) -> dict[str, str]:
@@ -117,12 +130,28 @@ class Queue:
         self.sent.append((DelaySeconds, MessageBody))
 
 
+class UserPool:
+    """Cognito's API for administrators: keeps what it was asked to do, in order."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
+        def ask(**request: Any) -> dict[str, Any]:
+            self.asked.append((operation, request))
+            return {}
+
+        return ask
+
+
 queue = Queue()
+user_pool = UserPool()
 log_handler: Any = telemetry.logger.registered_handler
 
 
 def aws_client(service: str) -> Any:
-    return {"dynamodb": dynamodb, "sqs": queue}.get(service) or moto_client(service)
+    own = {"dynamodb": dynamodb, "sqs": queue, "cognito-idp": user_pool}
+    return own.get(service) or moto_client(service)
 
 
 class EventApi:

@@ -12,7 +12,13 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "template.yaml").read_text()
 STACK_NAME = "callverify"
-PSEUDO = {"AWS::StackName": STACK_NAME, "AWS::Region": "eu-central-1", "AWS::Partition": "aws", "AWS::NoValue": None}
+PSEUDO = {
+    "AWS::StackName": STACK_NAME,
+    "AWS::Region": "eu-central-1",
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+    "AWS::NoValue": None,
+}
 
 
 class TemplateLoader(yaml.SafeLoader):

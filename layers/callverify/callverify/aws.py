@@ -21,7 +21,7 @@ from botocore.session import Session, get_session
 
 # What `make build` leaves of botocore's data for these services. Without it, botocore's own is read.
 TRIMMED_DATA = Path(__file__).with_name("aws_data")
-SERVICES = ("dynamodb", "events", "secretsmanager", "sqs")
+SERVICES = ("cognito-idp", "dynamodb", "events", "secretsmanager", "sqs")
 # In AWS an answer takes milliseconds. What a silent service may cost has to fit into a function's time: beside the 8 s
 # of vendors in the 15 s of a start, and twice into the authorizer's (decision 76).
 CONNECT_SECONDS = 1.0

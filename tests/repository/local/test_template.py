@@ -12,11 +12,11 @@ def test_every_route_of_the_template_is_asked() -> None:
     assert Route("POST", "/webhooks/none/none", is_open=True) in found
 
 
-def test_every_function_is_reached_by_a_route_or_takes_batches_or_authorizes() -> None:
+def test_every_function_is_reached_by_a_route_or_takes_batches_or_authorizes_or_is_a_pools() -> None:
     routed = {name for name, function in FUNCTIONS.items() if function.get("Events")}
     background = {*background_functions(TEMPLATE)}
     assert background
     assert not routed & background
-    (authorizer,) = FUNCTIONS.keys() - routed - background
+    (authorizer,) = FUNCTIONS.keys() - routed - background - {"CognitoTriggersFunction"}
     assert authorizer in str(API["Auth"])
     assert "AuthorizeUpdatesFunction" in background

@@ -17,7 +17,7 @@ from callverify.providers.base import Identifies, Route
 from callverify.providers.sandbox import TEST_NUMBERS
 from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS
 from callverify.service.service import Stepped
-from callverify.service.start import Started
+from callverify.service.started import Started
 from tests.support.service import TABLE
 from tests.support.vendors import FakeVendor, Mood
 

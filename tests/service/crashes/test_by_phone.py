@@ -12,7 +12,7 @@ from callverify.domain.words import Method, Status
 from callverify.providers.base import Identifies, Manifest, Per, Proof, Route, Webhook, Window
 from callverify.providers.registry import manifests
 from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS
-from callverify.service.start import Started
+from callverify.service.started import Started
 from tests.service.crashes.world import OTHER_PHONE, PHONE, Answer, World
 from tests.support.points import Plan, crash
 from tests.support.routes import OUR_CODE, At, routes_of

@@ -11,7 +11,7 @@ from callverify.domain.words import CallOutcome, Challenge, Outcome, Reason, Sta
 from callverify.providers.sandbox import TEST_NUMBERS
 from callverify.service.check import Checked
 from callverify.service.service import Stepped
-from callverify.service.start import Started
+from callverify.service.started import Started
 from callverify.store import Stale
 from callverify.store.counters import FAILURES_IN_A_ROW
 from tests.service.crashes.world import Answer, World

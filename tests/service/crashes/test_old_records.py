@@ -22,7 +22,7 @@ from callverify.edge.queues import FollowUps
 from callverify.events.publish import transition
 from callverify.events.telemetry import Telemetry
 from callverify.service.check import Checked
-from callverify.service.start import Started
+from callverify.service.started import Started
 from callverify.store.items import verification_of, verification_of_image
 from tests.service.crashes.judge import Judge
 from tests.service.crashes.world import World

@@ -8,7 +8,7 @@ import pytest
 
 from callverify.domain import errors
 from callverify.domain.words import Outcome, Reason
-from callverify.service.start import Started
+from callverify.service.started import Started
 from tests.service.crashes.world import World
 from tests.support.points import Crash, crash
 from tests.support.routes import ROUTES, At

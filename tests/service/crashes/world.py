@@ -16,7 +16,7 @@ from callverify.providers.base import Manifest
 from callverify.service.check import Checked
 from callverify.service.policy import Policy
 from callverify.service.service import Stepped
-from callverify.service.start import Started
+from callverify.service.started import Started
 from callverify.service.webhooks import Request
 from tests.service.crashes.history import History
 from tests.service.crashes.judge import Judge

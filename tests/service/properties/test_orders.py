@@ -15,7 +15,7 @@ from callverify.domain.errors import CallverifyError
 from callverify.domain.verification import Verification
 from callverify.domain.words import CallOrder, CallOutcome, CallReport, Deadline, Evidence, Status
 from callverify.service.policy import Policy
-from callverify.service.start import Started
+from callverify.service.started import Started
 from callverify.service.webhooks import Request
 from tests.support.follow_ups import ask, end
 from tests.support.routes import READ_BACK

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -16,25 +15,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from werkzeug.serving import make_server
 
 from simulators.__main__ import QuietHandler
+from tests.support.browsers import CHROMIUM, FLAGS
 from tests.support.client import Operator, new_phone
 from tests.support.stacks import RETURN_ORIGIN, SHOP, SHOP_PORT
 
 ROOT = Path(__file__).resolve().parents[3]
 AXE = ROOT / ".axe/node_modules/axe-core/axe.min.js"
 ACORN = ROOT / ".axe/node_modules/acorn/dist/acorn.js"
-# The first is the same engine without a window's parts: a test's page costs a third there.
-CHROMIA = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, CHROMIA)), None)
-# It runs as root in a container, and should reach for nothing by itself.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # What Safari 14.0 or Chrome 86 does not have. Every test's pages do without.
 NEWER = {
     "Object": "groupBy hasOwn",

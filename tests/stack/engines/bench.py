@@ -14,7 +14,7 @@ from callverify.domain import errors
 from callverify.domain.limits import Limit
 from callverify.domain.verification import Change, Verification
 from callverify.service.check import Checked
-from callverify.service.start import Started
+from callverify.service.started import Started
 from callverify.service.webhooks import Request
 from callverify.store import Store
 from tests.support.points import Points

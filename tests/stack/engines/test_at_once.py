@@ -15,7 +15,7 @@ from callverify.domain.limits import RollingLimit
 from callverify.domain.verification import Verification
 from callverify.domain.words import TEN_MINUTES, Event, Mode, Outcome, Status
 from callverify.service.check import Checked
-from callverify.service.start import Started
+from callverify.service.started import Started
 from callverify.store import LimitReached, Store
 from tests.stack.engines.bench import NOW, Bench, at_once
 from tests.support.follow_ups import end

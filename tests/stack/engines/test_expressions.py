@@ -20,7 +20,7 @@ from callverify.domain.words import DAY, Caller, CallerKind, Event, Mode
 from callverify.providers.sandbox import TEST_NUMBERS
 from callverify.service.policy import Policy
 from callverify.service.service import Service
-from callverify.service.start import Started
+from callverify.service.started import Started
 from callverify.store import LimitReached, Store, counters, verifications
 from tests.stack.engines.bench import NOW, PHONE, Bench
 from tests.support.follow_ups import end

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 from unittest import mock
 from urllib.parse import quote
@@ -39,6 +40,7 @@ from tests.stack.leaks.conftest import (
 )
 from tests.stack.leaks.searcher import digests, written_forms
 from tests.support import surroundings
+from tests.support.cognito import Pool, SignIn, trigger
 from tests.support.follow_ups import end
 from tests.support.forgeries import Pairs, forger
 from tests.support.gateway import WEBHOOK_BASE, load_event, webhook_event
@@ -76,7 +78,8 @@ def assert_nothing_leaked(kept: Kept) -> None:
     assert searcher.find("\n".join(kept.at_rest)) <= MAY_BE_AT_REST
     assert searcher.find("\n".join([*kept.replies, *kept.events])) <= MAY_BE_IN_REPLIES
     assert searcher.find("\n".join(kept.starts)) <= MAY_BE_IN_REPLIES | {"client token"}
-    assert '"message":"POST /verifications' in log, "nothing was logged: the searcher had nothing to look at"
+    starts = ('"message":"POST /verifications', '"message":"Cognito CreateAuthChallenge')
+    assert any(start in log for start in starts), "nothing was logged: the searcher had nothing to look at"
     assert kept.at_rest
     assert kept.replies or kept.starts
 
@@ -239,7 +242,41 @@ def sdk(kept: Kept) -> None:
     client.get(f"Lookups/{quote(USER)}")
 
 
-JOURNEYS = [sdk, reverse_call, signed_call, flash_call, ends, bad_requests, credentials, lost_webhooks]
+def sign_in(kept: Kept) -> None:
+    """At a user pool, whose triggers raise what they refuse."""
+    api, pool = kept.api, Pool()
+
+    def sign_in_by(phone: str, **metadata: str) -> SignIn:
+        begun = pool.sign_in(phone, **metadata)
+        kept.client_tokens.add(begun.public["client_token"])
+        kept.starts.append(json.dumps([begun.public, begun.private, begun.rounds]))
+        kept.stream()
+        return begun
+
+    pool.sign_up(USER)
+    pool.account(STRANGER, phone_number_verified="true")
+    first = sign_in_by(USER, locale="ru")
+    refused = [
+        partial(pool.sign_up, USER, email=USER),
+        partial(pool.sign_up, f"{USER}0"),
+        partial(pool.sign_in, USER),
+        partial(pool.sign_in, STRANGER, method=STRANGER),
+        partial(trigger, "create", pool=USER),
+    ]
+    for each in refused:
+        kept.lambda_runs(lambda act, _: act["act"](), {"act": each})
+    api.simulators.dial(STRANGER, first.public["number"])
+    assert not first.answer(USER)
+    api.simulators.dial(USER, first.public["number"])
+    api.bring_follow_up()
+    assert first.answer(first.id)
+    second = sign_in_by(STRANGER, method="flash_call")
+    assert not second.answer(api.wrong_code(STRANGER))
+    assert second.answer(api.code(STRANGER))
+    api.status(second.id)
+
+
+JOURNEYS = [sdk, reverse_call, signed_call, flash_call, ends, bad_requests, credentials, lost_webhooks, sign_in]
 
 
 @pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.__name__)

@@ -182,6 +182,13 @@ def test_the_authorizer_of_updates_can_be_invoked(sam: SamLocal) -> None:
     assert answer == {"isAuthorized": False, "ttlOverride": 0}
 
 
+@pytest.mark.parametrize("name", ["sign_up", "define", "create", "verify"])
+def test_the_triggers_of_a_user_pool_can_be_invoked(sam: SamLocal, name: str) -> None:
+    """This stack has no pool."""
+    answer = sam.invoke("CognitoTriggersFunction", EVENTS / f"cognito_{name}.json")
+    assert answer["errorMessage"] == "UNAVAILABLE"
+
+
 def test_every_function_is_invoked(sam: SamLocal) -> None:
     functions = {
         name for name, resource in sam.built["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"
@@ -189,7 +196,8 @@ def test_every_function_is_invoked(sam: SamLocal) -> None:
     invoked = {sam.function_of(json.loads((EVENTS / f"{name}.json").read_text())) for name in JOURNEYS}
     static = {"ServePageFunction", "ServeDocsFunction"}
     authorizers = {"AuthorizeFunction", "AuthorizeUpdatesFunction"}
-    assert functions == invoked | {function for _, function in OTHERS} | static | authorizers
+    others = {function for _, function in OTHERS}
+    assert functions == invoked | others | static | authorizers | {"CognitoTriggersFunction"}
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,11 @@ def secret_seconds() -> int:
     return number("SECRET_CACHE_SECONDS", 240)
 
 
+def user_pool() -> str:
+    """The id of the one user pool that may ask, from its ARN: none while that is not known yet."""
+    return text("COGNITO_USER_POOL_ARN").partition(":userpool/")[2]
+
+
 def provider_order() -> list[str]:
     """Entries `provider` or `provider:method`: see `registry.in_order`."""
     return list(words("PROVIDER_ORDER")) or list(NAMES)
@@ -79,6 +84,7 @@ def policy(fault: Fault) -> Policy:
         phone_day=number("PHONE_DAY_LIMIT", standard.phone_day),
         prefix_10m=number("PREFIX_10M_LIMIT", standard.prefix_10m),
         key_paid_day=number("KEY_PAID_DAY_LIMIT", standard.key_paid_day),
+        cognito_paid_day=number("COGNITO_PAID_DAY_LIMIT", standard.cognito_paid_day),
         key_free_hour=number("KEY_FREE_HOUR_LIMIT", standard.key_free_hour),
         stack_paid_hour=number("STACK_PAID_HOUR_LIMIT", standard.stack_paid_hour),
         country_paid_hour=number("COUNTRY_PAID_HOUR_LIMIT", standard.country_paid_hour),

@@ -46,6 +46,11 @@ def vendors() -> None:
     load_requests()
 
 
+def cognito() -> None:
+    """What the triggers of a user pool consist of."""
+    from callverify.edge.cognito import triggers  # noqa: F401
+
+
 def phones() -> None:
     """The numbering plan of the default country."""
     load_numbers_of(wiring.policy().default_country)

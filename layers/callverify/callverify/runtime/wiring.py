@@ -28,6 +28,7 @@ from callverify.store import Store
 
 if TYPE_CHECKING:
     # What the functions behind the API do without: 3 ms of their cold starts (measured 2026-11).
+    from callverify.edge.cognito.triggers import Triggers
     from callverify.edge.queues import FollowUps, Publications
     from callverify.events.deliver import Delivery
     from callverify.events.publish import Publisher
@@ -106,6 +107,22 @@ def allowed_origins() -> Collection[str]:
 
 def api_keys(force: bool = False) -> str:
     return secret("API_KEYS_SECRET", force=force)
+
+
+@cache
+def cognito() -> Triggers:
+    """What the user pool asks at a sign-up and at a sign-in."""
+    from callverify.edge.cognito.account import Accounts
+    from callverify.edge.cognito.triggers import Triggers
+
+    pool_id = settings.user_pool()
+    return Triggers(
+        service=service,
+        accounts=Accounts(lambda: aws.client("cognito-idp"), pool_id),
+        telemetry=telemetry(),
+        pool_id=pool_id,
+        base_url=settings.needed("API_URL"),
+    )
 
 
 @cache

@@ -70,7 +70,7 @@ class Limits:
         """What a paid call is counted by, and given back to where it was certainly not made."""
         policy, keys = self._policy, self._keys
         limits: list[SealedLimit | CalendarLimit] = [
-            CalendarLimit("key_paid_day", record.key_id, policy.key_paid_day, DAY, paid_only=True),
+            CalendarLimit("key_paid_day", record.key_id, policy.paid_day(record.key_id), DAY, paid_only=True),
             CalendarLimit("stack_paid_hour", "stack", policy.stack_paid_hour, HOUR, paid_only=True),
         ]
         if phone is None:

@@ -8,6 +8,7 @@ from callverify.domain.value import value
 
 HOLD_SECONDS = 10 * 60  # beyond the window, where a call may come late (decision 20)
 VERIFIED_HOLD_SECONDS = 2 * 60  # after a verified call, where the user may redial
+COGNITO_KEY_ID = "cognito"  # of sign-ins to a user pool, which have no API key
 
 
 @value
@@ -28,6 +29,7 @@ class Policy:
     phone_day: int = 15
     prefix_10m: int = 30
     key_paid_day: int = 1000
+    cognito_paid_day: int = 200
     key_free_hour: int = 20_000
     stack_paid_hour: int = 2000
     country_paid_hour: int = 100
@@ -35,3 +37,7 @@ class Policy:
     key_refused_hour: int = 300
     verification_guesses: int = 5
     phone_guesses: int = 9
+
+    def paid_day(self, key_id: str) -> int:
+        """Paid calls of a key in a day. Sign-ins can be started by anybody: theirs are fewer."""
+        return min(self.cognito_paid_day, self.key_paid_day) if key_id == COGNITO_KEY_ID else self.key_paid_day

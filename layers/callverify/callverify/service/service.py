@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.claims import IdempotencyKey
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
-from callverify.domain.words import Caller, Mode, Phone, Scope
+from callverify.domain.words import Caller, Method, Mode, Phone, Scope
 from callverify.providers.base import Line
 from callverify.service import check, events, follow_up, repeat, requests, switch, webhooks
 from callverify.service.context import Budget, Context
 from callverify.service.dial import Skipped, rate_limited
 from callverify.service.doors import Door
 from callverify.service.follow_up import FollowUp
-from callverify.service.start import Start, Started
+from callverify.service.start import Start
+from callverify.service.started import Started, answer
 from callverify.service.steps import IN_PROGRESS, Steps
 from callverify.store import LimitReached, Stale, Taken
+
+if TYPE_CHECKING:
+    # Of sign-ins to a user pool, as are the imports below: the other functions' cold starts do without.
+    from callverify.service.proof import Claimed
 
 
 @value
@@ -55,6 +61,21 @@ class Service:
         """Begin a verification. Raises the errors of a start: see `Start`."""
         return Start(self._ctx, caller, base_url, budget)(body, idempotency_key)
 
+    def started(self, caller: Caller, verification_id: str, *, base_url: str) -> Started:
+        """The answer to the start of a verification again, as the verification is now. Nothing is started."""
+        found = self._ctx.visible(caller, verification_id, Scope.WRITE, client_token=False)
+        return answer(self._ctx, found, base_url, replayed=True)
+
+    def decoy(self, verification_id: str | None, *, base_url: str) -> Started:
+        """The look of a started verification where there is nobody to verify: see `decoy`."""
+        from callverify.service import decoy
+
+        return decoy.decoy(self._ctx, verification_id, base_url)
+
+    def judge_phone(self, caller: Caller, text: str) -> Phone:
+        """The phone that a start could be for. Raises InvalidPhone and CountryNotAllowed."""
+        return self._ctx.lane(caller.mode).judge(text, list(Method))
+
     def read(self, caller: Caller, verification_id: str) -> Verification:
         """The verification as it is now. No provider is asked: follow-ups do that."""
         return self._ctx.visible(caller, verification_id, Scope.READ)
@@ -62,6 +83,12 @@ class Service:
     def check(self, caller: Caller, verification_id: str, body: str | None) -> check.Checked:
         """Compare a typed code. Raises the errors of a check: see `check`."""
         return check.check(self._ctx, caller, verification_id, body)
+
+    def use(self, caller: Caller, verification_id: str, claimed: Claimed, by: str) -> bool:
+        """Whether a verification proves what is claimed, and is used for it now: see `proof`."""
+        from callverify.service import proof
+
+        return proof.use(self._ctx, caller, verification_id, claimed, by)
 
     def repeat(
         self, caller: Caller, verification_id: str, body: str | None, *, idempotency_key: str | None, base_url: str

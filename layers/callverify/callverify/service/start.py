@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-from urllib.parse import urlencode
 
 from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.addresses import network_block_of
-from callverify.domain.channels import channel
 from callverify.domain.claims import Claim, IdempotencyKey, PointTo, TakeLock
 from callverify.domain.value import value
 from callverify.domain.verification import Change, Verification
@@ -19,29 +16,9 @@ from callverify.providers.base import Line
 from callverify.service import requests
 from callverify.service.context import Budget, Context, new_id
 from callverify.service.dial import Dial, Skipped
+from callverify.service.started import Started, answer
 from callverify.service.steps import Steps
 from callverify.store import Taken
-
-
-@value
-class Started:
-    """client_token: good for this verification alone. page_url: for the person being verified.
-
-    updates: how to listen to it, where push is on. skipped: routes that were passed over without being asked.
-    """
-
-    verification: Verification
-    client_token: str
-    page_url: str
-    updates: Mapping[str, Any] | None = None
-    replayed: bool = False
-    skipped: Sequence[Skipped] = ()
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """What is told in this reply alone."""
-        told = {"client_token": self.client_token, "page_url": self.page_url, "updates": self.updates}
-        return {name: value for name, value in told.items() if value is not None}
 
 
 @value
@@ -198,28 +175,4 @@ class Start:
     def _answer(
         self, verification: Verification, *, replayed: bool = False, skipped: Sequence[Skipped] = ()
     ) -> Started:
-        token = self._ctx.keys.client_token(verification.id, verification.created_at)
-        updates = self._updates(verification)
-        told = {
-            "id": verification.id,
-            "token": token,
-            "locale": verification.locale,
-            "methods": ",".join(verification.allowed_methods),  # for version 1's page, to which a rollback leads
-            "channel": updates["channel"] if updates else None,
-            "updates": updates["authorization"]["Authorization"] if updates else None,
-        }
-        # In the fragment, which browsers send to no server: no log and no referrer has it.
-        fragment = urlencode({name: value for name, value in told.items() if value}, safe=",/")
-        base = self._ctx.policy.public_base_url or self._base_url
-        return Started(verification, token, f"{base}/page#{fragment}", updates, replayed, skipped)
-
-    def _updates(self, verification: Verification) -> dict[str, Any] | None:
-        host, url = self._ctx.policy.updates_host, self._ctx.policy.updates_url
-        if not (host and url):
-            return None
-        token = self._ctx.keys.updates_token(verification.id, verification.created_at)
-        return {
-            "url": url,
-            "channel": channel(verification.id),
-            "authorization": {"host": host, "Authorization": token},
-        }
+        return answer(self._ctx, verification, self._base_url, replayed=replayed, skipped=skipped)

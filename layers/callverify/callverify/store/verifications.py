@@ -14,6 +14,7 @@ Items, by the prefix of `pk`. All but two carry `ttl`, which only sweeps: an ite
     signed_call#<hash>#<ts>      a signed report that has been used
     pointer#<key>#<owner>#<hash> the last verification with a code of a phone, by an API key for an owner
     approved#<id>                that a front door's caller was told that it is verified
+    used#<id>                    that a verification was used as a proof, and by whom
     breaker#<provider>           that a provider keeps failing, and until when it is asked last
     events#<mode>                the number of the latest event, until when it is kept, and numbers at which events are
                                  still being put; without `ttl`
@@ -170,6 +171,21 @@ class Verifications:
             if isinstance(claim, CoolDown):
                 with suppress(Busy):
                     self._table.update(counters.cool_down(change.after.phone_hash, claim.seconds, now))
+
+    def use(self, verification: Verification, by: str, now: int) -> bool:
+        """Whether this proof is `by`'s: nobody has used it before, or they have. Kept as long as the record.
+
+        Only for one that is verified, which nothing changes any more.
+        """
+        return self._table.put(
+            table.put(
+                f"used#{verification.id}",
+                {"by": by, "at": now, "ttl": self._ttl(verification)},
+                Stale,
+                condition="attribute_not_exists(pk) OR #by = :by",
+                values={":by": by},
+            )
+        )
 
     def _ttl(self, verification: Verification) -> int:
         return verification.ttl or verification.created_at + CLIENT_TOKEN_SECONDS + self._retention
