@@ -80,7 +80,7 @@ def test_secrets_that_cannot_be_read_are_answered_busy(
 
 
 class Throttled:
-    """A client that carries out `times` transactions and is throttled from then on, until told otherwise."""
+    """A client that carries out `times` transactions, and whose writes are throttled from then on."""
 
     def __init__(self, client: Any, times: int) -> None:
         self._client = client
@@ -94,6 +94,17 @@ class Throttled:
         if self.left < 0:
             raise refusal("ThrottlingException")
         return self._client.transact_write_items(**request)
+
+    def put_item(self, **request: Any) -> Any:
+        return self._single("put_item", request)
+
+    def update_item(self, **request: Any) -> Any:
+        return self._single("update_item", request)
+
+    def _single(self, operation: str, request: dict[str, Any]) -> Any:
+        if self.left < 1:
+            raise refusal("ThrottlingException")
+        return getattr(self._client, operation)(**request)
 
 
 @pytest.mark.parametrize("method", ["flash_call", "reverse_call"])

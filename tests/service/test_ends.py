@@ -108,7 +108,6 @@ def test_every_item_has_a_ttl_at_its_own_end(api: Api) -> None:
         "smsc": {300 + 600},
         "idempotency": {30 * 60 + DAY},
         "guesses": {DAY},
-        "phone_cooldown": {20},
         "phone_10m": {600},
         "ip_10m": {600},
         "phone_day": {DAY},
