@@ -78,7 +78,7 @@ class Secrets:
         """The secrets that the log holds, however a phone is written."""
         # Ids and times have digits enough to hold any code by chance.
         ids = r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bvrf_\w+"
-        digits_of_ours = rf'{ids}|"timestamp":"[^"]*"|"VendorLatency":\[[^]]*\]'
+        digits_of_ours = rf'{ids}|"timestamp":"[^"]*"|"(VendorLatency|ms)":(\[[^]]*\]|[\d.]+)'
         words = set(re.findall(r"\w+", re.sub(digits_of_ours, " ", log)))
         run_together = re.sub(r"(?<=\d)[\s().\-]+(?=\d)", "", log)
         return [
@@ -392,12 +392,26 @@ class Operator:
         """Let time pass for one verification and its phone: move all their times but those of the other limits."""
         phone = self.record(id_)["phone_hash"]
         holds = [f"{provider}#{phone}" for provider in NAMES]
-        for pk in (f"verification#{id_}", f"phone#{phone}", *holds, f"limit#phone_cooldown#{phone}"):
+        for pk in (f"verification#{id_}", f"phone#{phone}", *holds):
             found = self.item(pk)
             if found:
                 older = {name: _older(name, value, seconds) for name, value in found.items()}
                 item = {name: TypeSerializer().serialize(value) for name, value in older.items()}
                 self._dynamodb.put_item(TableName=self.table, Item=item)
+        self._cool_down(phone, seconds)
+
+    def _cool_down(self, phone_hash: str, seconds: int) -> None:
+        """Move the end of a phone's cooldown, which stands in the item of phone_10m."""
+        pk = f"limit#phone_10m#{phone_hash}"
+        found = self.item(pk)
+        if found and "until" in found:
+            self._dynamodb.update_item(
+                TableName=self.table,
+                Key={"pk": {"S": pk}},
+                UpdateExpression="SET #until = :until",
+                ExpressionAttributeNames={"#until": "until"},
+                ExpressionAttributeValues={":until": {"N": str(int(found["until"]) - seconds)}},
+            )
 
     def ask(self, id_: str) -> None:
         """Have the provider asked about the current attempt now, as a follow-up that is due does."""
@@ -408,7 +422,7 @@ class Operator:
 
     def end_cooldown(self, id_: str) -> None:
         """Let the time pass until the phone of this verification may start or switch again."""
-        self.delete(f"limit#phone_cooldown#{self.record(id_)['phone_hash']}")
+        self._cool_down(self.record(id_)["phone_hash"], 60)
 
     def end_window(self, id_: str) -> None:
         """Let time pass until the verification has just expired."""

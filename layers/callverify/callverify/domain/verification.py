@@ -269,7 +269,8 @@ def answer(
         repeat_at=now + (repeat_after + 1 if repeat_after else 0) if repeats else None,
     )
     # Not `unexpired`: the answer belongs to the record even when the window was shorter than the wait for it.
-    if now >= before.expires_at:
+    # One whose window has no length at all is read by nobody before its answer.
+    if before.attempt.at < before.expires_at <= now:
         after = _ended(after, Status.EXPIRED, EndReason.WINDOW_ELAPSED, now)
     return Change(before, after, Guard(unexpired=False, same_step=True))
 
