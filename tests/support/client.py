@@ -181,7 +181,9 @@ class Api:
             "POST", "/verifications", {"phone": phone} | fields, key=key, headers=headers, patience=patience
         )
         if answer.status in (200, 201):
-            self._used.texts |= {answer["client_token"], answer["updates"]["authorization"]["Authorization"]}
+            self._used.texts.add(answer["client_token"])
+            if updates := answer.body.get("updates"):  # where push is on
+                self._used.texts.add(updates["authorization"]["Authorization"])
         return answer
 
     def started(self, phone: str, **fields: Any) -> Answer:
