@@ -11,15 +11,16 @@ from functools import partial
 import pytest
 
 from callverify.domain import errors
-from callverify.domain.limits import RollingLimit
-from callverify.domain.verification import Verification
-from callverify.domain.words import TEN_MINUTES, Event, Mode, Outcome, Status
+from callverify.domain.limits import CalendarLimit, RollingLimit
+from callverify.domain.verification import Change, Verification
+from callverify.domain.words import HOUR, TEN_MINUTES, Event, Mode, Outcome, Status
 from callverify.service.check import Checked
 from callverify.service.started import Started
 from callverify.store import LimitReached, Store
 from tests.stack.engines.bench import NOW, Bench, at_once
 from tests.support.follow_ups import end
 from tests.support.points import Crash, crash
+from tests.support.records import flash
 from tests.support.routes import BY_PHONE, OUR_CODE, READ_BACK, At
 from tests.support.service import BASE_URL, LIVE
 
@@ -215,6 +216,27 @@ def test_a_limit_trips_exactly_for_a_crowd(bench: Bench) -> None:
     for now in (NOW, NOW + TEN_MINUTES, NOW + 2 * TEN_MINUTES):
         assert at_once([partial(count, now)] * 30).count(True) == 20
         assert not count(now + TEN_MINUTES - 1)
+
+
+@pytest.mark.parametrize("shard_of", [10_000, 30])
+def test_shards_of_a_counter_allow_no_more_than_the_limit_together(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, shard_of: int
+) -> None:
+    monkeypatch.setattr("callverify.store.calendar.STARTS_A_SHARD", shard_of)
+    limit = CalendarLimit("stack_paid_hour", "stack", 90, HOUR)
+
+    def start(number: int) -> bool:
+        store = Store(bench.client, bench.table)
+        try:
+            store.take([limit], Change(None, flash(id=f"vrf_{number}", phone_hash=f"{number}")), NOW)
+        except LimitReached:
+            return False
+        return True
+
+    accepted = sum(at_once([partial(start, 20 * some + each) for each in range(20)]).count(True) for some in range(7))
+    counted = [int(item["n"]) for item in bench.items() if item["pk"].startswith("limit#stack_paid_hour#")]
+    assert accepted == sum(counted) == 90
+    assert len(counted) == (3 if shard_of == 30 else 1)
 
 
 @pytest.mark.parametrize("takers", [1, 2])

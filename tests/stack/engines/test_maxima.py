@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from callverify.domain.claims import Counted, Unless
-from callverify.domain.limits import CalendarLimit, Limit, RollingLimit, SealedLimit
+from callverify.domain.limits import CalendarLimit, RollingLimit, SealedLimit
 from callverify.store import LimitReached
+from callverify.store.calendar import FEW, key_of, shards_of
 from tests.stack.engines.bench import NOW, Bench
 from tests.support.template import PARAMETERS
 
@@ -53,9 +54,14 @@ def test_the_sealed_starts_of_a_block_at_their_longest(bench: Bench) -> None:
     "parameter", ["KeyPaidDayLimit", "StackPaidHourLimit", "KeyFreeHourLimit", "KeyRefusedHourLimit"]
 )
 def test_a_counter_at_its_largest(bench: Bench, parameter: str) -> None:
-    limit: Limit = CalendarLimit("l", parameter, maximum(parameter), 3600)
-    pk = f"limit#l#{parameter}#{NOW // 3600}"
-    bench.client.put_item(TableName=bench.table, Item={"pk": {"S": pk}, "n": {"N": str(maximum(parameter) - 1)}})
-    bench.count([limit], NOW)
+    """Each of its shards has room for one more; a start tries a few of them."""
+    limit = CalendarLimit("l", parameter, maximum(parameter), 3600)
+    shards = shards_of(limit)
+    for shard in range(shards):
+        full = limit.count // shards + (shard < limit.count % shards)
+        pk = key_of(limit, NOW) + (f"#{shard}" if shards > 1 else "")
+        bench.client.put_item(TableName=bench.table, Item={"pk": {"S": pk}, "n": {"N": str(full - 1)}})
+    for _ in range(min(FEW, shards)):
+        bench.count([limit], NOW)
     with pytest.raises(LimitReached):
         bench.count([limit], NOW)
