@@ -25,7 +25,7 @@ _WRITTEN: Mapping[StrEnum, str] = {
 }
 _READ: Mapping[str, StrEnum] = {text: word for word, text in _WRITTEN.items()}
 # What version 1 can't read a record without, and nothing uses any more.
-_FOR_VERSION_1 = {"block_hash": "-"}
+_FOR_VERSION_1 = {"block_hash": "-", "poll_after": 0}
 
 Item = dict[str, Any]
 
