@@ -36,7 +36,7 @@ PROMPT = 10  # seconds: whatever the providers do, they are given 8 together
 READ, WRITE = "verifications:read", "verifications:write"
 EVIDENCE = {"telefon_ip": "provider_read_back", "smsc": "provider_signature"}
 WINDOWS = {each.name: each.routes[0].window.default for each in registry.manifests()}
-UNTIL_SECONDS = 60
+UNTIL_SECONDS = 110
 
 
 def new_phone(block: int | None = None) -> str:

@@ -26,7 +26,7 @@ def assert_unproven_when_asked(api: Api, vendors: Vendors, operator: Operator, s
     for _ in range(3):
         before = questions()
         operator.ask(started.id)
-        until(questions, lambda asked: asked > before, 60)  # noqa: B023
+        until(questions, lambda asked: asked > before, 110)  # noqa: B023
         assert api.read(started.id)["status"] == "pending"
 
 

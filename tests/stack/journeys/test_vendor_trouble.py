@@ -126,7 +126,7 @@ def test_a_vendor_that_cannot_be_asked_back_leaves_the_verification_pending(
         before = len(vendors.requests(phone))
         faults("telefon_ip", mode, on="check", times=None)
         operator.ask(started.id)
-        until(lambda: len(vendors.requests(phone)), lambda asked: asked > before, 60)  # noqa: B023
+        until(lambda: len(vendors.requests(phone)), lambda asked: asked > before, 110)  # noqa: B023
         assert api.read(started.id).expect(200)["status"] == "pending"
         vendors.clear_faults(phone)
     operator.ask(started.id)
