@@ -34,7 +34,7 @@ def run(client: Any, *, orders: int) -> list[Finding]:
 
 
 class Client:
-    """One SDK's client, of a server that asks for whoever types a number."""
+    """One SDK's client, of a server that asks for each user who types a number."""
 
     def __init__(self, way_in: Gateway, key: str, service: str) -> None:
         self._way_in = way_in

@@ -59,7 +59,7 @@ class Schedule:
             raise self._error
 
     def _next(self) -> Callable[[], None] | None:
-        """What is due: to be begun by whoever asks, or None where a thread that waited goes on, or nothing is left."""
+        """What is due, for the calling thread to begin. None where a waiting thread goes on, or nothing is left."""
         if not self._due or self._error:
             self._over.release()
             return None

@@ -283,6 +283,12 @@ def test_the_authorizer_reads_two_secrets_and_the_peppers_fingerprint() -> None:
     assert table["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["pepper"]}}
 
 
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name != "ServePageFunction"])
+def test_what_knows_where_to_publish_updates_may(name: str) -> None:
+    actions = {action for each in statements(FUNCTIONS[name]) for action in as_list(each["Action"])}
+    assert ("UPDATES_HOST" in variables(name)) == ("appsync:EventPublish" in actions)
+
+
 def test_the_authorizer_of_updates_reads_the_pepper_alone() -> None:
     (secret,) = statements(FUNCTIONS["AuthorizeUpdatesFunction"])
     assert (secret["Action"], secret["Resource"]) == ("secretsmanager:GetSecretValue", {"Ref": "PepperSecret"})

@@ -9,7 +9,6 @@ import pytest
 
 from callverify.domain import errors
 from callverify.domain.words import CallOrder, CallOutcome, Deadline
-from callverify.service.context import Budget
 from callverify.service.started import Started
 from callverify.service.steps import LOOK_AGAIN_SECONDS
 from tests.service.test_routes import DIALLED, OURS, PHONE, manifest, reverse
@@ -19,10 +18,10 @@ from tests.support.vendors import FakeVendor, Mood
 SECOND = manifest("second", reverse())
 
 
-def start(parts: Parts, seconds: float | None = None, *, waits: bool = False, key: str | None = None) -> Started:
-    budget = Budget(None if seconds is None else Deadline.after(seconds, parts.clock), waits)
+def start(parts: Parts, seconds: float | None = None, *, key: str | None = None) -> Started:
+    deadline = None if seconds is None else Deadline.after(seconds, parts.clock)
     body = json.dumps({"phone": PHONE})
-    return parts.service.start(LIVE, body, idempotency_key=key, base_url=BASE_URL, budget=budget)
+    return parts.service.start(LIVE, body, idempotency_key=key, base_url=BASE_URL, deadline=deadline)
 
 
 @pytest.mark.parametrize(("seconds", "took"), [(None, 8), (4, 4), (2.5, 2.5)])
@@ -49,7 +48,7 @@ def test_a_budget_that_is_used_up_starts_nothing() -> None:
     parts.now += 2.1
     with pytest.raises(errors.NoProviderAvailable) as raised:
         parts.service.start(
-            LIVE, json.dumps({"phone": PHONE}), idempotency_key=None, base_url=BASE_URL, budget=Budget(deadline)
+            LIVE, json.dumps({"phone": PHONE}), idempotency_key=None, base_url=BASE_URL, deadline=deadline
         )
     assert [each.reason for each in raised.value.skipped] == ["time"]
     assert parts.vendor("dialled").asked == 0
@@ -93,19 +92,18 @@ class Slow(FakeVendor):
         return outcome
 
 
-def test_a_retry_is_refused_at_once_where_its_caller_does_not_wait() -> None:
+def test_a_retry_is_refused_at_once_where_its_caller_sets_no_time() -> None:
     parts = InFlight(pauses=1)
-    for seconds in (None, 4):
-        with pytest.raises(errors.IdempotencyInProgress) as raised:
-            start(parts, seconds, key="k")
-        assert raised.value.retry_after == 15
+    with pytest.raises(errors.IdempotencyInProgress) as raised:
+        start(parts, key="k")
+    assert raised.value.retry_after == 15
     assert parts.pauses == 0
     parts.answer()
 
 
 def test_a_retry_that_waits_gets_the_answer_of_the_request_in_flight() -> None:
     parts = InFlight(pauses=3)
-    retried = start(parts, 4, waits=True, key="k")
+    retried = start(parts, 4, key="k")
     assert parts.pauses == 3
     assert retried.replayed
     assert retried.verification == parts.first[0].verification
@@ -116,7 +114,7 @@ def test_a_retry_waits_no_longer_than_its_budget() -> None:
     parts = InFlight(pauses=99)
     began = parts.now
     with pytest.raises(errors.IdempotencyInProgress):
-        start(parts, 4, waits=True, key="k")
+        start(parts, 4, key="k")
     assert 4 - LOOK_AGAIN_SECONDS < parts.now - began <= 4
     parts.answer()
     assert len(parts.vendors[0].paid) == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callverify.service.context import Budget
+from callverify.domain.words import Deadline
 from callverify.service.service import Service
 from callverify.service.started import Started
 from functions.cognito_triggers import app
@@ -476,17 +476,15 @@ def test_a_start_has_the_time_that_cognito_waits(api: Api, pool: Pool, monkeypat
     """And a call of the trigger that finds it in flight waits for it, as long as it can."""
     start, given = Service.start, []
 
-    def note(*arguments: Any, budget: Budget, **more: Any) -> Started:
-        given.append(budget)
-        return start(*arguments, budget=budget, **more)
+    def note(*arguments: Any, deadline: Deadline, **more: Any) -> Started:
+        given.append(deadline)
+        return start(*arguments, deadline=deadline, **more)
 
     monkeypatch.setattr(Service, "start", note)
     pool.account(PHONE)
     pool.sign_in(PHONE)
-    (budget,) = given
-    assert budget.waits
-    assert budget.deadline
-    assert budget.deadline.remaining() < 4
+    (deadline,) = given
+    assert deadline.remaining() < 4
 
 
 # Limits, and words

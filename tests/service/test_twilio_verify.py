@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from callverify.domain.verification import PROOF_SECONDS
 from callverify.runtime import wiring
-from callverify.service.doors import APPROVAL_SECONDS
 from functions.authorize import app as authorize
 from tests.support.document import violations_of
 from tests.support.follow_ups import end
@@ -125,13 +125,13 @@ def test_a_reverse_call_is_approved_by_its_sid_once(api: Api, client: Client) ->
 def test_a_call_that_came_is_approved_within_ten_minutes_of_it(api: Api, client: Client) -> None:
     created = reverse(client)
     call(api)
-    api.advance(APPROVAL_SECONDS)
+    api.advance(PROOF_SECONDS)
     refused(client.fetch(created["sid"]), 404, 20404)
     refused(client.check(VerificationSid=created["sid"]), 404, 20404)
 
 
 def test_a_reverse_call_is_not_checked_by_its_number(api: Api, client: Client) -> None:
-    """Whoever typed the number of somebody else would be let in by that one's call."""
+    """An attacker who typed a user's number would be let in by that user's call."""
     reverse(client)
     call(api)
     answer = refused(client.check(To=PHONE), 400, 60200)

@@ -1,6 +1,6 @@
 """Forged reports of SMS.RU, whose hash is sha256(api_id + entries), and answers to its check that may verify nobody.
 
-Such a hash can be lengthened: who has seen one report knows what SHA-256 had in hand after it, and goes on from there.
+Such a hash can be lengthened: an attacker who has seen one report knows the state of SHA-256 after it.
 """
 
 from __future__ import annotations

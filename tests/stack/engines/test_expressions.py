@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from callverify.domain import errors
-from callverify.domain.claims import Approve, PointTo, ReturnGuess
+from callverify.domain.claims import PointTo, ReturnGuess
 from callverify.domain.limits import CalendarLimit, RollingLimit
 from callverify.domain.verification import Change
 from callverify.domain.words import DAY, Caller, CallerKind, Event, Mode
@@ -22,7 +22,7 @@ from callverify.service.follow_up import FollowUp
 from callverify.service.policy import Policy
 from callverify.service.service import Service
 from callverify.service.started import Started
-from callverify.store import LimitReached, Stale, Store, calendar, counters, numbers, verifications
+from callverify.store import LimitReached, Store, calendar, counters, numbers, verifications
 from tests.stack.engines.bench import NOW, PHONE, Bench
 from tests.support.follow_ups import end
 from tests.support.points import Crash, crash
@@ -87,7 +87,7 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
     assert [item["pk"] for item in items if not item.get("ttl")] == ["events#live", "pepper"]
     prefixes = {item["pk"].partition("#")[0] for item in items}
     kinds = "pepper verification phone guesses vendor_guesses limit idempotency signed_call call hold pool breaker"
-    kinds += " events event pointer approved used"
+    kinds += " events event pointer used"
     assert prefixes == {*kinds.split(), BY_PHONE.provider}
 
 
@@ -143,16 +143,13 @@ def repeated_and_verified(bench: Bench) -> None:
 
 
 def front_doors(bench: Bench) -> None:
-    """A number's last verification, told once that it is verified, and used once as a proof."""
+    """A number's last verification, and its use as a proof, once."""
     verification = bench.start(OUR_CODE).verification
     change, now = Change(None, verification), int(bench.now)
     bench.store.take([PointTo()], change, now)
     assert bench.store.pointed_to(verification.key_id, "", verification.phone_hash, now) == verification.id
-    bench.store.take([Approve()], change, now)
-    with pytest.raises(Stale):
-        bench.store.take([Approve()], change, now)
-    assert bench.store.is_approved(verification.id)
     assert [bench.store.use(verification, by, now) for by in ("first", "first", "second")] == [True, True, False]
+    assert bench.store.is_used(verification.id)
 
 
 def exhausted(bench: Bench) -> None:

@@ -76,7 +76,7 @@ def judge(start: Start, answer: Answer, api: Api, vendors: Vendors) -> None:
     else:
         answer.expect(503, "provider_unavailable")
         assert (read["status"], read["reason"]) == ("failed", "provider_unavailable")
-    # Whoever was not asked is named, and why.
+    # Each route that was not asked is named, and why.
     asked = {(at.provider, str(at.method)) for at, _ in made}
     skipped = {(each["provider"], each["method"]) for each in answer.body.get("skipped", ())}
     named = [start.fields["method"]] if "method" in start.fields else start.fields.get("allowed_methods")

@@ -122,12 +122,7 @@ class GiveBack:
 
 @value
 class PointTo:
-    """From its key, owner and phone there is a way to this verification from now on."""
-
-
-@value
-class Approve:
-    """That the verification is verified is told to a front door's caller: once. Decision 123."""
+    """Let the verification be found by its key, owner and phone."""
 
 
 @value
@@ -154,6 +149,5 @@ Claim = (
     | GiveBack
     | UseCall
     | PointTo
-    | Approve
     | Limit
 )

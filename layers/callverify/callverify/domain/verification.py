@@ -33,6 +33,7 @@ MAX_SWITCHES = 2
 SWITCH_SECONDS = TEN_MINUTES  # from the start
 MAX_PHONE_MISMATCHES = 3
 CLIENT_TOKEN_SECONDS = 30 * 60  # from the start
+PROOF_SECONDS = TEN_MINUTES  # from the moment that it was verified, at a front door
 
 
 class StepKind(StrEnum):

@@ -61,7 +61,7 @@ def _attempt(attempt: Attempt, *, latest: bool) -> dict[str, Any]:
 
 
 # Seconds of an attempt after which asking again is of use: the first are those in which most people call. A code is
-# checked by its own request, so that who polls beside it has more time.
+# checked by its own request, so that a reader beside it has more time.
 _POLLS = (3, 6, 9, 12, 15, 20, 25, 30, 40, 50, 60)
 _CODE_POLLS = (6, 10, 20, 30, 40, 50, 60)
 

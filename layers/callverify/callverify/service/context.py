@@ -21,18 +21,6 @@ _ID = re.compile(rf"vrf_(test_)?[{_LETTERS}]{{26}}")
 
 
 @value
-class Budget:
-    """The time that a request has for its vendor work. Decision 121.
-
-    deadline: None for VENDOR_SECONDS from where that work begins. waits: a retry of a request that is in flight waits
-    for its answer until the deadline, in place of being refused at once.
-    """
-
-    deadline: Deadline | None = None
-    waits: bool = False
-
-
-@value
 class Context:
     """lanes: by mode. later: sends a follow-up, to be acted on in so many seconds. deadline: of so many from now.
 

@@ -26,7 +26,7 @@ from callverify.domain.words import (
 )
 from callverify.providers.base import Line, Per
 from callverify.service.claims import Failed
-from callverify.service.context import Budget, Context
+from callverify.service.context import Context
 from callverify.service.lane import Lane
 from callverify.store import LimitReached, Stale, Taken
 
@@ -82,7 +82,7 @@ class Dial:
         phone: Phone,
         base_url: str,
         end_user_ip: str | None = None,
-        budget: Budget = Budget(),  # noqa: B008 (a value)
+        deadline: Deadline | None = None,
     ) -> None:
         self.skipped: list[Skipped] = []
         self._ctx = ctx
@@ -90,7 +90,7 @@ class Dial:
         self._phone = phone
         self._base_url = base_url
         self._end_user_ip = end_user_ip
-        self._deadline = budget.deadline or ctx.deadline(VENDOR_SECONDS)
+        self._deadline = deadline or ctx.deadline(VENDOR_SECONDS)
         self._begun: str | None = None  # the verification whose first attempt is on record
         self._asked = False
         self._held_for = 0

@@ -1,28 +1,25 @@
 """What a front door may do: verifications of one owner, told of as another API tells of them.
 
-Such an API lets its callers name a phone where ours asks for an id, and tells of a success again and again. Two people
-who typed one number must not become one by that: decision 123.
+Such an API names a verification by its phone. Two users who type the same number must stay two: decision 123.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from callverify.domain import errors
-from callverify.domain.claims import Approve
 from callverify.domain.value import value
-from callverify.domain.verification import Change, Verification
-from callverify.domain.words import TEN_MINUTES, Caller, EndReason, Method, Scope, Status, has_code
+from callverify.domain.verification import PROOF_SECONDS, Verification
+from callverify.domain.words import Caller, EndReason, Method, Scope, Status, has_code
 from callverify.service.check import Checked
 from callverify.service.check import check as check_code
 from callverify.service.context import Context
 from callverify.service.start import Owned, Start
-from callverify.store import Stale
 
-APPROVAL_SECONDS = TEN_MINUTES  # in which a call that has come can be asked for
 NO_SUCH = "No such verification."
 
 
@@ -64,7 +61,7 @@ class Door:
         try:
             started = Start(self._ctx, self._caller, self.base_url, owned=Owned(self._owner, channel))(body, None)
         except errors.VerificationInProgress:
-            # Of a reverse call nobody is told, not even who has the same key: whoever dials would verify both.
+            # Nobody is told of a reverse call, not even a caller with the same key: one user's call would verify both.
             live = self._live(phone) if has_code(method) else None
             if live is None:
                 raise
@@ -148,10 +145,8 @@ class Door:
             return Checked(verification, valid=False)
         if not self._is_recent(verification):
             raise errors.NotFound(NO_SUCH)
-        try:
-            self._ctx.store.take([Approve()], Change(verification, verification), self._ctx.now())
-        except Stale:
-            raise errors.NotFound(NO_SUCH) from None
+        if not self._ctx.store.use(verification, secrets.token_hex(16), self._ctx.now()):
+            raise errors.NotFound(NO_SUCH)
         return Checked(verification, valid=True)
 
     def cancel(self, verification: Verification) -> Verification:
@@ -162,10 +157,10 @@ class Door:
         """Whether this owner was told that it is verified."""
         if verification.status is not Status.VERIFIED:
             return False
-        return has_code(verification.method) or self._ctx.store.is_approved(verification.id)
+        return has_code(verification.method) or self._ctx.store.is_used(verification.id)
 
     def _is_approvable(self, verification: Verification) -> bool:
         return self._is_recent(verification) and not self.is_approved(verification)
 
     def _is_recent(self, verification: Verification) -> bool:
-        return verification.verified_at is not None and self._ctx.now() < verification.verified_at + APPROVAL_SECONDS
+        return verification.verified_at is not None and self._ctx.now() < verification.verified_at + PROOF_SECONDS

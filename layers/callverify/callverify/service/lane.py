@@ -90,7 +90,7 @@ class StoredBreaker:
                 if self._store.count_failure(provider, int(self._clock())) >= FAILURES_IN_A_ROW:
                     self._observer.count("BreakerOpened", provider=provider)
             elif outcome.outcome is Outcome.STARTED and provider in self._failing:
-                # Only who has seen it fail looks: a start that goes well should cost no further write.
+                # Only a container that has seen it fail writes: a start that goes well should cost no further write.
                 self._store.forget_failures(provider)
                 self._failing.discard(provider)
         except errors.Busy:

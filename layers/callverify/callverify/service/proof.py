@@ -1,4 +1,4 @@
-"""A verification as a proof: of one phone, to who started it, for a short while, and used once."""
+"""A verification as a proof: of one phone, for the caller that started it, for ten minutes, and used once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import hmac
 from collections.abc import Mapping
 
 from callverify.domain.value import value
-from callverify.domain.words import TEN_MINUTES, Caller, Scope, Status
+from callverify.domain.verification import PROOF_SECONDS
+from callverify.domain.words import Caller, Scope, Status
 from callverify.service.context import Context
-
-FRESH_SECONDS = TEN_MINUTES  # from the moment that it was verified
 
 
 @value
@@ -24,14 +23,14 @@ class Claimed:
 def use(ctx: Context, caller: Caller, verification_id: str, claimed: Claimed, by: str) -> bool:
     """Whether it proves what is claimed, and nobody but `by` has used it before. One consistent read, one write.
 
-    by: who uses it, the same whenever they ask again, so that a lost answer costs no proof. Raises NotFound.
+    by: the user of the proof, the same at each retry, so that a lost answer costs no proof. Raises NotFound.
     """
     found = ctx.visible(caller, verification_id, Scope.READ, client_token=False)
     now = ctx.now()
     return (
         found.status is Status.VERIFIED
         and found.verified_at is not None
-        and now - found.verified_at <= FRESH_SECONDS
+        and now - found.verified_at <= PROOF_SECONDS
         and found.key_id == caller.key_id
         and hmac.compare_digest(found.phone_hash, ctx.keys.hash_phone(claimed.phone))
         and found.reference == claimed.reference

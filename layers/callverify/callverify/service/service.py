@@ -10,12 +10,11 @@ from callverify.domain import verification as transitions
 from callverify.domain.claims import IdempotencyKey
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
-from callverify.domain.words import Caller, Method, Mode, Phone, Scope
+from callverify.domain.words import Caller, Deadline, Method, Mode, Phone, Scope
 from callverify.providers.base import Line
 from callverify.service import check, events, follow_up, repeat, requests, switch, webhooks
-from callverify.service.context import Budget, Context
+from callverify.service.context import Context
 from callverify.service.dial import Skipped, rate_limited
-from callverify.service.doors import Door
 from callverify.service.follow_up import FollowUp
 from callverify.service.start import Start
 from callverify.service.started import Started, answer
@@ -23,7 +22,8 @@ from callverify.service.steps import IN_PROGRESS, Steps
 from callverify.store import LimitReached, Stale, Taken
 
 if TYPE_CHECKING:
-    # Of sign-ins to a user pool, as are the imports below: the other functions' cold starts do without.
+    # Of front doors, as are the imports below: the other functions' cold starts do without.
+    from callverify.service.doors import Door
     from callverify.service.proof import Claimed
 
 
@@ -56,10 +56,10 @@ class Service:
         *,
         idempotency_key: str | None,
         base_url: str,
-        budget: Budget = Budget(),  # noqa: B008 (a value)
+        deadline: Deadline | None = None,
     ) -> Started:
         """Begin a verification. Raises the errors of a start: see `Start`."""
-        return Start(self._ctx, caller, base_url, budget)(body, idempotency_key)
+        return Start(self._ctx, caller, base_url, deadline)(body, idempotency_key)
 
     def started(self, caller: Caller, verification_id: str, *, base_url: str) -> Started:
         """The answer to the start of a verification again, as the verification is now. Nothing is started."""
@@ -180,6 +180,7 @@ class Service:
 
     def door(self, caller: Caller, owner: str, base_url: str) -> Door:
         """Verifications of one owner in the API of a front door."""
+        from callverify.service.doors import Door
 
         def again(verification_id: str) -> Verification:
             return self.repeat(caller, verification_id, None, idempotency_key=None, base_url=base_url).verification

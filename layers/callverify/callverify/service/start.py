@@ -11,10 +11,10 @@ from callverify.domain.addresses import network_block_of
 from callverify.domain.claims import Claim, IdempotencyKey, PointTo, TakeLock
 from callverify.domain.value import value
 from callverify.domain.verification import Change, Verification
-from callverify.domain.words import Caller, Method, Phone, Scope, Status
+from callverify.domain.words import Caller, Deadline, Method, Phone, Scope, Status
 from callverify.providers.base import Line
 from callverify.service import requests
-from callverify.service.context import Budget, Context, new_id
+from callverify.service.context import Context, new_id
 from callverify.service.dial import Dial, Skipped
 from callverify.service.started import Started, answer
 from callverify.service.steps import Steps
@@ -30,14 +30,18 @@ class Owned:
 
 
 class Start:
-    """`base_url` is what links to this API begin with, unless the operator set another. owned: by a front door."""
+    """`base_url` is what links to this API begin with, unless the operator set another. owned: by a front door.
+
+    deadline: of a caller with a time of its own, in place of VENDOR_SECONDS from where the vendor work begins. A retry
+    of its request in flight waits for the answer until then: decision 121.
+    """
 
     def __init__(
         self,
         ctx: Context,
         caller: Caller,
         base_url: str,
-        budget: Budget = Budget(),  # noqa: B008 (a value)
+        deadline: Deadline | None = None,
         owned: Owned | None = None,
     ) -> None:
         ctx.require(caller, Scope.WRITE)
@@ -45,9 +49,9 @@ class Start:
         self._caller = caller
         self._lane = ctx.lane(caller.mode)
         self._base_url = base_url
-        self._budget = budget
+        self._deadline = deadline
         self._owned = owned
-        self._steps = Steps(ctx, "start", self._wanted, base_url, budget)
+        self._steps = Steps(ctx, "start", self._wanted, base_url, deadline)
 
     def __call__(self, body: str | None, idempotency_key: str | None) -> Started:
         """Raises the errors of a start, judged in this order: idempotency, validation, country, verification in
@@ -139,7 +143,7 @@ class Start:
             return change, [*own, *self._lane.claims.start(change, line, phone, dead)]
 
         while True:
-            dial = Dial(self._ctx, self._lane, phone, self._base_url, end_user_ip, self._budget)
+            dial = Dial(self._ctx, self._lane, phone, self._base_url, end_user_ip, self._deadline)
             try:
                 return self._answer(dial.run(lines, opening), skipped=dial.skipped)
             except Taken as taken:

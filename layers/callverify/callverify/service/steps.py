@@ -10,11 +10,11 @@ from callverify.domain import verification as transitions
 from callverify.domain.claims import IdempotencyKey
 from callverify.domain.value import value
 from callverify.domain.verification import Step, StepKind, Verification
-from callverify.domain.words import INTERRUPTED, Outcome, Phone
+from callverify.domain.words import INTERRUPTED, Deadline, Outcome, Phone
 from callverify.providers.base import Line
 from callverify.service import requests
 from callverify.service.claims import Failed
-from callverify.service.context import Budget, Context
+from callverify.service.context import Context
 from callverify.service.dial import Dial, provider_error
 from callverify.service.repeat import record_repeat
 from callverify.store import Stale
@@ -45,13 +45,13 @@ class Steps:
         operation: str,
         wanted: Wanted,
         base_url: str,
-        budget: Budget = Budget(),  # noqa: B008 (a value)
+        deadline: Deadline | None = None,
     ) -> None:
         self._ctx = ctx
         self._operation = operation
         self._wanted = wanted
         self._base_url = base_url
-        self._budget = budget
+        self._deadline = deadline
 
     def key(self, scope: str, header: str | None, body: str | None) -> IdempotencyKey | None:
         """The key of a request; None without one. Raises InvalidRequest."""
@@ -77,15 +77,14 @@ class Steps:
     def replay(self, key: IdempotencyKey, body: str | None) -> Replay | None:
         """What the key began, finished where its process died; None for a key that is new.
 
-        Raises what the first answer raised, IdempotencyKeyReused and IdempotencyInProgress; the last only once the
-        budget of a request that waits is used up.
+        Raises what the first answer raised, IdempotencyKeyReused and IdempotencyInProgress; the last only once a
+        deadline that the caller set is near.
         """
         while True:
             try:
                 return self._answer(key, body)
             except errors.IdempotencyInProgress:
-                deadline = self._budget.deadline if self._budget.waits else None
-                if deadline is None or deadline.remaining() < LOOK_AGAIN_SECONDS:
+                if self._deadline is None or self._deadline.remaining() < LOOK_AGAIN_SECONDS:
                     raise
                 self._ctx.pause(LOOK_AGAIN_SECONDS)
 
@@ -140,7 +139,7 @@ class Steps:
         if verification.attempt.outcome is Outcome.STARTING:
             lane.breaker.judge(verification.provider, INTERRUPTED)
         phone, lines = self._wanted(verification, body)
-        dial = Dial(ctx, lane, phone, self._base_url, budget=self._budget)
+        dial = Dial(ctx, lane, phone, self._base_url, deadline=self._deadline)
         line = lane.line(verification.provider, verification.method)
         if line and line.route.code and line.route.code.ours:
             return dial.record_answer(line, verification, INTERRUPTED)

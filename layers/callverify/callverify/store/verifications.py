@@ -13,8 +13,7 @@ Items, by the prefix of `pk`. All but two carry `ttl`, which only sweeps: an ite
     idempotency#<hash>           which verification and step an Idempotency-Key started
     signed_call#<hash>#<ts>      a signed report that has been used
     pointer#<key>#<owner>#<hash> the last verification with a code of a phone, by an API key for an owner
-    approved#<id>                that a front door's caller was told that it is verified
-    used#<id>                    that a verification was used as a proof, and by whom
+    used#<id>                    that a verified one was used as a proof, or approved at a front door: once
     breaker#<provider>           that a provider keeps failing, and until when it is asked last
     events#<mode>                the number of the latest event, until when it is kept, and numbers at which events are
                                  still being put; without `ttl`
@@ -28,7 +27,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from callverify.domain.claims import (
-    Approve,
     Claim,
     CoolDown,
     Counted,
@@ -91,8 +89,8 @@ class Verifications:
         item = self._table.read(_pointer(key_id, owner, phone_hash))
         return str(item["verification_id"]) if item and item["ttl"] > now else None
 
-    def is_approved(self, verification_id: str) -> bool:
-        return self._table.read(f"approved#{verification_id}") is not None
+    def is_used(self, verification_id: str) -> bool:
+        return self._table.read(f"used#{verification_id}") is not None
 
     def idempotency_key(self, key_hash: str, now: int) -> IdempotencyKey | None:
         item = self._table.read(f"idempotency#{key_hash}")
@@ -267,8 +265,6 @@ class Verifications:
                 case PointTo():
                     named = {"verification_id": record.id, "ttl": self._ttl(record)}
                     yield table.put(_pointer(record.key_id, record.owner or "", record.phone_hash), named, Stale)
-                case Approve():
-                    yield table.put_new(f"approved#{record.id}", {"ttl": self._ttl(record)})
                 case other:
                     counted.append(other)
         yield from counters.count(counted, now, forms)

@@ -6,8 +6,6 @@ tells the client: one short word, and the seconds after which a retry is of use 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,7 +19,6 @@ from callverify.domain.words import Caller, CallerKind, Deadline, Method, Mode, 
 from callverify.edge.cognito import session
 from callverify.edge.cognito.account import Accounts, is_proven
 from callverify.events.telemetry import Telemetry
-from callverify.service.context import Budget
 from callverify.service.policy import COGNITO_KEY_ID
 from callverify.service.proof import Claimed
 from callverify.service.requests import on_their_own
@@ -79,11 +76,6 @@ class SignIn:
         metadata = {"user_pool_id": self.pool_id, "client_id": self.client_id}
         return Claimed(self.phone, self.attributes["sub"], metadata)
 
-    def idempotency_key(self, nonce: str) -> str:
-        """The same for every sending of one round, and of no other sign-in."""
-        named = "|".join((self.pool_id, self.client_id, self.attributes["sub"], nonce))
-        return hashlib.sha256(named.encode()).hexdigest()
-
 
 class Triggers:
     """The triggers of the pool `pool_id`; any other pool is refused. base_url: what links to the API begin with."""
@@ -96,18 +88,16 @@ class Triggers:
         telemetry: Telemetry,
         pool_id: str,
         base_url: str,
-        deadline: Callable[[float], Deadline] = Deadline.after,
     ) -> None:
         self._service = service
         self._accounts = accounts
         self._telemetry = telemetry
         self._pool_id = pool_id
         self._base_url = base_url
-        self._deadline = deadline
 
     def handle(self, event: Event, request_id: str) -> Event:
         """Answer any of the four. Raises Refused."""
-        deadline = self._deadline(TRIGGER_SECONDS)
+        deadline = Deadline.after(TRIGGER_SECONDS)
         kind = str(event.get("triggerSource", "")).partition("_")[0]
         answers = {
             "PreSignUp": self._sign_up,
@@ -201,9 +191,9 @@ class Triggers:
         return self._service().start(
             CALLER,
             json.dumps(fields),
-            idempotency_key=who.idempotency_key(nonce),
+            idempotency_key=nonce,
             base_url=self._base_url,
-            budget=Budget(deadline, waits=True),
+            deadline=deadline,
         )
 
     # An answer
@@ -221,8 +211,7 @@ class Triggers:
         verification_id, nonce = private.get("verification_id"), private.get("nonce")
         if not (verification_id and nonce and isinstance(answer, str)):
             return False
-        is_id = hmac.compare_digest(answer.encode(), verification_id.encode())
-        if not is_id and not self._is_code(verification_id, answer):
+        if answer != verification_id and not self._is_code(verification_id, answer):
             return False
         who = SignIn.of(event)
         if not self._service().use(CALLER, verification_id, who.claimed, by=nonce):

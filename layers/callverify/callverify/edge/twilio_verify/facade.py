@@ -15,7 +15,7 @@ from callverify.edge.twilio_verify import parameters
 from callverify.edge.twilio_verify.errors import body as error_body
 from callverify.edge.twilio_verify.resources import Reader, derived, id_of_sid, is_service, is_verification
 from callverify.events.telemetry import Telemetry
-from callverify.service.doors import Door
+from callverify.service.doors import NO_SUCH, Door
 from callverify.service.service import Service
 
 ROOT = "/twilio/v2"
@@ -27,7 +27,7 @@ class Request:
 
     def __init__(self, api: Facade, service: Service, sid: str) -> None:
         if not is_service(sid):
-            raise errors.NotFound("No such service.")
+            raise errors.NotFound(NO_SUCH)
         self._api = api
         self._door = service.door(api.caller, sid, api.base_url)
         self.reader = api.reader(self._door)
@@ -48,7 +48,7 @@ class Request:
         if status == "approved":
             raise errors.Forbidden("Only a check approves a verification.")
         if status != "canceled":
-            raise errors.InvalidRequest("Invalid parameter `Status`: canceled is the one that can be set.")
+            raise errors.InvalidRequest("Invalid parameter `Status`: it must be canceled.")
         found, to = self._find(named, Scope.WRITE)
         return self._api.told(200, self.reader.verification(self._door.cancel(found), to))
 
@@ -58,7 +58,7 @@ class Request:
         if sid is None and to is None:
             raise errors.InvalidRequest("Missing required parameter `VerificationSid` or `To`.")
         if sid is None and code is None:
-            # Two people who typed one number would be one: decision 123.
+            # Two users who typed the same number would be one: decision 123.
             raise errors.InvalidRequest(
                 "Missing required parameter `VerificationSid`: a check without `Code` needs it."
             )
@@ -70,7 +70,7 @@ class Request:
     def _named(self, sid: str, to: str | None) -> Verification:
         found = self._door.of_id(id_of_sid(sid, self._api.caller.mode), Scope.WRITE)
         if to is not None and not self._door.is_of(found, to):
-            raise errors.NotFound("No such verification.")
+            raise errors.NotFound(NO_SUCH)
         return found
 
     def _find(self, named: str, scope: Scope) -> tuple[Verification, str | None]:
@@ -81,7 +81,7 @@ class Request:
         try:
             return self._door.of_phone(to, scope), self._door.e164(to)
         except (errors.InvalidPhone, errors.CountryNotAllowed):
-            raise errors.NotFound("No such verification.") from None
+            raise errors.NotFound(NO_SUCH) from None
 
 
 class Facade(Api):
@@ -139,18 +139,18 @@ class Facade(Api):
             raise errors.InvalidRequest(
                 "Missing required parameter `VerificationSid`: attempts are listed by it alone."
             )
-        service, id_ = self._service(), id_of_sid(sid, caller.mode)
-        owner = service.read(caller, id_).owner
-        if owner is None or self.query("VerifyServiceSid") not in (None, "", owner):
-            raise errors.NotFound("No such verification.")
-        door = service.door(caller, owner, self.base_url)
-        found = door.of_id(id_)
+        service = self._service()
+        found = service.read(caller, id_of_sid(sid, caller.mode))
+        if found.owner is None or self.query("VerifyServiceSid") not in (None, "", found.owner):
+            raise errors.NotFound(NO_SUCH)
+        door = service.door(caller, found.owner, self.base_url)
         path = f"Attempts?VerificationSid={sid}"
         return self.told(200, self.reader(door).attempts(found, approved=door.is_approved(found), path=path))
 
     def nothing(self) -> Response[str]:
         """Whatever else Twilio has. Raises NotFound, and before it Unauthorized."""
-        raise errors.NotFound(f"A key of mode {self.caller.mode} finds no such resource.")
+        _ = self.caller
+        raise errors.NotFound(NO_SUCH)
 
     def _reader_of(self, owner: str) -> Reader:
         return self.reader(self._service().door(self.caller, owner, self.base_url))

@@ -61,7 +61,7 @@ class Reader:
     def verification(self, found: Verification, to: str | None = None, url: str | None = None) -> dict[str, Any]:
         """to: the number, where the request itself names it. url: of the page, for the one reply that may tell it."""
         status, reason = found.status_at(self.now)
-        sid, reverse = sid_of(found), found.method is Method.REVERSE_CALL
+        sid = sid_of(found)
         return {
             "sid": sid,
             "service_sid": found.owner,
@@ -81,7 +81,7 @@ class Reader:
                 }
                 for each in found.attempts
             ],
-            "sna": {"url": url} if reverse and url else None,
+            "sna": {"url": url} if url else None,
             "date_created": timestamp(found.created_at),
             "date_updated": timestamp(found.ended_at or found.answered_at or found.created_at),
             "url": f"{self.root}/Services/{found.owner}/Verifications/{sid}",
