@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.journeys import COUNTED_ONLY, JOURNEYS, Containers, Journey, Step
+from bench.journeys import JOURNEYS, Containers, Journey, Step
 from bench.wire import DYNAMODB, VENDORS, Sent
 from bench.world import World
 
@@ -58,7 +58,7 @@ def count(world: World) -> Mapping[str, Counted]:
     """
     counted = {}
     with Containers(world, recorded=True) as containers:
-        for name, steps in (*JOURNEYS.items(), *COUNTED_ONLY.items()):
+        for name, steps in JOURNEYS.items():
             for _ in range(2):
                 journey = Journey(world, name.partition(",")[0])
                 taken = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -75,10 +74,6 @@ class Journey:
 
     def read(self) -> dict[str, Any]:
         return self._about("status")
-
-    def read_when_due(self) -> dict[str, Any]:
-        time.sleep(3.1)
-        return self.read()
 
     def check(self, *, right: bool) -> dict[str, Any]:
         assert self.route.code
@@ -202,8 +197,6 @@ FOLLOW_UP = Step("follow up", "follow_up", Journey.follow_up, None)
 KEY = Step("key", "receive_webhook", Journey.key)
 WRONG = Step("wrong code", "check_status", partial(Journey.check, right=False), valid=False)
 RIGHT = Step("right code", "check_status", partial(Journey.check, right=True), valid=True)
-# A pending reverse call is asked for at the vendor, but not sooner.
-DUE_READ = Step("status read, 3 s later", "check_status", Journey.read_when_due)
 AFTER_START = (START, SCHEDULE, PUBLISH_CREATED, PUBLISH_STARTED)
 READ_BACK = kind_of(*UNANSWERED)
 CODED = next(kind for kind, (_, route) in KINDS.items() if route.code)
@@ -217,9 +210,6 @@ def _steps(kind: str, route: Route) -> Sequence[Step]:
 
 
 JOURNEYS: Mapping[str, Sequence[Step]] = {kind: _steps(kind, route) for kind, (_, route) in KINDS.items()}
-
-# Too slow for more than once.
-COUNTED_ONLY: Mapping[str, Sequence[Step]] = {f"{READ_BACK}, waiting": (START, DUE_READ)}
 
 
 class Containers:

@@ -14,7 +14,7 @@ from bench import marked
 from bench.kinds import KINDS, NOT_ANSWERED, titles
 from callverify.providers.base import Route
 from callverify.store.calendar import SHARDS
-from tests.support.template import RESOURCES
+from tests.support.template import FUNCTIONS, GLOBALS, RESOURCES
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
 REQUESTS = Path(__file__).with_name("requests.json")
@@ -45,13 +45,8 @@ PRICES = {
 
 # Assumed. Measured is the processor's time on a whole core; a function has the share that its memory buys.
 MEMORY_MB = {
-    "authorize": 512,
-    "authorize_updates": 512,
-    "serve_page": 512,
-    "schedule_follow_up": 512,
-    "follow_up": 512,
-    "publish_event": 512,
-}  # the others: 1024
+    each["CodeUri"].split("/")[1]: int(each.get("MemorySize", GLOBALS["MemorySize"])) for each in FUNCTIONS.values()
+}
 TRACED_SHARE = 0.05  # and one request a second, which a large stack does not notice
 FULL_CORE_MB, SLOWER_CORE = 1769, 1.15
 WAIT_MS = {"GetItem": 4, "BatchGetItem": 6, "PutItem": 6, "UpdateItem": 6, "DeleteItem": 6, "TransactWriteItems": 15}
@@ -148,7 +143,7 @@ def usage(journeys: Mapping[str, Journey], name: str, client: Client) -> Usage:
 
 def _add(used: Usage, step: Mapping[str, Any], times: float, *, gateway: bool = False) -> None:
     function = step["function"]
-    memory = MEMORY_MB.get(function, 1024)
+    memory = MEMORY_MB[function]
     wait = sum(WAIT_MS[name] * number for name, number in step.get("dynamodb", {}).items())
     wait += VENDOR_MS * step.get("vendor_requests", 0) + step.get("wait_ms", 0)
     if function in ("publish_event", "schedule_follow_up"):
@@ -267,7 +262,7 @@ def lambda_table(journeys: Mapping[str, Journey]) -> str:
         invocations, ms = used[f"invocation {function}"], used[f"ms {function}"]
         if not invocations:
             continue
-        memory = MEMORY_MB.get(function, 1024)
+        memory = MEMORY_MB[function]
         seconds = ms / 1000 * memory / 1024 * MILLION
         price = seconds * PRICES["gb_second"] + invocations * MILLION * PRICES["invocation"]
         rows.append(

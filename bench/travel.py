@@ -13,7 +13,7 @@ from typing import Any
 from callverify.domain.words import Method
 from callverify.service.policy import Policy
 from tests.support.client import Answer, Api, Vendors
-from tests.support.routes import ROUTES, At
+from tests.support.routes import BY_NAME, ROUTES, At
 
 PATIENCE = 90  # seconds: the embedded AWS may let a request wait long before it is answered
 COOLDOWN_AND_MORE = 22
@@ -51,7 +51,6 @@ SIGNED = [at for at in DIALLED if at not in READ_BACK]
 # Where a vendor that is told of no method but this goes on to another.
 FLASH = [at for at in CODED if at.method is Method.FLASH_CALL]
 VOICE = [at for at in CODED if at.method is Method.VOICE_CALL]
-BY_NAME = {(at.provider, str(at.method)): at for at in ROUTES}
 
 
 def checks(at: At) -> int:

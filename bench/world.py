@@ -65,7 +65,8 @@ class World:
         """The variables of one of the service's functions, or of another (None). Recorded: it sends all by the wire."""
         wire = self.wire.url
         return {
-            **(environment(function) if function else {}),
+            # There is no AppSync here: to publish would measure a refusal.
+            **(environment(function, PushUpdates="false") if function else {}),
             "AWS_ENDPOINT_URL": wire,
             "AWS_ENDPOINT_URL_DYNAMODB": wire if recorded else self.wire.dynamodb,
             "TABLE_NAME": TABLE,

@@ -1,6 +1,6 @@
 """ministack, with what its CloudFormation lacks: AppSync's Event APIs. It runs in .venv-aws for `-m ministack`.
 
-Written for ministack 1.5.33, whose private functions are used and put in place of: a test compares them (decision 111).
+Written for ministack 1.5.33, whose private functions are used and replaced: a test compares them (decision 111).
 """
 
 import json

@@ -28,7 +28,7 @@ NO_SHARED_CACHE = "private, no-cache"
 FOREVER = "private, max-age=31536000, immutable"
 # For a year, and for this host alone: what else stands on the operator's domain is theirs to decide.
 HTTPS_ONLY = "max-age=31536000"
-# `/page/`, where the page would look for its files one folder too deep. Browsers keep the fragment.
+# `/page/`: the page has one address. Browsers keep the fragment.
 TO_THE_PAGE = {
     "statusCode": 308,
     "headers": {"Location": "../page", "Cache-Control": NO_SHARED_CACHE, "Strict-Transport-Security": HTTPS_ONLY},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callverify.domain.questions import AFTER_REPORT
 from callverify.domain.verification import Change, Verification
 from callverify.domain.words import Status
 
@@ -24,7 +25,7 @@ def holds(change: Change, stored: Verification | None, now: int) -> bool:
 
 def _is_news(noted: Verification, stored: Verification, now: int) -> bool:
     noted_then = stored.reported_at
-    return stored.webhook_call_id != noted.webhook_call_id or noted_then is None or noted_then <= now - 8
+    return stored.webhook_call_id != noted.webhook_call_id or noted_then is None or noted_then <= now - AFTER_REPORT[-1]
 
 
 def _step(record: Verification) -> tuple[object, ...]:

@@ -61,6 +61,7 @@ KINDS = [*{at.kind(): at for at in reversed(ROUTES)}.values()][::-1]
 METHODS = [*dict.fromkeys(at.method for at in ROUTES)]
 
 # The three that the named tests are about: whose call is asked for, whose call is signed, and whose code is ours.
+BY_NAME = {(at.provider, str(at.method)): at for at in ROUTES}
 READ_BACK = next(at for at in ROUTES if at.route.read_back and at.route.webhook)
 BY_PHONE = next(
     at

@@ -13,7 +13,7 @@ import pytest
 from callverify.domain.limits import VENDOR_SECONDS
 from callverify.providers.names import NAMES
 from tests.support.client import Answer, Api, Operator, Vendors, new_phone
-from tests.support.routes import ROUTES, At
+from tests.support.routes import BY_NAME, ROUTES, At
 
 STARTS = 100
 HANDS = 4
@@ -30,7 +30,6 @@ MODES = {
     "bad_credentials": (UNAVAILABLE, 6),
     "number_refused": (REJECTED, 6),
 }
-BY_NAME = {(at.provider, str(at.method)): at for at in ROUTES}
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,7 @@ class Telemetry:
         """Give one value of `metric`, for CloudWatch to add up, average or sort."""
         # No dimension of functions: an alarm can't add them up.
         sets = SETS.get(metric, (tuple(dimensions),))
+        # A bool would be written as true.
         measured = emf.Metric(metric, value + 0, unit, {name: str(each) for name, each in dimensions.items()}, sets)
         if line := _open.get():
             line.metrics.append(measured)
@@ -153,8 +154,6 @@ class Telemetry:
             self.count("ConfigurationFaults")
         elif outcome.outcome is not Outcome.STARTED:
             logger.warning("provider answered", extra=fields)
-        elif line is None:
-            logger.info("provider answered", extra=fields)
 
     def _write(self, message: str, fields: dict[str, Any], metrics: Sequence[emf.Metric]) -> None:
         """One line, and more where no single one can hold the metrics."""

@@ -15,7 +15,6 @@ from callverify.domain.questions import planned, planned_in_test
 from callverify.domain.verification import Verification
 from callverify.domain.words import Mode, has_code
 from callverify.edge.access import Access
-from callverify.events.updates import PUBLISH_SECONDS, Updates
 from callverify.providers import registry
 from callverify.runtime import settings
 from callverify.runtime.lines import Lines
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from callverify.edge.queues import FollowUps, Publications
     from callverify.events.deliver import Delivery
     from callverify.events.publish import Publisher
+    from callverify.events.updates import Updates
 
 __all__ = ["telemetry"]
 
@@ -158,6 +158,8 @@ def _updates() -> Updates | None:
     host = settings.text("UPDATES_HOST")
     if not host:
         return None
+    from callverify.events.updates import PUBLISH_SECONDS, Updates
+
     return Updates(aws.publisher_of_updates(host, PUBLISH_SECONDS), time.time, telemetry().update_unpublished)
 
 
