@@ -154,6 +154,8 @@ class Telemetry:
             self.count("ConfigurationFaults")
         elif outcome.outcome is not Outcome.STARTED:
             logger.warning("provider answered", extra=fields)
+        elif line is None:
+            logger.info("provider answered", extra=fields)
 
     def _write(self, message: str, fields: dict[str, Any], metrics: Sequence[emf.Metric]) -> None:
         """One line, and more where no single one can hold the metrics."""
