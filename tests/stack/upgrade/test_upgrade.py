@@ -67,6 +67,7 @@ class Stack:
         self.vendors = Vendors(env, self._used)
         self.operator = Operator(env)
         self._deployments = 0
+        self._is_version_1 = True
         self._built = directory / "this"
         build_for(host_architecture(), self._built)
 
@@ -78,6 +79,7 @@ class Stack:
         credentials["smsc"]["window_seconds"] = 900
         self.operator.put_secret("PROVIDER_CREDENTIALS_SECRET", credentials)
         self._deploy(ROOT, self._built, {})
+        self._is_version_1 = False
 
     def roll_back(self) -> None:
         simulators = self.env["SIMULATOR_URL"]
@@ -87,6 +89,7 @@ class Stack:
             "SmscBaseUrl": f"{simulators}/smsc",
         }
         self._deploy(self._version_1, self._directory / "build", urls | PARAMETERS)
+        self._is_version_1 = True
 
     def _deploy(self, tree: Path, built: Path, parameters: Mapping[str, str]) -> None:
         self._deployments += 1
@@ -125,8 +128,9 @@ class Stack:
             assert self.api.check(started.id, self.vendors.code(phone)).expect(200)["valid"]
         else:
             self.vendors.dial(phone, started)
-        if provider == "telefon_ip":
-            # Its report may go to the address of the deployment before, which is gone here; in AWS it stays.
+        # Its report may go to the address of the deployment before, which is gone here; in AWS it stays. In 0.1.0 a
+        # read asks the vendor.
+        if provider == "telefon_ip" and not self._is_version_1:
             self.operator.ask(started.id)
         assert self.api.wait_until(started.id, "verified")["provider"] == provider
 
