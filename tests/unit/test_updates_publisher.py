@@ -6,7 +6,7 @@ import pytest
 
 from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Verification
 from callverify.domain.words import Status
-from callverify.events.updates import FAILING_SECONDS, Updates
+from callverify.events.updates import FAILING_SECONDS, REST_SECONDS, Updates
 from tests.support import records
 
 PENDING = records.flash()
@@ -25,6 +25,9 @@ class Heard:
         if self._error:
             raise self._error
         self.bodies.append(body)
+
+    def works(self) -> None:
+        self._error, self._takes = None, 0
 
     @property
     def revisions(self) -> list[int]:
@@ -74,8 +77,23 @@ def test_a_failure_is_counted_and_the_next_is_told() -> None:
     assert [type(error) for error in heard.failures] == [OSError, OSError]
 
 
-def test_what_hangs_holds_a_batch_up_for_a_moment_alone() -> None:
+def test_what_hangs_holds_others_up_once_a_minute() -> None:
     heard = Heard(TimeoutError(), takes=FAILING_SECONDS)
     heard.updates.tell_changes([(revised(number), revised(number + 1)) for number in range(1, 25)])
     assert heard.now == PENDING.created_at + 1 + FAILING_SECONDS
     assert len(heard.failures) == 24
+    # Whatever tells: the answer to a request waits no more than the stream does.
+    heard.updates.tell(revised(25))
+    assert heard.now == PENDING.created_at + 1 + FAILING_SECONDS
+    heard.now += REST_SECONDS
+    heard.works()
+    heard.updates.tell(revised(26, status=Status.EXPIRED))
+    assert heard.revisions == [26]
+
+
+def test_quick_failures_hold_nobody_up_and_stop_nothing() -> None:
+    heard = Heard(OSError("no"))
+    heard.updates.tell_changes([(revised(number), revised(number + 1)) for number in range(1, 25)])
+    heard.works()
+    heard.updates.tell(revised(25))
+    assert heard.revisions == [25]

@@ -12,7 +12,6 @@ from callverify.domain.verification import Verification
 from callverify.domain.words import Clock, Note, Status
 from callverify.events.publish import Publisher, Unpublished
 from callverify.events.telemetry import Telemetry
-from callverify.events.updates import Change
 from callverify.service.follow_up import FollowUp
 from callverify.service.service import Service
 from callverify.store.items import verification_of_image
@@ -22,6 +21,7 @@ LONGEST_DELAY_SECONDS = 900  # SQS's own maximum, and that of every window
 Send = Callable[[str, int], None]  # a message, to be received after so many seconds
 PutAside = Callable[[str], None]
 Record = Mapping[str, Any]
+Change = tuple[Verification | None, Verification | None]  # a record before and after
 
 
 def each_message(
@@ -43,7 +43,7 @@ def each_message(
     return {"batchItemFailures": failures}
 
 
-def change(record: Mapping[str, Any]) -> tuple[Verification | None, Verification | None]:
+def change(record: Record) -> Change:
     """The record before and after a change in the table's stream; None where there is no record."""
     images = record["dynamodb"]
     return verification_of_image(images.get("OldImage")), verification_of_image(images.get("NewImage"))

@@ -10,11 +10,11 @@ from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Verification
 from callverify.domain.view import client_resource
 from callverify.domain.words import Clock, Status
 
-# Of one message, and of those of a batch from the stream that fail. A page that hears none polls.
-PUBLISH_SECONDS = 1.0
+PUBLISH_SECONDS = 1.0  # of one message
+# Once failures have taken so long, nothing is published for a while: the answer to a request waits for it, and the next
+# batch of the stream. A page that hears nothing polls.
 FAILING_SECONDS = 0.5
-
-Change = tuple[Verification | None, Verification | None]
+REST_SECONDS = 60
 
 
 class Updates:
@@ -29,33 +29,35 @@ class Updates:
         self._post = post
         self._clock = clock
         self._failed = failed
+        self._lost = 0.0
+        self._rests_until = 0.0
 
-    def tell(self, verification: Verification) -> bool:
-        """Publish the record as it was written; whether nothing failed."""
+    def tell(self, verification: Verification) -> None:
+        """Publish the record as it was written."""
         if not self._is_of_use(verification):
-            return True
-        resource = client_resource(verification, self._clock(), polled=True)
+            return
+        began = self._clock()
+        if began < self._rests_until:
+            self._failed(TimeoutError())
+            return
+        resource = client_resource(verification, began, polled=True)
         message = {"channel": channel(verification.id), "events": [json.dumps(resource, separators=(",", ":"))]}
         try:
             self._post(json.dumps(message).encode())
         except Exception as error:
             self._failed(error)
-            return False
-        return True
+            now = self._clock()
+            self._lost += now - began
+            if self._lost >= FAILING_SECONDS:
+                self._lost, self._rests_until = 0.0, now + REST_SECONDS
+        else:
+            self._lost = 0.0
 
-    def tell_changes(self, changes: Iterable[Change]) -> None:
-        """Publish each new revision among the changes of records.
-
-        Once failures have taken too long, the others are only counted: the next batch would wait.
-        """
-        lost = 0.0
+    def tell_changes(self, changes: Iterable[tuple[Verification | None, Verification | None]]) -> None:
+        """Publish each new revision among the changes of records, given as (before, after)."""
         for before, after in changes:
             if before and after and before.revision != after.revision:
-                began = self._clock()
-                if lost >= FAILING_SECONDS:
-                    self._failed(TimeoutError())
-                elif not self.tell(after):
-                    lost += self._clock() - began
+                self.tell(after)
 
     def _is_of_use(self, verification: Verification) -> bool:
         now = self._clock()
