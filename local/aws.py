@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import requests
@@ -124,7 +125,11 @@ class EmbeddedAws:
                 responseType=response_type,
                 statusCode=str(response["StatusCode"]),
                 responseParameters={f"gatewayresponse.header.{name}": value for name, value in headers.items()},
-                responseTemplates=response["ResponseTemplates"],
+                responseTemplates={
+                    # Where the stage's own path is not the whole of it.
+                    kind: template.replace(f'"/{STAGE}/', f'"{urlsplit(self.base_url).path}/')
+                    for kind, template in response["ResponseTemplates"].items()
+                },
             )
         self.api_gateway.create_deployment(restApiId=API_ID, stageName=STAGE)
 

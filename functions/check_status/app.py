@@ -1,9 +1,14 @@
 """Status, code check and the list of events: what clients ask again and again."""
 
 from callverify.edge.api import Api, Response
-from callverify.runtime import startup, wiring
+from callverify.runtime import settings, startup, wiring
 
-api = Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wiring.allowed_origins)
+api = Api(
+    wiring.telemetry,
+    now=lambda: wiring.service().now(),
+    public_base_url=settings.public_base_url,
+    origins=wiring.allowed_origins,
+)
 handler = api.handler
 
 

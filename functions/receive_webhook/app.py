@@ -1,9 +1,9 @@
 """Providers' reports. What they prove, and whether they prove anything, is for the provider's client to say."""
 
 from callverify.edge.api import Api, Response
-from callverify.runtime import startup, wiring
+from callverify.runtime import settings, startup, wiring
 
-api = Api(wiring.telemetry, now=lambda: wiring.service().now())
+api = Api(wiring.telemetry, now=lambda: wiring.service().now(), public_base_url=settings.public_base_url)
 handler = api.handler
 
 

@@ -59,8 +59,12 @@ def respond(name: str, text: str, *, cache: str) -> dict[str, Any]:
 
 
 def problem(event: dict[str, Any], status: int, title: str, code: str, detail: str) -> dict[str, Any]:
-    request_id = (event.get("requestContext") or {}).get("requestId", "")
-    body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    context = event.get("requestContext") or {}
+    base_url = os.environ.get("PUBLIC_BASE_URL", "").rstrip("/") or (
+        f"https://{context.get('domainName', '')}/{context.get('stage', '')}"
+    )
+    request_id = context.get("requestId", "")
+    body = {"type": f"{base_url}/docs#error-{code}", "title": title, "status": status, "code": code, "detail": detail}
     headers = {
         "Content-Type": "application/problem+json",
         "Cache-Control": "no-store",

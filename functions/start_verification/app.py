@@ -1,9 +1,14 @@
 """Start, repeat, switch and cancel: whatever asks a provider for a call, or ends a verification."""
 
 from callverify.edge.api import Api, Response
-from callverify.runtime import startup, wiring
+from callverify.runtime import settings, startup, wiring
 
-api = Api(wiring.telemetry, now=lambda: wiring.service().now(), origins=wiring.allowed_origins)
+api = Api(
+    wiring.telemetry,
+    now=lambda: wiring.service().now(),
+    public_base_url=settings.public_base_url,
+    origins=wiring.allowed_origins,
+)
 handler = api.handler
 
 

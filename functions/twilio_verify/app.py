@@ -2,9 +2,14 @@
 
 from callverify.edge.api import Response
 from callverify.edge.twilio_verify import Facade
-from callverify.runtime import startup, wiring
+from callverify.runtime import settings, startup, wiring
 
-api = Facade(lambda: wiring.service(), wiring.telemetry, now=lambda: wiring.service().now())
+api = Facade(
+    lambda: wiring.service(),
+    wiring.telemetry,
+    now=lambda: wiring.service().now(),
+    public_base_url=settings.public_base_url,
+)
 handler = api.handler
 
 

@@ -69,7 +69,9 @@ class Vendors:
             try:
                 return Response(service.report(Request(name, rest, dict)).body)
             except CallverifyError as error:
-                return Response(json.dumps(error.problem("request-1")), error.status, content_type="application/json")
+                return Response(
+                    json.dumps(error.problem("request-1", "")), error.status, content_type="application/json"
+                )
 
         self.api_url = serve(api)
 

@@ -75,7 +75,7 @@ def test_no_secret_is_ever_seen(
     try:
         client.open_webhook(inbound(name, {}))
     except CallverifyError as error:
-        seen.append(error.problem("request-1"))
+        seen.append(error.problem("request-1", ""))
     for field, value in case(name).credentials.items():
         spoiled: dict[str, Any] = {field: f"{value}\n"}
         try:

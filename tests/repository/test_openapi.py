@@ -49,6 +49,7 @@ HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "tra
 KINDS: list[type[errors.CallverifyError]] = [*errors.CallverifyError.__subclasses__(), errors.CallverifyError]
 ERRORS = {kind.code: kind for kind in KINDS}
 NOW = 1_795_341_600
+BASE_URL = "https://verify.example.com/v1"
 METHODS = {each.name: [route.method for route in each.routes] for each in registry.manifests()}
 DIGITS = {route.code.digits for each in registry.manifests() for route in each.routes if route.code}
 REVERSE_CALLS = [name for name in NAMES if Method.REVERSE_CALL in METHODS[name]]
@@ -297,18 +298,18 @@ def test_problems_of_the_service_fit() -> None:
     properties = SCHEMAS["Problem"]["properties"].keys() - {"skipped"}
     for kind in ERRORS.values():
         error = kind("What is wrong.", limit="phone_10m", retry_after=3, verification_id="vrf_0")
-        assert violations_of(error.problem("request"), "Problem") == []
-        assert error.problem("request").keys() == properties
-        assert error.problem("request").keys() - kind("What is wrong.").problem("request").keys() == (
-            properties - set(SCHEMAS["Problem"]["required"])
-        )
+        assert violations_of(error.problem("request", BASE_URL), "Problem") == []
+        assert error.problem("request", BASE_URL).keys() == properties
+        assert error.problem("request", BASE_URL).keys() - kind("What is wrong.").problem(
+            "request", BASE_URL
+        ).keys() == (properties - set(SCHEMAS["Problem"]["required"]))
 
 
 def test_skipped_routes_fit_in_replies_and_problems() -> None:
     skipped = [asdict(Skipped(FLASH, Method.FLASH_CALL, reason)) for reason in SCHEMAS["SkipReason"]["enum"]]
     assert skipped[0].keys() == SCHEMAS["SkippedRoute"]["properties"].keys()
     assert violations_of(skipped, "Skipped") == []
-    error = errors.NoProviderAvailable("What is wrong.", retry_after=3).problem("request")
+    error = errors.NoProviderAvailable("What is wrong.", retry_after=3).problem("request", BASE_URL)
     started = {"client_token": "cvt.x", "page_url": "https://verify.example.com/v1/page#id=x&token=cvt.x"}
     reply = json.loads(json.dumps(resource(PENDING, NOW)))
     for name, body in (("Problem", error), ("StartedVerification", reply | started), ("SwitchedVerification", reply)):
@@ -332,6 +333,7 @@ def test_problems_of_the_gateway_fit() -> None:
         body = json.loads(response["ResponseTemplates"]["application/json"])
         assert violations_of(body, "Problem") == [], name
         assert body.keys() <= SCHEMAS["Problem"]["properties"].keys(), name
+        assert body["type"] == f"/v1/docs#error-{body['code']}", name
 
 
 def test_what_the_gateway_refuses_is_documented_on_every_guarded_route() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callverify.providers.registry import manifest
-from tests.support.gateway import CUSTOM_DOMAIN, PHONE, Api, load_event
+from tests.support.gateway import CUSTOM_DOMAIN, PHONE, Api, load_event, webhook_event
 from tests.support.simulators import CREDENTIALS
 from tests.support.surroundings import LIVE_KEY, OTHER_LIVE_KEY, items
 
@@ -138,6 +138,19 @@ def test_the_webhook_is_built_on_the_operators_base_url(api: Api) -> None:
     started = api.start()
     api.dial(started, PHONE)
     assert api.simulators.sent[0].url.startswith(f"https://verify.example/api/webhooks/telefon_ip/{started.id}/")
+
+
+def test_the_type_of_a_problem_is_its_place_in_the_docs_at_the_address_that_was_asked(api: Api) -> None:
+    domain = CUSTOM_DOMAIN if api.at_custom_domain else load_event("start_telefon_ip")["requestContext"]["domainName"]
+    assert api.start(fone="1")["type"] == f"https://{domain}/v1/docs#error-invalid_request"
+    assert api.status("vrf_" + "a" * 26)["type"] == f"https://{domain}/v1/docs#error-not_found"
+
+
+@pytest.mark.parametrize("api", [{"PublicBaseUrl": "https://verify.example/api/"}], indirect=True)
+def test_the_type_of_a_problem_is_its_place_in_the_docs_at_the_operators_base_url(api: Api) -> None:
+    assert api.start(fone="1")["type"] == "https://verify.example/api/docs#error-invalid_request"
+    report = api.pass_gateway(webhook_event(f"/webhooks/smsc/{'x' * 20}", "GET"))
+    assert report["type"] == "https://verify.example/api/docs#error-not_found"
 
 
 # A verification in progress

@@ -79,7 +79,7 @@ def test_any_body_is_parsed_or_refused_in_words_that_can_be_sent(name: str, body
     parsed, refusal = refusal_of(PARSERS[name], body)
     if refusal:
         assert 400 <= int(refusal.status) < 500
-        json.dumps(refusal.problem("r"), ensure_ascii=False).encode()
+        json.dumps(refusal.problem("r", ""), ensure_ascii=False).encode()
     elif isinstance(parsed, requests.StartRequest):
         stored = [parsed.reference or "", parsed.return_url or "", *parsed.metadata, *parsed.metadata.values()]
         for text in stored:

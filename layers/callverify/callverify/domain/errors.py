@@ -68,10 +68,10 @@ class CallverifyError(Exception):
         self.replayed = False
         self.skipped: Sequence[Any] = ()
 
-    def problem(self, request_id: str) -> dict[str, Any]:
-        """The RFC 9457 body of this error."""
+    def problem(self, request_id: str, base_url: str) -> dict[str, Any]:
+        """The RFC 9457 body of this error. base_url: what links to this API begin with, its documents included."""
         body: dict[str, Any] = {
-            "type": "about:blank",
+            "type": f"{base_url}/docs#error-{self.code}",
             "title": self.title,
             "status": int(self.status),
             "code": self.code,

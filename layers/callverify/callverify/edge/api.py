@@ -76,17 +76,20 @@ def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry])
 class Api:
     """The routes of one function. Every error leaves as a problem, and none with a word of what it must not tell.
 
-    `origins`: those whose pages may call it from a browser (CORS), in their normal form.
+    public_base_url: the base of links to this API where the operator set one, else empty. origins: whose pages may
+    call it from a browser (CORS), in their normal form.
     """
 
     def __init__(
         self,
         telemetry: Callable[[], Telemetry],
         now: Callable[[], float],
+        public_base_url: Callable[[], str],
         origins: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._telemetry = telemetry
         self._now = now
+        self._public_base_url = public_base_url
         self._origins = origins
         self._resolver = APIGatewayRestResolver()
         self._resolver.exception_handler(CallverifyError)(self._problem)
@@ -183,7 +186,9 @@ class Api:
 
     @property
     def base_url(self) -> str:
-        """What links to this API begin with: the domain and stage that this request came to."""
+        """The base of links to this API: the operator's, else the domain and stage of this request."""
+        if public := self._public_base_url():
+            return public
         context = self.event.raw_event.get("requestContext") or {}
         return f"https://{context.get('domainName', '')}/{context.get('stage', '')}"
 
@@ -247,7 +252,7 @@ class Api:
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
         if error.replayed:
             headers["Idempotent-Replayed"] = "true"
-        body = error.problem(_request_id(self.event.raw_event))
+        body = error.problem(_request_id(self.event.raw_event), self.base_url)
         if error.skipped and self.caller.is_key:
             body["skipped"] = [asdict(each) for each in error.skipped]
         return json_response(int(error.status), body, "application/problem+json", headers)

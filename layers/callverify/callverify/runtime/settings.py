@@ -57,6 +57,11 @@ def provider_order() -> list[str]:
     return list(words("PROVIDER_ORDER")) or list(NAMES)
 
 
+def public_base_url() -> str:
+    """What the operator has links to the API begin with; empty: the address that a request came to."""
+    return text("PUBLIC_BASE_URL").rstrip("/")
+
+
 def origins(name: str, parameter: str, fault: Fault) -> tuple[str, ...]:
     """The origins in a variable, in their normal form. One that no page can have is the operator's fault."""
     found = [(word, normal_origin(word)) for word in words(name)]
@@ -73,7 +78,6 @@ def policy(fault: Fault) -> Policy:
         default_country=text("DEFAULT_COUNTRY", standard.default_country),
         allowed_countries=words("ALLOWED_COUNTRIES") or standard.allowed_countries,
         return_origins=origins("RETURN_ORIGINS", "ReturnOrigins", fault),
-        public_base_url=text("PUBLIC_BASE_URL").rstrip("/") or None,
         updates_host=text("UPDATES_HOST") or None,
         updates_url=socket_url(text("UPDATES_SOCKET_HOST"), text("AWS_ENDPOINT_URL")),
         phone_cooldown=number("PHONE_COOLDOWN_SECONDS", standard.phone_cooldown),

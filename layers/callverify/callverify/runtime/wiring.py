@@ -121,7 +121,7 @@ def cognito() -> Triggers:
         accounts=Accounts(lambda: aws.client("cognito-idp"), pool_id),
         telemetry=telemetry(),
         pool_id=pool_id,
-        base_url=settings.needed("API_URL"),
+        base_url=settings.public_base_url() or settings.needed("API_URL"),
     )
 
 

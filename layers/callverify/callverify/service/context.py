@@ -48,7 +48,7 @@ class Context:
     def webhook_url(self, provider: str, verification_id: str, base_url: str) -> str:
         """The address at which a provider reports the call of one verification."""
         token = self.keys.webhook_token(verification_id)
-        return f"{self.policy.public_base_url or base_url}/webhooks/{provider}/{verification_id}/{token}"
+        return f"{base_url}/webhooks/{provider}/{verification_id}/{token}"
 
     # Who may see what
 

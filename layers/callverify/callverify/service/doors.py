@@ -44,7 +44,7 @@ class Door:
         repeat: Callable[[str], Verification],
         cancel: Callable[[str], Verification],
     ) -> None:
-        self.base_url = ctx.policy.public_base_url or base_url
+        self.base_url = base_url
         self._ctx = ctx
         self._caller = caller
         self._owner = owner

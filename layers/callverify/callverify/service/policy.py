@@ -18,7 +18,6 @@ class Policy:
     default_country: str = "RU"
     allowed_countries: Collection[str] = ("RU",)
     return_origins: Collection[str] = ()
-    public_base_url: str | None = None
     updates_host: str | None = None
     updates_url: str | None = None
     phone_cooldown: int = 20

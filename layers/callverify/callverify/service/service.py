@@ -41,7 +41,7 @@ Act = Callable[[IdempotencyKey | None], tuple[Verification, Sequence[Skipped]]]
 
 
 class Service:
-    """The verification service. `base_url` is what links to this API begin with, unless the operator set another."""
+    """The verification service. `base_url` is what links to this API begin with."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx

@@ -30,7 +30,7 @@ class Owned:
 
 
 class Start:
-    """`base_url` is what links to this API begin with, unless the operator set another. owned: by a front door.
+    """`base_url` is what links to this API begin with. owned: by a front door.
 
     deadline: of a caller with a time of its own, in place of VENDOR_SECONDS from where the vendor work begins. A retry
     of its request in flight waits for the answer until then: decision 121.

@@ -42,7 +42,7 @@ def answer(
     replayed: bool = False,
     skipped: Sequence[Skipped] = (),
 ) -> Started:
-    """`base_url` is what links to this API begin with, unless the operator set another."""
+    """`base_url` is what links to this API begin with."""
     token = ctx.keys.client_token(verification.id, verification.created_at)
     updates = _updates(ctx, verification)
     told = {
@@ -55,8 +55,7 @@ def answer(
     }
     # In the fragment, which browsers send to no server: no log and no referrer has it.
     fragment = urlencode({name: value for name, value in told.items() if value}, safe=",/")
-    base = ctx.policy.public_base_url or base_url
-    return Started(verification, token, f"{base}/page#{fragment}", updates, replayed, skipped)
+    return Started(verification, token, f"{base_url}/page#{fragment}", updates, replayed, skipped)
 
 
 def _updates(ctx: Context, verification: Verification) -> dict[str, Any] | None:

@@ -88,9 +88,13 @@ class Facade(Api):
     """The façade's routes. Every error leaves in Twilio's form."""
 
     def __init__(
-        self, service: Callable[[], Service], telemetry: Callable[[], Telemetry], now: Callable[[], float]
+        self,
+        service: Callable[[], Service],
+        telemetry: Callable[[], Telemetry],
+        now: Callable[[], float],
+        public_base_url: Callable[[], str],
     ) -> None:
-        super().__init__(telemetry, now)
+        super().__init__(telemetry, now, public_base_url)
         self._service = service
 
     @property
