@@ -23,7 +23,7 @@ def test_the_page_needs_no_credential(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "key", "code"),
     [
-        ("POST", "/verifications", "live", "invalid_request"),
+        ("POST", "/verifications", "", "invalid_request"),
         ("GET", "/verifications", None, "not_found"),
         ("GET", "/verifications/vrf_0", None, "unauthorized"),
         ("GET", "/page/none.js", None, "not_found"),
