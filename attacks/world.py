@@ -34,11 +34,12 @@ from callverify.providers import registry
 from callverify.providers.base import Client, Identifies, Line, Manifest, Proof, Route
 from callverify.providers.http import Answer, VendorHttp
 from callverify.service.policy import Policy
-from callverify.store import Store
+from callverify.store import Index, Store
 from local.aws import EmbeddedAws
 from local.processes import free_port
 from tests.support.service import BASE_URL, Parts
 from tests.support.simulators import CREDENTIALS, Simulators
+from tests.support.template import INDEX_TABLE, TABLE, table_definition
 from tests.support.vendors import FakeVendor
 
 PEPPER = "PepperOfTheAttacksPepperOfTheAttacksPepperOfTheAttacksPepperOfTh"
@@ -117,14 +118,12 @@ class World(Parts):
     def __init__(self, client: Any, policy: Policy = Policy(), *, now: float = NOON) -> None:  # noqa: B008 (a value)
         super().__init__(policy=policy, client=client, now=now)
         self.table = f"attack-{uuid4()}"
-        client.create_table(
-            TableName=self.table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        )
+        index_table = f"{self.table}-index"
+        for name, properties in ((self.table, TABLE), (index_table, INDEX_TABLE)):
+            client.create_table(**table_definition(name, properties))
         # Attackers wait less than others do between two tries of a transaction: that is when things meet.
         self.store = Store(client, self.table, sleep=lambda seconds: time.sleep(seconds / 20))
+        self.index = Index(client, index_table)
         self.watched = [Watched(manifest, self) for manifest in self.manifests]
         self.vendors = list(self.watched)
         self.use_keys(Keys(PEPPER))

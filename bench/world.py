@@ -25,9 +25,10 @@ from local.build import ROOT, with_layer
 from local.processes import HOST, free_port, running
 from simulators import accounts
 from tests.stack.engines.dynamodb_local import dynamodb_local
+from tests.support.template import INDEX_TABLE as INDEX_PROPERTIES
 from tests.support.template import environment, table_definition
 
-TABLE = "callverify"
+TABLE, INDEX_TABLE = "callverify", "callverify-index"
 # Whose triggers the events of events/ call.
 USER_POOL_ARN = "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_AbCdEf123"
 # Two forms of the vendors' credentials: with their own addresses, and with that of the wire, which writes all down.
@@ -70,6 +71,7 @@ class World:
             "AWS_ENDPOINT_URL": wire,
             "AWS_ENDPOINT_URL_DYNAMODB": wire if recorded else self.wire.dynamodb,
             "TABLE_NAME": TABLE,
+            "INDEX_TABLE_NAME": INDEX_TABLE,
             "PROVIDER_CREDENTIALS_SECRET": RECORDED if recorded else DIRECT,
             "PUBLIC_BASE_URL": f"{wire}/v1",
             "FOLLOW_UP_QUEUE_URL": f"{wire}/follow_up",
@@ -128,6 +130,7 @@ def world(
             aws_secret_access_key="bench",
         )
         table.create_table(**table_definition(TABLE))
+        table.create_table(**table_definition(INDEX_TABLE, INDEX_PROPERTIES))
         for name, given in CREDENTIALS.items():
             if cabinet := accounts.cabinet(name, given, f"{wire.url}/v1"):
                 requests.post(f"{wire.simulators}/{name}/cabinet", json=cabinet, timeout=5).raise_for_status()

@@ -104,7 +104,8 @@ class EmbeddedAws:
         run(command, env={**environment, **self.environment, "SAM_CLI_POLL_DELAY": "0.5"}, cwd=built, log=log)
         responses = template["Resources"]["Api"]["Properties"]["GatewayResponses"]
         self._apply_gateway_responses(responses, bool(parameters.get("AllowedOrigins")))
-        self._apply_table_settings(template["Resources"]["Table"]["Properties"])
+        for output, table in (("TableName", "Table"), ("IndexTableName", "IndexTable")):
+            self._apply_table_settings(self.output(output), template["Resources"][table]["Properties"])
 
     def _apply_gateway_responses(
         self, gateway_responses: Mapping[GatewayResponseTypeType, Any], has_allowed_origins: bool
@@ -133,9 +134,8 @@ class EmbeddedAws:
             )
         self.api_gateway.create_deployment(restApiId=API_ID, stageName=STAGE)
 
-    def _apply_table_settings(self, table: Mapping[str, Any]) -> None:
+    def _apply_table_settings(self, name: str, table: Mapping[str, Any]) -> None:
         """Likewise: ministack 1.5.33 ignores these two of a table."""
-        name = self.output("TableName")
         self._dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=table["TimeToLiveSpecification"])
         self._dynamodb.update_continuous_backups(
             TableName=name, PointInTimeRecoverySpecification=table["PointInTimeRecoverySpecification"]

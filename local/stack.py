@@ -165,6 +165,7 @@ def _env(aws: EmbeddedAws, options: Options, credentials: Mapping[str, Any]) -> 
         "TEST_API_KEY": f"cv_test_{secrets.token_urlsafe(32)}",
         "SIMULATOR_URL": options.simulators,
         "TABLE_NAME": aws.output("TableName"),
+        "INDEX_TABLE_NAME": aws.output("IndexTableName"),
         **providers.environment(credentials, aws.base_url),
         "LOG_FILE": str(options.directory.resolve() / "functions.log"),
         "RECEIVER_URL": options.receiver,

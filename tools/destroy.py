@@ -51,8 +51,9 @@ def destroy(client: Any, stack: str, confirm: Callable[[str], str]) -> bool:
     print("\nGone for good:", *goes, sep="\n  ")
     print("\nStays, with its data, and is yours to delete:", *(stays or ["nothing"]), sep="\n  ")
     if parameters.get("DeletionProtection") == "true":
-        print("\nThe table is protected. To delete it afterwards, first take that off:")
-        print(f"  aws dynamodb update-table --no-deletion-protection-enabled --table-name {physical_ids.get('Table')}")
+        print("\nThe tables are protected. To delete one afterwards, first take that off:")
+        for name in filter(None, map(physical_ids.get, ("Table", "IndexTable"))):
+            print(f"  aws dynamodb update-table --no-deletion-protection-enabled --table-name {name}")
     if goes:
         print("\nThe pepper goes: what stays of the table can be neither read by phone nor continued by a new stack.")
     if confirm(f"\nType {stack} to delete it: ").strip() != stack:

@@ -26,6 +26,7 @@ from tests.support.template import (
     API,
     FUNCTIONS,
     GLOBALS,
+    INDEX_TABLE,
     PARAMETERS,
     RESOURCES,
     ROOT,
@@ -309,6 +310,15 @@ def test_what_publishes_events_writes_no_other_items() -> None:
     }
 
 
+def test_functions_do_to_the_index_what_they_use_alone() -> None:
+    allowed = {
+        name: [action for each in found for action in as_list(each["Action"])]
+        for name in FUNCTIONS.keys() - STATIC
+        if (found := [each for each in statements(FUNCTIONS[name]) if each["Resource"] == {"GetAtt": "IndexTable.Arn"}])
+    }
+    assert allowed == {"PublishEventFunction": ["dynamodb:BatchWriteItem"]}
+
+
 def test_functions_do_to_the_table_what_they_use_alone() -> None:
     """That it is enough is shown by tests/service, which judge each request by it: see tests/support/policies."""
     everyone = {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}
@@ -569,16 +579,22 @@ def test_a_throttled_caller_learns_when_to_come_back(name: str, limit: str, wait
 
 def test_table() -> None:
     assert TABLE["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
-    assert TABLE["BillingMode"] == "PAY_PER_REQUEST"
-    assert TABLE["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
-    assert TABLE["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert TABLE["SSESpecification"] == {"SSEEnabled": True}
     assert TABLE["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    keys = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+    assert INDEX_TABLE["KeySchema"] == keys
+    assert "StreamSpecification" not in INDEX_TABLE
 
 
-def test_data_outlives_a_mistake() -> None:
-    assert RESOURCES["Table"]["DeletionPolicy"] == "RetainExceptOnCreate"
-    assert RESOURCES["Table"]["UpdateReplacePolicy"] == "Retain"
+@pytest.mark.parametrize("name", ["Table", "IndexTable"])
+def test_tables_are_encrypted_swept_and_outlive_a_mistake(name: str) -> None:
+    table = RESOURCES[name]["Properties"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
 NAMESPACE = "callverify/${AWS::StackName}"

@@ -57,16 +57,32 @@ class MemoryDynamoDb:
 
     def get_item(self, *, TableName: str, Key: Item, **_: Any) -> Any:  # noqa: N803
         with self._lock:
-            found = self.tables[TableName].get(_pk(Key))
+            found = self.tables[TableName].get(_key(Key))
             return {"Item": dict(found)} if found else {}
 
     def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
         with self._lock:
             answers = {
-                table: [dict(self.tables[table][_pk(key)]) for key in asked["Keys"] if _pk(key) in self.tables[table]]
+                table: [dict(self.tables[table][_key(key)]) for key in asked["Keys"] if _key(key) in self.tables[table]]
                 for table, asked in RequestItems.items()
             }
         return {"Responses": answers, "UnprocessedKeys": {}}
+
+    def query(self, *, TableName: str, **request: Any) -> Any:  # noqa: N803
+        """By `pk` and `sk` alone; without a filter."""
+        with self._lock:
+            found = [dict(item) for item in self.tables[TableName].values() if _meets(request, item)]
+        found.sort(key=lambda item: str(item["sk"]["S"]), reverse=not request.get("ScanIndexForward", True))
+        return {"Items": found[: request.get("Limit")]}
+
+    def batch_write_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
+        for table, requests in RequestItems.items():
+            if len({_key(_written(each)) for each in requests}) != len(requests) or len(requests) > 25:
+                raise _error("ValidationException", "BatchWriteItem")
+            for each in requests:
+                ((kind, request),) = each.items()
+                self._write(kind.removesuffix("Request"), {"TableName": table, **request})
+        return {"UnprocessedItems": {}}
 
     def put_item(self, **request: Any) -> Any:
         return self._write("Put", request)
@@ -79,7 +95,7 @@ class MemoryDynamoDb:
 
     def _write(self, operation: str, request: Any) -> Any:
         with self._lock:
-            table, pk = self.tables[request["TableName"]], _pk(request.get("Key") or request["Item"])
+            table, pk = self.tables[request["TableName"]], _key(request.get("Key") or request["Item"])
             before = table.get(pk)
             if not _holds(request, before):
                 raise _conditional_check_failed(request, before, operation)
@@ -91,7 +107,7 @@ class MemoryDynamoDb:
 
     def transact_write_items(self, *, TransactItems: Any, ClientRequestToken: str | None = None) -> Any:  # noqa: N803
         writes = [(operation, request) for each in TransactItems for operation, request in each.items()]
-        keys = [(request["TableName"], _pk(request.get("Key") or request["Item"])) for _, request in writes]
+        keys = [(request["TableName"], _key(request.get("Key") or request["Item"])) for _, request in writes]
         if len(set(keys)) != len(keys):
             raise _error("ValidationException", "TransactWriteItems")
         with self._lock:
@@ -132,8 +148,20 @@ class MemoryDynamoDb:
             self.on_change(before, after)
 
 
-def _pk(key: Item) -> str:
-    return str(key["pk"]["S"])
+def _key(item: Item) -> str:
+    """What an item is kept under: its `pk`, and in a table that has one its `sk`."""
+    return "\0".join(str(item[name]["S"]) for name in ("pk", "sk") if name in item)
+
+
+def _written(request: Item) -> Item:
+    """The item, or the key, of a write in a batch."""
+    ((_, write),) = request.items()
+    return dict(write.get("Item") or write["Key"])
+
+
+def _meets(request: Any, item: Item) -> bool:
+    names, values = request.get("ExpressionAttributeNames") or {}, request["ExpressionAttributeValues"]
+    return bool(_condition(request["KeyConditionExpression"])(item, names, values))
 
 
 def _error(code: str, operation: str, **more: Any) -> ClientError:

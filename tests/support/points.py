@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tests.support.dynamodb import MemoryDynamoDb
 
-READS = ("get_item", "batch_get_item")
-WRITES = ("transact_write_items", "put_item", "update_item", "delete_item")
+READS = ("get_item", "batch_get_item", "query")
+WRITES = ("transact_write_items", "put_item", "update_item", "delete_item", "batch_write_item")
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "AnyOperation")
 UNANSWERED = ReadTimeoutError(endpoint_url="https://dynamodb")
 

@@ -16,12 +16,12 @@ from callverify.service.follow_up import FollowUp
 from callverify.service.lane import live_lane, test_lane
 from callverify.service.policy import Policy
 from callverify.service.service import Service
-from callverify.store import Store
+from callverify.store import Index, Store
 from tests.support.dynamodb import MemoryDynamoDb
 from tests.support.points import Points
 from tests.support.vendors import FakeVendor
 
-TABLE = "callverify"
+TABLE, INDEX_TABLE = "callverify", "callverify-index"
 PEPPER = "pepper of the tests"
 BASE_URL = "https://api.example/v1"
 LIVE = Caller(CallerKind.API_KEY, key_id="shop", scopes=frozenset(Scope))
@@ -55,7 +55,7 @@ class Parts:
 
     order: the operator's own order, as ProviderOrder has it, where it isn't that of the vendors.
 
-    store: of a table elsewhere; by default the one of `client`, or of a new table in memory.
+    store, index: of tables elsewhere; by default those of `client`, or of new tables in memory.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Parts:
         policy: Policy = Policy(),  # noqa: B008 (a value)
         client: Any = None,
         store: Store | None = None,
+        index: Index | None = None,
         now: float = 1_800_000_000,
         points: Points | None = None,
     ) -> None:
@@ -76,8 +77,11 @@ class Parts:
         self.keys = Keys(PEPPER)
         self.client: Any = client if client is not None else MemoryDynamoDb()
         if client is None:
-            self.client.create_table(TableName=TABLE)
-        self.store = store or Store(cast("Any", self.client), TABLE, sleep=lambda _: None, monotonic=self.clock)
+            for name in (TABLE, INDEX_TABLE):
+                self.client.create_table(TableName=name)
+        client = cast("Any", self.client)
+        self.store = store or Store(client, TABLE, sleep=lambda _: None, monotonic=self.clock)
+        self.index = index or Index(client, INDEX_TABLE, sleep=lambda _: None, monotonic=self.clock)
         self.manifests = every_manifest() if manifests is None else list(manifests)
         self.vendors = [FakeVendor(manifest, self, points) for manifest in self.manifests]
         self.service = self.new_service()
@@ -130,6 +134,7 @@ class Parts:
         return Service(
             Context(
                 self.store,
+                self.index,
                 self.keys,
                 policy,
                 {Mode.LIVE: live, Mode.TEST: test},

@@ -56,7 +56,7 @@ def environment(**parameters: str) -> dict[str, str]:
 
 
 ENVIRONMENT = environment()
-TABLE = ENVIRONMENT["TABLE_NAME"]
+TABLE, INDEX_TABLE = ENVIRONMENT["TABLE_NAME"], ENVIRONMENT["INDEX_TABLE_NAME"]
 PEPPER_SECRET, KEYS_SECRET = ENVIRONMENT["PEPPER_SECRET"], ENVIRONMENT["API_KEYS_SECRET"]
 CREDENTIALS_SECRET = ENVIRONMENT["PROVIDER_CREDENTIALS_SECRET"]
 
@@ -180,11 +180,13 @@ event_api = EventApi()
 
 
 def create_table() -> None:
-    aws_client("dynamodb").create_table(**template.table_definition(TABLE))
+    for name in (TABLE, INDEX_TABLE):
+        aws_client("dynamodb").create_table(**template.table_definition(name, template.RESOURCES[name]["Properties"]))
 
 
 def drop_table() -> None:
-    aws_client("dynamodb").delete_table(TableName=TABLE)
+    for name in (TABLE, INDEX_TABLE):
+        aws_client("dynamodb").delete_table(TableName=name)
 
 
 def items() -> list[dict[str, Any]]:

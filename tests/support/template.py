@@ -46,6 +46,7 @@ FUNCTIONS: dict[str, Any] = {
 }
 API: dict[str, Any] = RESOURCES["Api"]["Properties"]
 TABLE: dict[str, Any] = RESOURCES["Table"]["Properties"]
+INDEX_TABLE: dict[str, Any] = RESOURCES["IndexTable"]["Properties"]
 
 
 def as_list(value: object) -> list[Any]:
@@ -115,10 +116,11 @@ def _holds(condition: Any, parameters: Mapping[str, str]) -> bool:
     raise KeyError(condition)
 
 
-def table_definition(name: str) -> dict[str, Any]:
-    """The table, as DynamoDB's CreateTable takes it."""
+def table_definition(name: str, properties: Mapping[str, Any] = TABLE) -> dict[str, Any]:
+    """A table, as DynamoDB's CreateTable takes it."""
+    stream = properties.get("StreamSpecification")
     return {
         "TableName": name,
-        **{part: TABLE[part] for part in ("BillingMode", "AttributeDefinitions", "KeySchema")},
-        "StreamSpecification": {"StreamEnabled": True, **TABLE["StreamSpecification"]},
+        **{part: properties[part] for part in ("BillingMode", "AttributeDefinitions", "KeySchema")},
+        **({"StreamSpecification": {"StreamEnabled": True, **stream}} if stream else {}),
     }

@@ -16,7 +16,7 @@ from callverify.edge import queues
 from callverify.edge.queues import Publications
 from callverify.events.publish import Publisher
 from callverify.events.telemetry import Telemetry
-from callverify.store import Store
+from callverify.store import Index, Store
 from tests.support.failing import refusal
 from tests.support.records import NOW, flash
 from tests.support.service import TABLE
@@ -247,10 +247,10 @@ def test_what_is_no_events_fault_is_raised(store: Store, dynamodb: Any, monkeypa
 
 
 def test_what_waits_to_be_published_again_keeps_its_number(
-    store: Store, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+    store: Store, index: Index, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     field, aside = Field(store, refuses=lambda _: True), list[str]()
-    publications = Publications(lambda: field.publisher, Telemetry(), aside.append)
+    publications = Publications(lambda: field.publisher, index, Telemetry(), aside.append)
     monkeypatch.setattr(queues, "change", lambda record: CHANGES[record["place"]])
     publications.publish({"Records": [{"place": 0}, {"place": 1}]})
     assert [json.loads(message)["numbered"] for message in aside] == [True, True]
@@ -258,7 +258,7 @@ def test_what_waits_to_be_published_again_keeps_its_number(
     field.bus.refuses = lambda _: False
     other = Field(Store(dynamodb, TABLE))  # another container, hours later
     other.publisher.publish(CHANGES[2:3])
-    again = Publications(lambda: other.publisher, Telemetry(), aside.append)
+    again = Publications(lambda: other.publisher, index, Telemetry(), aside.append)
     for message in aside:
         again.publish_again(message)
     assert len(listed(store)) == 3

@@ -21,7 +21,7 @@ from tools.doctor.resources import (
     check_dead_letters,
     check_mappings,
     check_stack,
-    check_table,
+    check_tables,
     check_updates,
 )
 from tools.doctor.secrets import check_api_keys, check_event_signing, check_pepper, check_provider_credentials
@@ -38,7 +38,7 @@ CHECKS: Sequence[Check] = (
     check_accounts,
     check_webhooks,
     check_pending_replies,
-    check_table,
+    check_tables,
     check_mappings,
     check_updates,
     check_alarms,

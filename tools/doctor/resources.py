@@ -26,23 +26,28 @@ def check_stack(stack: Stack) -> Iterator[Finding]:
         )
 
 
-def check_table(stack: Stack) -> Iterator[Finding]:
-    client, name = stack.clients["dynamodb"], stack.outputs["TableName"]
-    wrong = []
+def check_tables(stack: Stack) -> Iterator[Finding]:
+    yield from _check_table(stack, "table", stack.outputs["TableName"], has_stream=True)
+    if index := stack.outputs.get("IndexTableName"):  # stacks of 0.2.0 have none
+        yield from _check_table(stack, "index table", index, has_stream=False)
+
+
+def _check_table(stack: Stack, about: str, name: str, *, has_stream: bool) -> Iterator[Finding]:
+    client, wrong = stack.clients["dynamodb"], []
     ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if ttl["TimeToLiveStatus"] not in ("ENABLED", "ENABLING") or ttl.get("AttributeName") != "ttl":
         says = f"TTL is {ttl['TimeToLiveStatus']} on {ttl.get('AttributeName', 'nothing')}: old records stay for ever"
         wrong.append((says, "TTL on attribute `ttl`"))
     stream = client.describe_table(TableName=name)["Table"].get("StreamSpecification", {})
-    if not stream.get("StreamEnabled") or stream.get("StreamViewType") != "NEW_AND_OLD_IMAGES":
+    if has_stream and not (stream.get("StreamEnabled") and stream.get("StreamViewType") == "NEW_AND_OLD_IMAGES"):
         wrong.append(("its stream is off: no events, and windows end unwritten", "stream NEW_AND_OLD_IMAGES"))
     backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     if backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] != "ENABLED":
         wrong.append(("point-in-time recovery is off", "point-in-time recovery"))
     for says, setting in wrong:
-        yield Finding("table", State.FAULT, says, f"{setting} of {name}: set it by hand, a deployment will not notice")
+        yield Finding(about, State.FAULT, says, f"{setting} of {name}: set it by hand, a deployment will not notice")
     if not wrong:
-        yield Finding("table", State.OK, name)
+        yield Finding(about, State.OK, name)
 
 
 def check_mappings(stack: Stack) -> Iterator[Finding]:

@@ -69,9 +69,9 @@ def test_the_name_deletes(stubbed: tuple[Any, Stubber]) -> None:
     stub.assert_no_pending_responses()
 
 
-def test_the_table_is_all_that_stays_of_ours() -> None:
+def test_the_tables_are_all_that_stays_of_ours() -> None:
     ids = {name: name for name in RESOURCES}
     stays, goes = plan({"Resources": RESOURCES}, ids)
-    assert stays == ["table Table"]
+    assert stays == ["table IndexTable", "table Table"]
     assert "secret PepperSecret" in goes
     assert "log group ApiLogGroup" in goes

@@ -76,9 +76,9 @@ class Operator:
             requests.delete(url, timeout=10).raise_for_status()
 
     @contextmanager
-    def table(self, *, ttl: bool = True, backups: bool = True) -> Iterator[None]:
+    def table(self, variable: str = "TABLE_NAME", *, ttl: bool = True, backups: bool = True) -> Iterator[None]:
         def set_table(ttl: bool, backups: bool) -> None:
-            client, name = self.client("dynamodb"), self.env["TABLE_NAME"]
+            client, name = self.client("dynamodb"), self.env[variable]
             if client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"] != (
                 "ENABLED" if ttl else "DISABLED"
             ):
@@ -254,6 +254,12 @@ SEEDS = {
     ),
     "the table has no point-in-time recovery": Seed(
         lambda operator: operator.table(backups=False), "table", "point-in-time recovery is off", "set it by hand"
+    ),
+    "the index's TTL is off": Seed(
+        lambda operator: operator.table("INDEX_TABLE_NAME", ttl=False),
+        "index table",
+        "TTL is DISABLED",
+        "TTL on attribute `ttl`",
     ),
     "the stream or a queue leads nowhere": Seed(
         lambda operator: operator.disabled_mapping("FollowUpMapping"),

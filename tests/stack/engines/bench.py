@@ -16,7 +16,7 @@ from callverify.domain.verification import Change, Verification
 from callverify.service.check import Checked
 from callverify.service.started import Started
 from callverify.service.webhooks import Request
-from callverify.store import Store
+from callverify.store import Index, Store
 from tests.support.points import Points
 from tests.support.routes import METHODS, At
 from tests.support.service import BASE_URL, LIVE, Parts
@@ -31,12 +31,17 @@ NOW = 1_800_000_000
 PHONE = "+79000000031"
 
 
+def index_of(table: str) -> str:
+    return f"{table}-index"
+
+
 class Bench(Parts):
     """The service over one table, whose containers share vendors and a clock, unless they bring another."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self.table, self.points = table, Points()
-        super().__init__(client=client, store=Store(client, table), now=NOW, points=self.points)
+        store, index = Store(client, table), Index(client, index_of(table))
+        super().__init__(client=client, store=store, index=index, now=NOW, points=self.points)
 
     def only(self, *routes: At) -> None:
         """Have these routes alone configured, in this order."""

@@ -17,8 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import EmbeddedAws
 from local.processes import free_port
-from tests.stack.engines.bench import Bench
+from tests.stack.engines.bench import Bench, index_of
 from tests.stack.engines.dynamodb_local import dynamodb_local
+from tests.support.template import INDEX_TABLE, TABLE, table_definition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -73,11 +74,9 @@ def _wait_for(client: DynamoDBClient) -> None:
 def bench(client: DynamoDBClient) -> Iterator[Bench]:
     """The service on a new table of the engine."""
     table = f"t{uuid.uuid4().hex}"
-    client.create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-    )
+    tables = {table: TABLE, index_of(table): INDEX_TABLE}
+    for name, properties in tables.items():
+        client.create_table(**table_definition(name, properties))
     yield Bench(client, table)
-    client.delete_table(TableName=table)
+    for name in tables:
+        client.delete_table(TableName=name)

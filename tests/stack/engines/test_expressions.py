@@ -22,7 +22,7 @@ from callverify.service.follow_up import FollowUp
 from callverify.service.policy import Policy
 from callverify.service.service import Service
 from callverify.service.started import Started
-from callverify.store import LimitReached, Store, calendar, counters, numbers, verifications
+from callverify.store import Index, LimitReached, Store, calendar, counters, index, numbers, verifications
 from tests.stack.engines.bench import NOW, PHONE, Bench
 from tests.support.follow_ups import end
 from tests.support.points import Crash, crash
@@ -33,10 +33,11 @@ from tests.support.vendors import Mood
 
 def parts_of_the_store() -> Iterator[tuple[Any, str, Any]]:
     """Each method of the store, and each function that puts a write together: where it is, its name, and itself."""
-    for name, method in inspect.getmembers(Store, inspect.isfunction):
-        if not name.startswith("__"):
-            yield Store, name, method
-    for module in (calendar, counters, numbers, verifications):
+    for part in (Store, Index):
+        for name, method in inspect.getmembers(part, inspect.isfunction):
+            if not name.startswith("__"):
+                yield part, name, method
+    for module in (calendar, counters, index, numbers, verifications):
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__:
                 yield module, name, function
@@ -77,6 +78,7 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
         in_test_mode,
         front_doors,
         events,
+        indexed,
     ):
         journey(bench)
         bench.now += DAY
@@ -140,6 +142,23 @@ def repeated_and_verified(bench: Bench) -> None:
     bench.service.check(browser, id, json.dumps({"code": "0000"}))
     assert bench.service.check(browser, id, json.dumps({"code": bench.code(OUR_CODE)})).valid
     bench.store.take([ReturnGuess("unknown")], Change(None, verification), int(bench.now))
+
+
+def indexed(bench: Bench) -> None:
+    """Found page by page, and taken out again."""
+    records = [bench.record(bench.start(OUR_CODE, f"+7900000055{n}", reference="r").verification.id) for n in range(3)]
+    for _ in range(2):
+        bench.index.add(records)
+    phone_hash = records[0].phone_hash
+    (entry,) = bench.index.of_phone(Mode.LIVE, phone_hash, key_id=LIVE.key_id, limit=5, now=NOW)
+    assert entry.verification_id == records[0].id
+    assert bench.index.of_phone(Mode.LIVE, phone_hash, after=entry.place, limit=5, now=NOW) == []
+    first, second = bench.index.of_reference(Mode.LIVE, "r", limit=2, now=NOW)
+    (third,) = bench.index.of_reference(Mode.LIVE, "r", after=second.place, limit=2, now=NOW)
+    newest_first = [first.verification_id, second.verification_id, third.verification_id]
+    assert newest_first == sorted((each.id for each in records), reverse=True)
+    bench.index.remove(records)
+    assert bench.index.of_reference(Mode.LIVE, "r", limit=2, now=NOW) == []
 
 
 def front_doors(bench: Bench) -> None:

@@ -14,6 +14,7 @@ from callverify.events.publish import Publisher, Unpublished
 from callverify.events.telemetry import Telemetry
 from callverify.service.follow_up import FollowUp
 from callverify.service.service import Service
+from callverify.store import Index
 from callverify.store.items import verification_of_image
 
 LONGEST_DELAY_SECONDS = 900  # SQS's own maximum, and that of every window
@@ -50,25 +51,30 @@ def change(record: Record) -> Change:
 
 
 class Publications:
-    """Publishes what the table's stream brings. What can't be published is put aside, to be published again.
+    """Enters in the index and publishes what the table's stream brings.
 
+    What can't be published is put aside, to be published again. An index that can't be written fails the batch before
+    anything of it is published: all of it comes again.
     tell: given all changes, for the browsers that listen; None where push is off.
     """
 
     def __init__(
         self,
         publisher: Callable[[], Publisher],
+        index: Index,
         telemetry: Telemetry,
         put_aside: PutAside,
         tell: Callable[[Iterable[Change]], None] | None = None,
     ) -> None:
         self._publisher = publisher
+        self._index = index
         self._telemetry = telemetry
         self._put_aside = put_aside
         self._tell = tell
 
     def publish(self, event: Mapping[str, Any]) -> None:
         readable, failed = self._read(event["Records"])
+        self._index.add(after for _, (before, after) in readable if before is None and after)
         for record in failed + self._refused(readable):
             self._put_aside(without_hashes(record))
         if self._tell:

@@ -14,7 +14,7 @@ from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, Clock, Deadline, Mode, Scope, Status
 from callverify.service.lane import Lane, Observer
 from callverify.service.policy import Policy
-from callverify.store import Store
+from callverify.store import Index, Store
 
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID = re.compile(rf"vrf_(test_)?[{_LETTERS}]{{26}}")
@@ -29,6 +29,7 @@ class Context:
     """
 
     store: Store
+    index: Index
     keys: Keys
     policy: Policy
     lanes: Mapping[Mode, Lane]

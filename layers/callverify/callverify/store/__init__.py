@@ -1,4 +1,4 @@
-"""All state: one table, and the only code that knows DynamoDB."""
+"""All state: the table and its index, and the only code that knows DynamoDB."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from callverify.domain.words import DAY
 from callverify.store.calendar import CalendarCounters
 from callverify.store.counters import Breakers
 from callverify.store.events import EventLog
+from callverify.store.index import Index
 from callverify.store.pools import Pools
 from callverify.store.table import LimitReached, Stale, Table, Taken, put_new
 from callverify.store.verifications import Verifications
@@ -17,7 +18,7 @@ from callverify.store.verifications import Verifications
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-__all__ = ["LimitReached", "Stale", "Store", "Taken"]
+__all__ = ["Index", "LimitReached", "Stale", "Store", "Taken"]
 
 
 class Store(Verifications, Breakers, EventLog, Pools):

@@ -1,4 +1,4 @@
-"""Requests to the one DynamoDB table, and the only ones: reads, single updates, transactions, and what they lose to."""
+"""Requests to a DynamoDB table, and the only ones: reads, single updates, transactions, and what they lose to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 CONFLICT_RETRIES = 40
 CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 INVALID = frozenset({"ValidationException", "ValidationError"})
-BUSY_SECONDS = 4.0  # for which a transaction is sent again, beyond what the client does by itself
+BUSY_SECONDS = 4.0  # for which writes are sent again, beyond what the client does by itself
+WRITES_AT_ONCE = 25  # DynamoDB's own limit of a batch
 # The operating system's: of the module's own, containers that start from one snapshot have the same.
 _JITTER = random.SystemRandom().uniform
 
@@ -90,7 +92,7 @@ NOTHING = Write("", {}, lambda _: Outdated())  # the form of a write that there 
 
 
 class Table:
-    """The table. Raises Busy where DynamoDB throttles, fails, or gives no answer."""
+    """A table. Raises Busy where DynamoDB throttles, fails, or gives no answer."""
 
     def __init__(
         self,
@@ -161,6 +163,38 @@ class Table:
             if INVALID.intersection(_codes(error)):
                 raise Refused from error
             raise
+
+    def newest(self, pk: str, *, before: str = "", limit: int) -> list[Item]:
+        """Up to `limit` items of a `pk` by falling `sk`, before `before`. One query, maybe a little late."""
+        values = {":pk": pk} | ({":before": before} if before else {})
+        answer = self._ask(
+            self._client.query,
+            TableName=self._name,
+            KeyConditionExpression="pk = :pk AND sk < :before" if before else "pk = :pk",
+            ExpressionAttributeValues=serialized(values),
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        return [deserialized(item) for item in answer["Items"]]
+
+    def write_many(self, *, puts: Iterable[Item] = (), deletes: Iterable[Item] = ()) -> None:
+        """Put items, or delete those of these keys: each by itself, in any order and without a condition."""
+        requests: dict[tuple[str, str], Any] = {
+            (item["pk"], item["sk"]): {"PutRequest": {"Item": serialized(item)}} for item in puts
+        }
+        for item in deletes:
+            key = {"pk": item["pk"], "sk": item["sk"]}
+            requests[item["pk"], item["sk"]] = {"DeleteRequest": {"Key": serialized(key)}}
+        for some in batched(requests.values(), WRITES_AT_ONCE, strict=False):
+            self._write_batch({self._name: [*some]})
+
+    def _write_batch(self, left: dict[str, Any]) -> None:
+        gives_up_at, turn = self._monotonic() + BUSY_SECONDS, 0
+        while left := self._ask(self._client.batch_write_item, RequestItems=left).get("UnprocessedItems") or {}:
+            if self._monotonic() >= gives_up_at:
+                raise busy() from TimeoutError("DynamoDB kept putting off writes")
+            self._wait(turn)
+            turn += 1
 
     def delete(self, pk: str) -> None:
         self._ask(self._client.delete_item, TableName=self._name, Key=serialized({"pk": pk}))
