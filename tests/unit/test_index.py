@@ -39,11 +39,11 @@ def ids(entries: list[Entry]) -> list[str]:
 
 
 def of_reference(index: Index, text: str = "order-7", **more: Any) -> list[str]:
-    return ids(index.of_reference(Mode.LIVE, text, **{"limit": 20, "now": NOW, **more}))
+    return ids(index.of_reference(Mode.LIVE, text, **{"limit": 20, **more}))
 
 
 def of_phone(index: Index, **more: Any) -> list[str]:
-    return ids(index.of_phone(Mode.LIVE, flash().phone_hash, **{"limit": 20, "now": NOW, **more}))
+    return ids(index.of_phone(Mode.LIVE, flash().phone_hash, **{"limit": 20, **more}))
 
 
 def test_verifications_are_found_newest_first_by_page(index: Index) -> None:
@@ -52,8 +52,8 @@ def test_verifications_are_found_newest_first_by_page(index: Index) -> None:
     newest_first = [each.id for each in reversed(verifications)]
     for find in (index.of_phone, index.of_reference):
         subject = flash().phone_hash if find == index.of_phone else "order-7"
-        first = find(Mode.LIVE, subject, limit=20, now=NOW)
-        rest = find(Mode.LIVE, subject, after=first[-1].place, limit=20, now=NOW)
+        first = find(Mode.LIVE, subject, limit=20)
+        rest = find(Mode.LIVE, subject, after=first[-1].place, limit=20)
         assert ids(first) + ids(rest) == newest_first
 
 
@@ -62,17 +62,12 @@ def test_a_key_finds_its_own_and_whoever_sees_all_finds_those_of_the_mode(index:
     index.add([record(1), record(2, key_id=OTHER), test])
     assert of_phone(index) == of_reference(index) == [record(2).id, record(1).id]
     assert of_phone(index, key_id=SHOP) == of_reference(index, key_id=SHOP) == [record(1).id]
-    assert ids(index.of_phone(Mode.TEST, test.phone_hash, limit=20, now=NOW)) == [test.id]
+    assert ids(index.of_phone(Mode.TEST, test.phone_hash, limit=20)) == [test.id]
 
 
 def test_what_has_no_reference_is_found_by_phone_alone(index: Index) -> None:
     index.add([record(reference=None)])
     assert (of_phone(index), of_reference(index, "None")) == ([record().id], [])
-
-
-def test_what_is_over_is_not_found(index: Index) -> None:
-    index.add([record()])
-    assert (of_phone(index, now=TTL - 1), of_phone(index, now=TTL)) == ([record().id], [])
 
 
 def test_entries_are_the_same_however_often_and_in_whatever_order_they_come(

@@ -150,15 +150,15 @@ def indexed(bench: Bench) -> None:
     for _ in range(2):
         bench.index.add(records)
     phone_hash = records[0].phone_hash
-    (entry,) = bench.index.of_phone(Mode.LIVE, phone_hash, key_id=LIVE.key_id, limit=5, now=NOW)
+    (entry,) = bench.index.of_phone(Mode.LIVE, phone_hash, key_id=LIVE.key_id, limit=5)
     assert entry.verification_id == records[0].id
-    assert bench.index.of_phone(Mode.LIVE, phone_hash, after=entry.place, limit=5, now=NOW) == []
-    first, second = bench.index.of_reference(Mode.LIVE, "r", limit=2, now=NOW)
-    (third,) = bench.index.of_reference(Mode.LIVE, "r", after=second.place, limit=2, now=NOW)
+    assert bench.index.of_phone(Mode.LIVE, phone_hash, after=entry.place, limit=5) == []
+    first, second = bench.index.of_reference(Mode.LIVE, "r", limit=2)
+    (third,) = bench.index.of_reference(Mode.LIVE, "r", after=second.place, limit=2)
     newest_first = [first.verification_id, second.verification_id, third.verification_id]
     assert newest_first == sorted((each.id for each in records), reverse=True)
     bench.index.remove(records)
-    assert bench.index.of_reference(Mode.LIVE, "r", limit=2, now=NOW) == []
+    assert bench.index.of_reference(Mode.LIVE, "r", limit=2) == []
 
 
 def front_doors(bench: Bench) -> None:

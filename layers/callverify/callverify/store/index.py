@@ -57,19 +57,22 @@ class Index:
         self._table.write_many(deletes=[item for each in verifications for item in entries(each)])
 
     def of_phone(
-        self, mode: Mode, phone_hash: str, *, key_id: str = ALL_KEYS, after: str = "", limit: int, now: int
+        self, mode: Mode, phone_hash: str, *, key_id: str = ALL_KEYS, after: str = "", limit: int
     ) -> list[Entry]:
-        """Up to `limit` verifications of a phone by an API key, newest first. One query."""
-        return self._page(_of_phone(mode, key_id, phone_hash), after, limit, now)
+        """Up to `limit` verifications of a phone by an API key, newest first. One query.
+
+        Their records say whether they are still kept.
+        """
+        return self._page(_of_phone(mode, key_id, phone_hash), after, limit)
 
     def of_reference(
-        self, mode: Mode, reference: str, *, key_id: str = ALL_KEYS, after: str = "", limit: int, now: int
+        self, mode: Mode, reference: str, *, key_id: str = ALL_KEYS, after: str = "", limit: int
     ) -> list[Entry]:
-        return self._page(_of_reference(mode, key_id, reference), after, limit, now)
+        return self._page(_of_reference(mode, key_id, reference), after, limit)
 
-    def _page(self, pk: str, after: str, limit: int, now: int) -> list[Entry]:
-        items = self._table.newest(pk, before=after, limit=limit)
-        return [Entry(item["sk"].partition("#")[2], item["sk"]) for item in items if item["ttl"] > now]
+    def _page(self, pk: str, after: str, limit: int) -> list[Entry]:
+        places = [str(item["sk"]) for item in self._table.newest(pk, before=after, limit=limit)]
+        return [Entry(place.partition("#")[2], place) for place in places]
 
 
 def entries(verification: Verification) -> list[Item]:
