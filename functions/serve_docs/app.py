@@ -1,7 +1,7 @@
 """The document of the API, for tools as JSON and for people as a page.
 
-`make docs` makes both files of docs/openapi.yaml. Nothing is imported that would cost a cold start, and the page runs
-no script: it stands on the domain where people are verified.
+`make docs` makes both files from docs/openapi.yaml. Nothing is imported that would cost a cold start. The page runs its
+own script alone, and asks nobody for anything: it stands on the domain where people are verified.
 """
 
 import base64
@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def base_url(event: dict[str, Any]) -> str:
-    """What the paths of the API come after: the operator's address, else the one that this request came to."""
+    """The base URL of the API: the operator's, else the domain and stage of this request."""
     context = event["requestContext"]
     return os.environ.get("PUBLIC_BASE_URL", "").rstrip("/") or f"https://{context['domainName']}/{context['stage']}"
 
@@ -41,10 +41,10 @@ def document(url: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def page(url: str) -> dict[str, Any]:
-    style = PAGE.partition("<style>")[2].partition("</style>")[0]
     policy = {
         "default-src": "'none'",
-        "style-src": f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'",
+        "script-src": allowed("script"),
+        "style-src": allowed("style"),
         "img-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -55,6 +55,12 @@ def page(url: str) -> dict[str, Any]:
         "Referrer-Policy": "no-referrer",
     }
     return respond(PAGE.replace("{BASE_URL}", html.escape(url)), "text/html; charset=utf-8", headers)
+
+
+def allowed(element: str) -> str:
+    """What a policy allows of an element of the page: this very text."""
+    text = PAGE.partition(f"<{element}>")[2].partition(f"</{element}>")[0]
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def respond(text: str, content_type: str, headers: dict[str, str]) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 import json
 import re
-import shlex
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from callverify.domain.words import Method
 from callverify.providers import registry
 from callverify.providers.names import NAMES
 from callverify.service.requests import on_their_own
+from tools.render_docs.examples import LANGUAGES, Request, quick_start, receiving
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -24,12 +25,10 @@ SOURCE = ROOT / "docs/openapi.yaml"
 TARGET = ROOT / "functions/serve_docs"
 # The function puts the address in that a request came to.
 BASE_URL = "{BASE_URL}"
+# A preflight is of least interest.
 METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
-CREDENTIALS = {
-    "apiKey": '-H "Authorization: Bearer $API_KEY"',
-    "clientToken": '-H "Authorization: Bearer $CLIENT_TOKEN"',
-    "sdkBasic": '-u "$ACCOUNT_SID:$API_KEY"',
-}
+# The tags of what a customer's code calls. The others have an example in curl alone.
+FOR_CUSTOMERS = ("verifications", "events", "twilio-verify", "documents")
 RANGES = (
     ("minLength", "maxLength", " characters"),
     ("minItems", "maxItems", " items"),
@@ -58,8 +57,8 @@ class Reference:
     # Operations
 
     def tags(self) -> list[dict[str, Any]]:
-        """The document's tags, each with its operations."""
-        operations = list(self.operations())
+        """The document's tags, each with its operations: preflights last, and before them files."""
+        operations = sorted(self.operations(), key=lambda each: (each["method"] == "options", "{file}" in each["path"]))
         tags = [
             {**tag, "operations": [each for each in operations if tag["name"] in each["tags"]]}
             for tag in self.document["tags"]
@@ -84,14 +83,16 @@ class Reference:
                         "parameters": parameters,
                         "responses": responses,
                         "codes": {status: self.codes(response) for status, response in responses.items()},
-                        "requests": self.requests(path, method, parameters, operation) if kind == "paths" else [],
+                        "requests": self.requests(path, method, parameters, operation)
+                        if kind == "paths"
+                        else [("", receiving())],
                         "answers": self.answers(responses),
                     }
 
     def requests(
         self, path: str, method: str, parameters: list[dict[str, Any]], operation: dict[str, Any]
-    ) -> list[tuple[str, str]]:
-        """A curl command for each example of a body, or one without."""
+    ) -> list[tuple[str, dict[str, str]]]:
+        """(name, texts by language) for each example of a body, or one without."""
         query = []
         for parameter in parameters:
             value = sample(self.follow(parameter["schema"]), parameter)
@@ -99,38 +100,23 @@ class Reference:
                 path = path.replace(f"{{{parameter['name']}}}", value)
             elif parameter["in"] == "query" and parameter.get("required"):
                 query.append(f"{parameter['name']}={value}")
-        url = BASE_URL + path + ("?" + "&".join(query) if query else "")
         bodies = operation.get("requestBody", {}).get("content", {})
-        examples = bodies.get("application/json", {}).get("examples", {})
-        forms = bodies.get("application/x-www-form-urlencoded", {}).get("examples", {})
-        # A body makes it a POST.
-        verb = "" if method == "get" or examples or forms else f"-X {method.upper()} "
-        command = [f'curl -sS {verb}"{url}"' if query else f"curl -sS {verb}{url}"]
-        if operation["security"]:
-            command.append(CREDENTIALS[next(iter(operation["security"][0]))])
-        if forms:
-            return [
-                (
-                    heading(name, example),
-                    join(
-                        [
-                            *command,
-                            *(f"--data-urlencode {shlex.quote(f'{k}={v}')}" for k, v in example["value"].items()),
-                        ]
-                    ),
-                )
-                for name, example in forms.items()
-            ]
-        if not examples:
-            return [("", join(command))]
-        command.append('-H "Content-Type: application/json"')
-        return [
-            (
-                heading(name, example),
-                join([*command, f"-d {shlex.quote(json.dumps(example['value'], ensure_ascii=False))}"]),
-            )
-            for name, example in examples.items()
+        kinds = {"body": "application/json", "form": "application/x-www-form-urlencoded"}
+        sent = [
+            (heading(name, example), {field: example["value"]})
+            for field, kind in kinds.items()
+            for name, example in bodies.get(kind, {}).get("examples", {}).items()
         ]
+        request = Request(
+            method,
+            BASE_URL + path + ("?" + "&".join(query) if query else ""),
+            scheme=next(iter(operation["security"][0])) if operation["security"] else None,
+            idempotent=any(parameter["name"] == "Idempotency-Key" for parameter in parameters),
+        )
+        written = [(name, replace(request, **each).texts()) for name, each in sent or [("", {})]]
+        if operation["tags"][0] in FOR_CUSTOMERS:
+            return written
+        return [(name, {"curl": texts["curl"]}) for name, texts in written]
 
     def answers(self, responses: dict[str, Any]) -> list[tuple[str, str, Any]]:
         """(status, name, value) for each example of a success. A replay's are those of the first answer."""
@@ -167,7 +153,8 @@ class Reference:
                     error["statuses"][status] = True
                     error["examples"][problem["detail"]] = problem
                     error["operations"][operation["operationId"]] = operation
-        errors = [{"code": code, **error} for code, error in found.items()]
+        advice = self.document["components"]["schemas"]["Problem"]["properties"]["code"]["x-advice"]
+        errors = [{"code": code, "advice": advice[code], **error} for code, error in found.items()]
         return sorted(errors, key=lambda error: min(error["statuses"]))
 
     # Schemas
@@ -328,7 +315,13 @@ def rendered() -> dict[str, str]:
         "words": words,
     }
     page = environment.get_template("page.html").render(
-        document=document, reference=Reference(document), style=Markup((HERE / "style.css").read_text())
+        document=document,
+        reference=Reference(document),
+        style=Markup((HERE / "style.css").read_text()),
+        script=Markup((HERE / "script.js").read_text()),
+        languages=LANGUAGES,
+        base_url=BASE_URL,
+        quick_start=quick_start,
     )
     return {"openapi.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n", "docs.html": page + "\n"}
 
