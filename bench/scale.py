@@ -309,7 +309,11 @@ def limits_table(journeys: Mapping[str, Journey]) -> str:
         ("a vendor that takes 30 requests a second of one address: paid calls", paid, 30),
         (f"one item of {SHARDS}: `stack_paid_hour`", paid / SHARDS, 1_000),
         (f"one item of {SHARDS}: `key_free_hour` of a key that makes all starts", (1 - paid) / SHARDS, 1_000),
-        ("one item, for batches of 25: the number of the latest event", used["event"] / 25, 1_000),
+        (
+            "one item: the number of the latest event, in full batches of 25; shorter ones meet it sooner",
+            used["event"] / 25,
+            1_000,
+        ),
         ("API Gateway: 10,000 requests a second of the account", used["gateway"], 10_000),
         ("Lambda: 1,000 at once in the account", concurrency, 1_000),
         ("DynamoDB, a new table: 4,000 write units a second", used["write_unit"], 4_000),
