@@ -209,12 +209,13 @@ deploy: .venv/.installed
 STACK ?=
 NAME ?=
 MODE ?= live
+ALL_KEYS ?=
 SCOPES ?= verifications:read,verifications:write
 WHAT ?= events
 TARGET = --stack '$(STACK)' --dev-dir '$(DEV_DIR)'
 .PHONY: api-key revoke-api-key redrive
 api-key: .venv/.installed
-	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --mode '$(MODE)' --scopes '$(SCOPES)'
+	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --mode '$(MODE)' --scopes '$(SCOPES)' $(if $(ALL_KEYS),--all-keys)
 revoke-api-key: .venv/.installed
 	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --revoke
 redrive: .venv/.installed

@@ -18,21 +18,23 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from callverify.domain.text import is_plain
+from callverify.domain.words import Scope
 from tools.target import target_stack
 
 TURNS = 5
 MAX_NAME = 64
-SCOPES = ("verifications:read", "verifications:write")
+USUAL_SCOPES = ("verifications:read", "verifications:write")
 
 
 class Refused(Exception):
     """What was asked can't be done; the message says what would be right."""
 
 
-def add_key(client: Any, secret_id: str, name: str, mode: str, scopes: list[str]) -> str:
+def add_key(client: Any, secret_id: str, name: str, mode: str, scopes: list[str], *, all_keys: bool = False) -> str:
     """Make a key of 256 random bits, add it to the secret beside those in force, and return it. Raises Refused.
 
-    name: 1 to 64 characters, none of them a control character or a Unicode non-character.
+    name: 1 to 64 characters, none of them a control character or a Unicode non-character. all_keys: it finds what all
+    keys of its mode have started.
     """
     if not 1 <= len(name) <= MAX_NAME or not is_plain(name):
         raise Refused(
@@ -40,7 +42,14 @@ def add_key(client: Any, secret_id: str, name: str, mode: str, scopes: list[str]
             "non-character"
         )
     key = f"cv_{mode}_{secrets.token_urlsafe(32)}"
-    added = {"name": name, "sha256": hashlib.sha256(key.encode()).hexdigest(), "scopes": scopes, "mode": mode}
+    added: dict[str, Any] = {
+        "name": name,
+        "sha256": hashlib.sha256(key.encode()).hexdigest(),
+        "scopes": scopes,
+        "mode": mode,
+    }
+    if all_keys:
+        added["all_keys"] = True
 
     def add(entries: list[Any], turn: int) -> list[Any] | None:
         if turn and added in entries:  # the answer to our own write was lost
@@ -124,12 +133,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dev-dir", default=".dev")
     parser.add_argument("--name", required=True)
     parser.add_argument("--mode", choices=("live", "test"), default="live")
-    parser.add_argument("--scopes", default=",".join(SCOPES), help="separated by commas (default: %(default)s)")
+    parser.add_argument("--scopes", default=",".join(USUAL_SCOPES), help="separated by commas (default: %(default)s)")
+    parser.add_argument("--all-keys", action="store_true", help="finds what all keys of its mode have started")
     parser.add_argument("--revoke", action="store_true")
     chosen = parser.parse_args(arguments)
     scopes = [scope.strip() for scope in chosen.scopes.split(",") if scope.strip()]
-    if not scopes or not set(scopes) <= set(SCOPES):
-        parser.error(f"--scopes takes {', '.join(SCOPES)}")
+    if not scopes or not set(scopes) <= set(Scope):
+        parser.error(f"--scopes takes {', '.join(Scope)}")
     secret_id = f"{target_stack(chosen.stack, chosen.dev_dir)}/api-keys"
     try:
         client = boto3.client("secretsmanager")
@@ -137,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
             revoke_key(client, secret_id, chosen.name)
             print(f"revoked {chosen.name!r} in {secret_id}")
         else:
-            key = add_key(client, secret_id, chosen.name, chosen.mode, scopes)
+            key = add_key(client, secret_id, chosen.name, chosen.mode, scopes, all_keys=chosen.all_keys)
             print(f"added {chosen.name!r} to {secret_id}; this is the only time that it is shown:", file=sys.stderr)
             print(key)
     except (Refused, BotoCoreError, ClientError) as error:

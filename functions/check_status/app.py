@@ -1,5 +1,6 @@
-"""Status, code check and the list of events: what clients ask again and again."""
+"""What reads verifications: status, search, code check and the list of events."""
 
+from callverify.domain.view import resource
 from callverify.edge.api import Api, Response
 from callverify.runtime import settings, startup, wiring
 
@@ -23,6 +24,13 @@ def check(verification_id: str) -> Response[str]:
     caller = api.caller
     checked = wiring.service().check(caller, verification_id, api.body)
     return api.reply(checked.verification, caller, valid=checked.valid)
+
+
+@api.route("/verifications/search", "POST")
+def search() -> Response[str]:
+    page, now = wiring.service().search(api.caller, api.body), wiring.service().now()
+    found = [resource(each, now, polled=True) for each in page.verifications]
+    return api.answer({"verifications": found, "next": page.next})
 
 
 @api.route("/events", "GET")

@@ -392,6 +392,7 @@ PARSERS: dict[str, Any] = {
     "repeatVerification": bodies.parse_nothing,
     "switchVerification": bodies.parse_switch,
     "cancelVerification": bodies.parse_nothing,
+    "searchVerifications": bodies.parse_search,
 }
 
 
@@ -466,6 +467,15 @@ def test_requests_in_examples_are_accepted() -> None:
         ("SwitchRequest", "switchVerification", {"phone": "+79000001234", "method": "sms"}),
         ("SwitchRequest", "switchVerification", {"phone": "+79000001234", "method": "flash_call", "provider": FLASH}),
         ("CancelRequest", "cancelVerification", {"reason": "none"}),
+        ("SearchRequest", "searchVerifications", {}),
+        ("SearchRequest", "searchVerifications", {"phone": "+79000001234", "reference": "r"}),
+        ("SearchRequest", "searchVerifications", {"phone": None}),
+        ("SearchRequest", "searchVerifications", {"reference": None}),
+        ("SearchRequest", "searchVerifications", {"reference": ""}),
+        ("SearchRequest", "searchVerifications", {"reference": "r", "limit": 0}),
+        ("SearchRequest", "searchVerifications", {"reference": "r", "limit": 21}),
+        ("SearchRequest", "searchVerifications", {"reference": "r", "limit": "5"}),
+        ("SearchRequest", "searchVerifications", {"reference": "r", "after": "a" * 201}),
     ],
 )
 def test_document_and_service_refuse_the_same(schema: str, operation: str, body: dict[str, Any]) -> None:
@@ -778,6 +788,14 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     expect(200, "verified", check, "TEST_API_KEY", {"code": "0000"}, **flash)
 
     answered += _ask_as_an_sdk(call, stack, f"+7900000{digits + 400}")
+    search = "post /verifications/search"
+    for credential, body in (("API_KEY", {"phone": number, "limit": 1}), ("TEST_API_KEY", {"reference": key})):
+        assert call(search, credential, body)[0] == 200
+    expect(400, "invalid_request", search, "API_KEY", {})
+    expect(403, "forbidden", search, token, {"phone": number})
+    expect(409, "cursor_unknown", search, "API_KEY", {"reference": key, "after": "x"})
+    expect(422, "invalid_phone", search, "TEST_API_KEY", {"phone": number})
+    answered.append(search)
     assert call("get /events", "API_KEY")[0] == 200
     expect(400, "invalid_request", "get /events", "API_KEY", query="?limit=0")
     smsc = {"provider": "smsc", "rest": stack["SMSC_WEBHOOK_URL"].rsplit("/", 1)[1]}

@@ -63,6 +63,7 @@ DEFAULTS = {
     "CognitoPaidDayLimit": 200,
     "KeyFreeHourLimit": 20000,
     "KeyRefusedHourLimit": 300,
+    "KeySearchDayLimit": 1000,
     "VerificationGuessLimit": 5,
     "PhoneGuessLimit": 9,
     "LogLevel": "INFO",
@@ -88,6 +89,7 @@ MAXIMA = {
     "CognitoPaidDayLimit": 1000000,
     "KeyFreeHourLimit": 1000000,
     "KeyRefusedHourLimit": 1000000,
+    "KeySearchDayLimit": 1000000,
     "SecretCacheSeconds": 240,
     "VerificationGuessLimit": 5,
     "PhoneGuessLimit": 9,
@@ -316,7 +318,7 @@ def test_functions_do_to_the_index_what_they_use_alone() -> None:
         for name in FUNCTIONS.keys() - STATIC
         if (found := [each for each in statements(FUNCTIONS[name]) if each["Resource"] == {"GetAtt": "IndexTable.Arn"}])
     }
-    assert allowed == {"PublishEventFunction": ["dynamodb:BatchWriteItem"]}
+    assert allowed == {"CheckStatusFunction": ["dynamodb:Query"], "PublishEventFunction": ["dynamodb:BatchWriteItem"]}
 
 
 def test_functions_do_to_the_table_what_they_use_alone() -> None:

@@ -22,6 +22,7 @@ HANDLERS: Mapping[tuple[str, str], Callable[[dict[str, Any], Any], dict[str, Any
     ("POST", "/verifications/{id}/cancel"): start_verification.handler,
     ("GET", "/verifications/{id}"): check_status.handler,
     ("POST", "/verifications/{id}/check"): check_status.handler,
+    ("POST", "/verifications/search"): check_status.handler,
     ("GET", "/events"): check_status.handler,
     ("GET", WEBHOOKS): receive_webhook.handler,
     ("POST", WEBHOOKS): receive_webhook.handler,

@@ -36,6 +36,7 @@ class Heard:
         self.values: list[tuple[str, float, dict[str, str]]] = []
         self.answers: list[tuple[str, str, CallOutcome]] = []
         self.ids: list[str] = []
+        self.audited: list[tuple[str, dict[str, object]]] = []
 
     def about(self, verification_id: str) -> None:
         self.ids.append(verification_id)
@@ -48,6 +49,9 @@ class Heard:
 
     def provider_answered(self, verification: Verification, action: str, outcome: CallOutcome) -> None:
         self.answers.append((verification.id, action, outcome))
+
+    def audit(self, message: str, **fields: object) -> None:
+        self.audited.append((message, fields))
 
 
 class Parts:

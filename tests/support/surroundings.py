@@ -67,7 +67,8 @@ TEST_KEY = "cv_test_" + "T" * 43
 READ_KEY = "cv_live_" + "R" * 43
 WRITE_KEY = "cv_live_" + "W" * 43
 NO_SCOPE_KEY = "cv_live_" + "N" * 43
-READ, WRITE = "verifications:read", "verifications:write"
+SUPPORT_KEY = "cv_live_" + "S" * 43
+READ, WRITE, SEARCH = "verifications:read", "verifications:write", "verifications:search"
 API_KEYS = [
     (LIVE_KEY, [READ, WRITE], "live"),
     (OTHER_LIVE_KEY, [READ, WRITE], "live"),
@@ -75,6 +76,7 @@ API_KEYS = [
     (READ_KEY, [READ], "live"),
     (WRITE_KEY, [WRITE], "live"),
     (NO_SCOPE_KEY, [], "live"),
+    (SUPPORT_KEY, [READ, SEARCH], "live"),
 ]
 VENDOR_SECRETS = tuple(value for given in CREDENTIALS.values() for value in given.values() if isinstance(value, str))
 

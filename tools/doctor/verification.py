@@ -9,7 +9,7 @@ from functools import partial
 
 import requests
 
-from tools.api_key import SCOPES, Refused, add_key, revoke_key
+from tools.api_key import USUAL_SCOPES, Refused, add_key, revoke_key
 from tools.doctor.stack import HTTP_SECONDS, Finding, Stack, State, problem
 
 # A container that has just read the secret again does not know a new key for 10 s.
@@ -20,7 +20,7 @@ def check_verification(stack: Stack) -> Iterator[Finding]:
     check, client, secret_id = "test verification", stack.clients["secretsmanager"], f"{stack.name}/api-keys"
     name = f"doctor {secrets.token_hex(4)}"
     try:
-        key = add_key(client, secret_id, name, "test", list(SCOPES))
+        key = add_key(client, secret_id, name, "test", list(USUAL_SCOPES))
     except Refused as error:
         yield Finding(check, State.SKIPPED, f"no key could be made: {error}")
         return

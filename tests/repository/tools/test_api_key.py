@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tools.api_key import SCOPES, TURNS, Refused, add_key, main, revoke_key
+from tools.api_key import TURNS, USUAL_SCOPES, Refused, add_key, main, revoke_key
 
 SECRET = "shop/api-keys"
 Between = Callable[[], object]
@@ -62,7 +62,7 @@ def names(client: Any) -> list[str]:
 
 
 def add(client: Any, name: str) -> str:
-    return add_key(client, SECRET, name, "live", list(SCOPES))
+    return add_key(client, SECRET, name, "live", list(USUAL_SCOPES))
 
 
 def test_a_key_is_made_and_revoked(client: Any) -> None:

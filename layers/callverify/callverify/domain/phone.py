@@ -17,11 +17,11 @@ _OTHER_DASHES = "\u2053\u207b\u208b\u2212\u30fc"
 _RIGHT_TO_LEFT_OVERRIDE = "\u202e"
 
 
-def parse_phone(text: str, *, default_country: str, allowed_countries: Collection[str]) -> Phone:
+def parse_phone(text: str, *, default_country: str, allowed_countries: Collection[str] | None) -> Phone:
     """The mobile number that `text` names, in E.164 or in a national format of `default_country` (ISO 3166-1 alpha-2).
 
     Raises InvalidPhone for anything that is not a possible mobile number, and CountryNotAllowed for a region that is
-    not in `allowed_countries`. The region is that of the number's own range: +7 7xx is Kazakhstan.
+    not in `allowed_countries` (None: any is). The region is that of the number's own range: +7 7xx is Kazakhstan.
     """
     # Imported here: the functions that never parse a caller's number should not wait for it.
     from phonenumbers import phonenumberutil as phonenumbers
@@ -45,7 +45,7 @@ def parse_phone(text: str, *, default_country: str, allowed_countries: Collectio
     kind = phonenumbers.number_type(number)
     if kind not in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE):
         raise InvalidPhone("`phone` is not a mobile number. Only mobile numbers can be verified by a call.")
-    if region not in allowed_countries:
+    if allowed_countries is not None and region not in allowed_countries:
         raise CountryNotAllowed(
             f"Numbers of {region or 'this region'} are not allowed. Allowed: {', '.join(sorted(allowed_countries))}."
         )

@@ -110,15 +110,16 @@ class CallerKind(StrEnum):
 class Scope(StrEnum):
     READ = "verifications:read"
     WRITE = "verifications:write"
+    SEARCH = "verifications:search"  # by phone
 
 
 @value
 class Caller:
     """Who is asking, as the authorizer found out.
 
-    key_id: of an API key. verification_id, expires_at: what a client token is good for, and until when.
-    address: the network address of the request itself, as the gateway saw it. voice_calls: a front door may choose one
-    for this key.
+    key_id, key_name: of an API key. all_keys: it finds what every key of its mode has started. verification_id,
+    expires_at: what a client token is good for, and until when. address: the network address of the request itself, as
+    the gateway saw it. voice_calls: a front door may choose one for this key.
     """
 
     kind: CallerKind
@@ -129,6 +130,8 @@ class Caller:
     expires_at: int = 0
     address: str | None = None
     voice_calls: bool = False
+    key_name: str = ""
+    all_keys: bool = False
 
     @property
     def is_key(self) -> bool:

@@ -27,7 +27,8 @@ ROUTES = {
         "POST/verifications/*/switch",
         "POST/verifications/*/cancel",
     ),
-    Scope.READ: ("GET/verifications/*", "GET/events"),
+    Scope.READ: ("GET/verifications/*", "GET/events", "POST/verifications/search"),
+    Scope.SEARCH: ("POST/verifications/search",),
 }
 CLIENT_TOKEN_ROUTES = (
     "GET/verifications/{id}",
@@ -48,6 +49,7 @@ class ApiKey:
     scopes: frozenset[str]
     mode: Mode
     voice_calls: bool = False
+    all_keys: bool = False
 
     @property
     def id(self) -> str:
@@ -58,9 +60,9 @@ class ApiKey:
 def parse_api_keys(secret: str) -> tuple[list[ApiKey], list[ConfigurationFault]]:
     """The keys in the secret `api-keys`, and what is wrong with the entries that are none.
 
-    It is a JSON list of {"name", "sha256", "scopes", "mode"}; an entry may hold `"voice_calls": true`. One with a
-    mistake opens nothing; the others do. A scope that is not known opens nothing either. Raises ConfigurationFault for
-    what is no list.
+    It is a JSON list of {"name", "sha256", "scopes", "mode"}; an entry may hold `"voice_calls": true` and
+    `"all_keys": true`. One with a mistake opens nothing; the others do. A scope that is not known opens nothing either.
+    Raises ConfigurationFault for what is no list.
     """
     try:
         entries = json.loads(secret or "[]")
@@ -87,6 +89,7 @@ def _api_key(number: int, entry: Any) -> ApiKey:
             scopes=frozenset(scope for scope in Scope if scope in entry["scopes"]),
             mode=Mode(entry["mode"]),
             voice_calls=entry.get("voice_calls") is True,
+            all_keys=entry.get("all_keys") is True,
         )
         if not re.fullmatch("[0-9a-f]{64}", key.sha256):
             raise ValueError
@@ -163,7 +166,15 @@ class Access:
             key = _find(digest, self._parse(self._read_api_keys(True)))
         if key is None:
             raise Unauthorized("The API key is not known.")
-        return Caller(CallerKind.API_KEY, key_id=key.id, mode=key.mode, scopes=key.scopes, voice_calls=key.voice_calls)
+        return Caller(
+            CallerKind.API_KEY,
+            key_id=key.id,
+            mode=key.mode,
+            scopes=key.scopes,
+            voice_calls=key.voice_calls,
+            key_name=key.name,
+            all_keys=key.all_keys,
+        )
 
     def _parse(self, text: str) -> Sequence[ApiKey]:
         if text != self._text:
@@ -213,7 +224,13 @@ def basic_policy(found: tuple[Caller, str] | None, method_arn: str) -> dict[str,
 
 
 def _key_context(caller: Caller) -> dict[str, Any]:
-    return {"key_id": caller.key_id, "mode": caller.mode, "scopes": " ".join(sorted(caller.scopes))}
+    return {
+        "key_id": caller.key_id,
+        "key_name": caller.key_name,
+        "mode": caller.mode,
+        "scopes": " ".join(sorted(caller.scopes)),
+        "all_keys": caller.all_keys,
+    }
 
 
 def policy(caller: Caller, method_arn: str) -> dict[str, Any]:

@@ -159,6 +159,9 @@ class Api:
                 verification_id=found.get("verification_id") or None,
                 expires_at=int(found.get("expires_at") or 0),
                 address=(context.get("identity") or {}).get("sourceIp"),
+                key_name=found.get("key_name", ""),
+                # The gateway hands a text on.
+                all_keys=str(found.get("all_keys")).lower() == "true",
             )
         except ValueError:
             raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.") from None

@@ -114,6 +114,11 @@ class Telemetry:
         else:
             logger.info(message, extra=fields)
 
+    def audit(self, message: str, **fields: Any) -> None:
+        """Write a line of its own at any level: somebody may have to account for it."""
+        record = {"levelno": logging.INFO, "levelname": "INFO", "msg": message, **fields}
+        logger.registered_handler.handle(logging.makeLogRecord(record))
+
     def detail(self, message: str, **fields: Any) -> None:
         """Log what is of use only to somebody who looks for a fault."""
         logger.debug(message, extra=fields)

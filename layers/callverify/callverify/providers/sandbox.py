@@ -103,10 +103,10 @@ def code(digits: int) -> str:
     return "0" * digits
 
 
-def judge(phone: Phone | None, methods: Sequence[Method]) -> Phone:
+def judge(phone: Phone, methods: Sequence[Method]) -> Phone:
     """The test number that a test key names, if it answers one of `methods`. Raises InvalidPhone."""
-    scenario = TEST_NUMBERS.get(phone.e164) if phone else None
-    if phone is None or scenario is None:
+    scenario = TEST_NUMBERS.get(phone.e164)
+    if scenario is None:
         raise errors.InvalidPhone(f"A test key verifies only test numbers: {', '.join(TEST_NUMBERS)}.")
     if scenario.method not in (None, *methods):
         raise errors.InvalidPhone(f"This test number answers {scenario.method}, not {', '.join(methods)}.")

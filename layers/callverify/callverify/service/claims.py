@@ -21,6 +21,7 @@ from callverify.domain.claims import (
     UseCall,
 )
 from callverify.domain.keys import Keys
+from callverify.domain.limits import CalendarLimit
 from callverify.domain.value import value
 from callverify.domain.verification import Change, Verification
 from callverify.domain.words import Caller, CallOutcome, Outcome, Phone, Status
@@ -39,6 +40,10 @@ class Claims:
     def checks(self, line: Line) -> int:
         """How many codes of an attempt may be wrong before the verification fails."""
         return self._limits.checks(line)
+
+    def search(self, caller: Caller) -> Sequence[CalendarLimit]:  # noqa: ARG002
+        """A search by phone."""
+        return ()
 
     def start(self, change: Change, line: Line, phone: Phone, dead: str | None) -> Sequence[Claim]:  # noqa: ARG002
         """`dead`: a verification that has ended, whose lock may be taken over."""
@@ -112,6 +117,9 @@ class Failed:
 
 class LiveClaims(Claims):
     """Of the live lane."""
+
+    def search(self, caller: Caller) -> Sequence[CalendarLimit]:
+        return [self._limits.search(caller)]
 
     def start(self, change: Change, line: Line, phone: Phone, dead: str | None) -> Sequence[Claim]:
         limits = self._limits.of(change.after, line, phone, change.after.address_hash)

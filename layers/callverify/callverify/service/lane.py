@@ -35,6 +35,8 @@ class Observer(Protocol):
 
     def provider_answered(self, verification: Verification, action: str, outcome: CallOutcome) -> None: ...
 
+    def audit(self, message: str, **fields: object) -> None: ...
+
 
 class Silence:
     """Hears everything, and tells nobody."""
@@ -46,6 +48,8 @@ class Silence:
     def measure(self, metric: str, value: float, unit: Unit, **dimensions: str) -> None: ...
 
     def provider_answered(self, verification: Verification, action: str, outcome: CallOutcome) -> None: ...
+
+    def audit(self, message: str, **fields: object) -> None: ...
 
 
 REMEMBERED_SECONDS = 1.0
@@ -120,7 +124,8 @@ class Lane:
 
     lines: the routes that can be dialled for a phone that the lane has judged, or for any (None), in the operator's
     order. route: of a provider and method, configured or not; asks for no credentials. judge: the phone that a caller
-    names, if this lane verifies it by one of the methods; raises InvalidPhone and CountryNotAllowed. code: what a call
+    names, if this lane verifies it by one of the methods; raises InvalidPhone and CountryNotAllowed. phone: the one of
+    this lane, of any country, that a caller names for what starts nothing; raises InvalidPhone. code: what a call
     of the record's attempt shows, in so many digits. claims: what starts, checks and ends take beside the record.
     pools: of the codes that vendors pick.
     """
@@ -129,6 +134,7 @@ class Lane:
     lines: Callable[[Phone | None], Sequence[Line]]
     route: Routes
     judge: Callable[[str, Sequence[Method]], Phone]
+    phone: Callable[[str], Phone]
     code: Callable[[Verification, int], str]
     claims: Claims
     pools: Pools
@@ -157,8 +163,7 @@ def live_lane(
     observer: Observer,
     clock: Clock,
 ) -> Lane:
-    def judge(text: str, methods: Sequence[Method]) -> Phone:  # noqa: ARG001
-        phone = _parse(text, policy)
+    def live(phone: Phone) -> Phone:
         if phone.e164 in sandbox.TEST_NUMBERS:
             raise errors.InvalidPhone("This is a test number. Use it with a key of mode `test`.")
         return phone
@@ -167,7 +172,8 @@ def live_lane(
         Mode.LIVE,
         lambda _: lines(),
         routes,
-        judge,
+        lambda text, _: live(_parse(text, policy)),
+        lambda text: live(_parse(text, policy, anywhere=True)),
         lambda record, digits: keys.code(record.id, record.attempt.number, digits),
         LiveClaims(policy, keys),
         StoredPools(store, keys, clock),
@@ -183,17 +189,14 @@ def test_lane(
     sandboxes = [sandbox.Sandbox(manifest, clock) for manifest in manifests]
 
     def judge(text: str, methods: Sequence[Method]) -> Phone:
-        try:
-            phone = _parse(text, policy)
-        except errors.CountryNotAllowed:
-            phone = None
-        return sandbox.judge(phone, methods)
+        return sandbox.judge(_parse(text, policy, anywhere=True), methods)
 
     return Lane(
         Mode.TEST,
         lambda phone: order([line for each in sandboxes for line in each.lines(phone)]),
         routes,
         judge,
+        lambda text: judge(text, list(Method)),
         lambda _, digits: sandbox.code(digits),
         Claims(policy, keys),
         Pools(),
@@ -202,5 +205,6 @@ def test_lane(
     )
 
 
-def _parse(text: str, policy: Policy) -> Phone:
-    return parse_phone(text, default_country=policy.default_country, allowed_countries=policy.allowed_countries)
+def _parse(text: str, policy: Policy, *, anywhere: bool = False) -> Phone:
+    countries = None if anywhere else policy.allowed_countries
+    return parse_phone(text, default_country=policy.default_country, allowed_countries=countries)

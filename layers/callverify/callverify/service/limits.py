@@ -19,6 +19,9 @@ class Limits:
         self._policy = policy
         self._keys = keys
 
+    def search(self, caller: Caller) -> CalendarLimit:
+        return CalendarLimit("key_search_day", caller.key_id, self._policy.key_search_day, DAY)
+
     def asked_by(self, caller: Caller, record: Verification, line: Line, phone: Phone | None) -> list[Claim]:
         """A browser is counted by its own address, and not by the one that the start named."""
         address = record.address_hash if caller.is_key else None

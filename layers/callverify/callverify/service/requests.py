@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
@@ -21,11 +23,14 @@ MAX_REFERENCE = 64
 MAX_METADATA_PAIRS, MAX_METADATA_NAME, MAX_METADATA_VALUE = 10, 40, 500
 MAX_IDEMPOTENCY_KEY = 255
 MAX_CURSOR = 200
+MAX_FOUND = 20
 UNKNOWN_CURSOR = "`after` is not the `next` of a page of these events. Leave it out to read from the oldest event kept."
+UNKNOWN_PLACE = "`after` is not the `next` of a page of a search. Leave it out to begin with the newest verification."
 LOCALES = ("ru", "en")
 START_FIELDS = frozenset(
     ["phone", "method", "provider", "allowed_methods", "reference", "metadata", "end_user_ip", "locale", "return_url"]
 )
+_PLACE = re.compile("[0-9]{10}#vrf_[a-z0-9_]{1,40}")
 _PLAIN = ", none of them a control character or a Unicode non-character"
 
 
@@ -54,6 +59,31 @@ class SwitchRequest:
 
     phone: str
     method: Method
+
+
+@value
+class SearchRequest:
+    """Either `phone`, still as written, or `reference`. after: where the page before ended, as the index has it."""
+
+    phone: str | None
+    reference: str | None
+    limit: int
+    after: str
+
+
+def parse_search(body: str | None) -> SearchRequest:
+    """Raises InvalidRequest and CursorUnknown."""
+    fields = _object(body, {"phone", "reference", "limit", "after"})
+    if len(fields.keys() & {"phone", "reference"}) != 1:
+        raise InvalidRequest("Send `reference` or `phone`, and not both.")
+    phone = _phone(fields) if "phone" in fields else None
+    reference = _text(fields, "reference", MAX_REFERENCE)
+    if phone is None and reference is None:
+        raise InvalidRequest("`reference` must be a string.")
+    limit = fields.get("limit", MAX_FOUND)
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_FOUND:
+        raise InvalidRequest(f"`limit` must be a whole number from 1 to {MAX_FOUND}.")
+    return SearchRequest(phone, reference, limit, _place(fields.get("after")))
 
 
 def parse_start(
@@ -137,6 +167,25 @@ def parse_cursor(value: str | None) -> int:
     if value is not None and not (value.isascii() and value.isdigit() and len(value) <= 15):
         raise CursorUnknown(UNKNOWN_CURSOR)
     return int(value or 0)
+
+
+def cursor_of(place: str) -> str:
+    """The `next` of a page that ended at this place of the index."""
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _place(cursor: Any) -> str:
+    if cursor is None:
+        return ""
+    if not isinstance(cursor, str) or len(cursor) > MAX_CURSOR:
+        raise InvalidRequest(f"`after` must be the `next` of an earlier page, at most {MAX_CURSOR} characters.")
+    try:
+        place = base64.b64decode(cursor, b"-_", validate=True).decode("ascii")
+    except ValueError:
+        raise CursorUnknown(UNKNOWN_PLACE) from None
+    if not _PLACE.fullmatch(place):
+        raise CursorUnknown(UNKNOWN_PLACE)
+    return place
 
 
 def parse_idempotency_key(value: str | None) -> str | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from callverify.domain.limits import CalendarLimit
 from callverify.domain.words import DAY
 from callverify.store.calendar import CalendarCounters
 from callverify.store.counters import Breakers
@@ -40,6 +41,12 @@ class Store(Verifications, Breakers, EventLog, Pools):
         self._table = Table(client, table_name, sleep=sleep, monotonic=monotonic)
         self._calendar = CalendarCounters(self._table)
         self._retention = retention
+
+    def count(self, limits: Sequence[CalendarLimit], now: int) -> None:
+        """Count what needs no record. Raises LimitReached."""
+        _, refusal = self._calendar.take(limits, "", now)
+        if refusal:
+            raise refusal[1]
 
     def connect(self) -> None:
         """Open the connection that the first request will use, by a read."""

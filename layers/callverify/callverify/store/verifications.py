@@ -74,6 +74,13 @@ class Verifications:
         item = self._table.read(f"verification#{verification_id}")
         return verification_of(item) if item and item["ttl"] > now else None
 
+    def get_many(self, verification_ids: Sequence[str], now: int) -> list[Verification]:
+        """Those of up to 100 verifications that are kept, in this order. One consistent request."""
+        items = self._table.read_many(f"verification#{each}" for each in verification_ids)
+        kept = (items.get(f"verification#{each}") for each in verification_ids)
+        found = (verification_of(item) for item in kept if item and item["ttl"] > now)
+        return [each for each in found if each]
+
     def live_verification_id(self, phone_hash: str, now: int) -> str | None:
         """The verification that holds this phone's lock. The record decides whether it is live."""
         item = self._table.read(f"phone#{phone_hash}")
