@@ -1,6 +1,5 @@
 """What reads verifications: status, search, code check and the list of events."""
 
-from callverify.domain.view import resource
 from callverify.edge.api import Api, Response
 from callverify.runtime import settings, startup, wiring
 
@@ -28,9 +27,8 @@ def check(verification_id: str) -> Response[str]:
 
 @api.route("/verifications/search", "POST")
 def search() -> Response[str]:
-    page, now = wiring.service().search(api.caller, api.body), wiring.service().now()
-    found = [resource(each, now, polled=True) for each in page.verifications]
-    return api.answer({"verifications": found, "next": page.next})
+    page = wiring.service().search(api.caller, api.body)
+    return api.reply_many(page.verifications, next=page.next)
 
 
 @api.route("/events", "GET")

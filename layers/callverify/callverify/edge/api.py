@@ -234,6 +234,11 @@ class Api:
         headers = {"Idempotent-Replayed": "true"} if replayed else {}
         return json_response(200 if replayed else status, body | more, "application/json", headers)
 
+    def reply_many(self, verifications: Sequence[Verification], **more: Any) -> Response[str]:
+        """Resources as an API key reads them, with what belongs to this call alone."""
+        now = self._now()
+        return self.answer({"verifications": [resource(each, now, polled=True) for each in verifications], **more})
+
     def answer(self, body: Mapping[str, Any]) -> Response[str]:
         return json_response(200, body, "application/json", {})
 
