@@ -18,37 +18,42 @@ PROVIDERS ?=
 
 .PHONY: help
 help:
-	@echo 'make dev        the whole service on this machine, in the foreground; Ctrl-C stops it (<PROVIDER>_BASE_URL=… asks a real vendor)'
-	@echo 'make test       the tests that need no stack (2 minutes); tests/README.md says which suite to run when'
-	@echo 'make test-stack the tests on a deployed local stack, the page in Chromium included (4 minutes; Chromium, Java 17, npm)'
-	@echo 'make test-page  the hosted page alone, in every state (Chromium, npm)'
+	@echo 'make dev         the whole service on this machine, in the foreground; Ctrl-C stops it (<PROVIDER>_BASE_URL=… asks a real vendor)'
+	@echo 'make install     .venv, with the command that deploys a stack and looks after it: .venv/bin/callverify'
+	@echo 'make test        the tests that need no stack (2 minutes); tests/README.md says which suite to run when'
+	@echo 'make test-stack  the tests on a deployed local stack, the page in Chromium included (4 minutes; Chromium, Java 17, npm)'
+	@echo 'make check       lint, format, types, import directions, template'
+	@echo 'make format      let ruff rewrite what it can'
+	@echo 'make docs        regenerate the served API docs from docs/openapi.yaml'
+	@echo 'make lock        write the hashed requirement files from the groups of pyproject.toml (LOCK_OPTIONS=--upgrade: newest releases)'
+	@echo 'make clean       remove all that these commands made'
+	@echo 'make help-more   the other tests, attacks and measurements'
+
+.PHONY: help-more
+help-more:
+	@echo 'make test-page     the hosted page alone, in every state (Chromium, npm)'
 	@echo 'make test-upgrade  from 0.1.0 to this version and back, and a changed parameter, on stacks of their own'
 	@echo 'make test-cognito  sign-ins at a Cognito user pool, by Amplify and in a browser too, on a stack of its own (Chromium, npm)'
 	@echo 'make test-engines  the store under many requests at once, and the attacks at a small size, on real engines (Java 17, npm)'
-	@echo 'make test-deep  every death and overtaking, 10,000 starts at vendors that fail in any order, and which suite catches which seeded fault (an hour)'
+	@echo 'make test-deep     every death and overtaking, 10,000 starts at vendors that fail in any order, and which suite catches which seeded fault (an hour)'
 	@echo 'make vendor-clients  public clients of the real vendors, unmodified, against the simulators'
-	@echo 'make twilio-sdks  the official SDKs for Python and Node.js, unmodified, on a deployed local stack (npm)'
-	@echo 'make screens    takes a picture of each screen of the page, into .screens, and those of docs/screens again'
-	@echo 'make docs       Regenerate the served API docs from docs/openapi.yaml'
-	@echo 'make attack     all attacks on the service, into the table of docs/threat-model.md (some minutes)'
-	@echo 'make load       hundreds of verifications at once through the local stack, audited (LOAD_OPTIONS=--journeys=3000)'
-	@echo 'make felt       how long after a report the page says "verified": with push, without, with the report lost (FELT_OPTIONS=--calls=20)'
-	@echo 'make growth     what a verification costs beside 100, 1,000 and 10,000 others (needs Java 17 and npm)'
-	@echo 'make scale      the tables of docs/scale.md, from what make growth has measured'
-	@echo 'make limits     thousands of starts a second within the limits that DynamoDB publishes, in virtual time (20 minutes)'
-	@echo 'make check      lint, format, types, import directions, template'
-	@echo 'make check-cloud  checkov on the templates; what is left out, and why: .checkov.yaml'
-	@echo 'make format     let ruff rewrite what it can'
-	@echo 'make bench      times, memory, sizes and requests, into bench/RESULTS.md (some minutes; Linux, Java 17, npm)'
-	@echo 'make build      sam build, compiled: cold starts are much shorter'
-	@echo 'make sam-local  every function in a container, by sam local, on a local stack of its own (needs Docker)'
-	@echo 'make deploy     build, and deploy into your AWS account (CONFIG_ENV=dev or prod of samconfig.toml)'
-	@echo 'make destroy    delete a stack in AWS (STACK=…), after saying what stays'
-	@echo 'make api-key NAME=… [MODE=live|test]   make an API key and show it once; make revoke-api-key NAME=…'
-	@echo 'make doctor     look whether all that a stack needs is in place (STACK=…; PHONE=+7…: start free reverse calls too)'
-	@echo 'make redrive    send again what lies in a dead-letter queue (WHAT=events, publications, follow-ups or stream)'
-	@echo 'make lock       write the hashed requirement files from the groups of pyproject.toml (LOCK_OPTIONS=--upgrade: newest releases)'
-	@echo 'make clean      remove all that these commands made'
+	@echo 'make twilio-sdks   the official SDKs for Python and Node.js, unmodified, on a deployed local stack (npm)'
+	@echo 'make sam-local     every function in a container, by sam local, on a local stack of its own (needs Docker)'
+	@echo 'make check-cloud   checkov on the templates; what is left out, and why: .checkov.yaml'
+	@echo 'make build         sam build, compiled: cold starts are much shorter'
+	@echo 'make screens       takes a picture of each screen of the page, into .screens, and those of docs/screens again'
+	@echo 'make attack        all attacks on the service, into the table of docs/threat-model.md (some minutes)'
+	@echo 'make load          hundreds of verifications at once through the local stack, audited (LOAD_OPTIONS=--journeys=3000)'
+	@echo 'make felt          how long after a report the page says "verified": with push, without, with the report lost (FELT_OPTIONS=--calls=20)'
+	@echo 'make growth        what a verification costs beside 100, 1,000 and 10,000 others (needs Java 17 and npm)'
+	@echo 'make scale         the tables of docs/scale.md, from what make growth has measured'
+	@echo 'make limits        thousands of starts a second within the limits that DynamoDB publishes, in virtual time (20 minutes)'
+	@echo 'make bench         times, memory, sizes and requests, into bench/RESULTS.md (some minutes; Linux, Java 17, npm)'
+
+# The command is written with the environment.
+.PHONY: install
+install: .venv/.installed
+	@echo 'Ready: .venv/bin/callverify, or `callverify` after `. .venv/bin/activate`'
 
 .PHONY: dev
 dev: .venv/.installed .venv-aws/.installed
@@ -199,36 +204,6 @@ sam-local: .venv/.installed .venv-aws/.installed
 	@docker info >/dev/null 2>&1 || { echo 'make sam-local: no Docker engine answers; start one, or set DOCKER_HOST' >&2; exit 1; }
 	SAM_LOCAL=1 $(BIN)/pytest tests/stack/sam_local
 
-# An environment of samconfig.toml.
-CONFIG_ENV ?= default
-.PHONY: deploy
-deploy: .venv/.installed
-	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.deploy --config-env '$(CONFIG_ENV)'
-
-# Empty: the local stack where one runs, else the stack "callverify" in the AWS account of the environment.
-STACK ?=
-NAME ?=
-MODE ?= live
-ALL_KEYS ?=
-SCOPES ?= verifications:read,verifications:write
-WHAT ?= events
-TARGET = --stack '$(STACK)' --dev-dir '$(DEV_DIR)'
-.PHONY: api-key revoke-api-key redrive
-api-key: .venv/.installed
-	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --mode '$(MODE)' --scopes '$(SCOPES)' $(if $(ALL_KEYS),--all-keys)
-revoke-api-key: .venv/.installed
-	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.api_key $(TARGET) --name '$(NAME)' --revoke
-redrive: .venv/.installed
-	@$(BIN)/python -m tools.redrive $(TARGET) --what '$(WHAT)'
-
-.PHONY: destroy
-destroy: .venv/.installed
-	@$(BIN)/python -m tools.destroy --stack '$(STACK)'
-PHONE ?=
-.PHONY: doctor
-doctor: .venv/.installed
-	@PYTHONPATH=layers/callverify $(BIN)/python -m tools.doctor $(TARGET) --phone '$(PHONE)'
-
 LOCK_OPTIONS ?=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
   --python-version 3.13 --custom-compile-command 'make lock' $(LOCK_OPTIONS)
@@ -255,7 +230,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two environments: the embedded AWS pins a botocore that the SAM CLI's does not match.
-.venv/.installed: requirements/dev.txt
+.venv/.installed: requirements/dev.txt local/install.py
 .venv-aws/.installed: requirements/aws.txt
 .venv-checkov/.installed: requirements/checkov.txt
 .venv-clients/.installed: requirements/clients.txt

@@ -13,6 +13,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 PINNED = Path("requirements/dev.txt")
+# The command of the clone that the environment stands in, wherever it is called from.
+COMMAND = """\
+#!{python}
+import sys
+from pathlib import Path
+
+try:
+    clone = Path(__file__).absolute().parents[2]
+    sys.path[:0] = [str(clone), str(clone / "layers" / "callverify")]
+    from cli.__main__ import main
+
+    sys.exit(main())
+except KeyboardInterrupt:
+    print("Error: stopped", file=sys.stderr)
+    sys.exit(130)
+"""
 
 
 def install(environment: Path, requirements: Path) -> None:
@@ -48,7 +64,16 @@ def install(environment: Path, requirements: Path) -> None:
     if subprocess.run([*command, "--require-hashes", "-r", requirements], check=False).returncode:
         say("uv could not; pip takes some minutes …")
         pip("-r", requirements)
+    if requirements == PINNED:
+        install_command(environment)
     say("Done.")
+
+
+def install_command(environment: Path) -> None:
+    """Write `callverify` beside the environment's Python."""
+    command = environment / "bin" / "callverify"
+    command.write_text(COMMAND.format(python=(environment / "bin" / "python").absolute()))
+    command.chmod(0o755)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response
+from tools.doctor.providers import check_accounts, check_pending_replies, check_webhooks
+from tools.doctor.secrets import check_provider_credentials
+from tools.doctor.stack import Check, Finding, Stack, State
 from werkzeug.serving import make_server
 
 from callverify.domain.errors import CallverifyError
@@ -25,9 +28,6 @@ from simulators.app import create_app
 from simulators.vendor import World
 from tests.support.service import Parts
 from tests.support.simulators import CREDENTIALS
-from tools.doctor.providers import check_accounts, check_pending_replies, check_webhooks
-from tools.doctor.secrets import check_provider_credentials
-from tools.doctor.stack import Check, Finding, Stack, State
 
 REPORTING = [name for name in NAMES if manifest(name).webhook]
 PER_ACCOUNT = [name for name in REPORTING if (hook := manifest(name).webhook) and hook.per is Per.ACCOUNT]

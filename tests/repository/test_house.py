@@ -12,7 +12,7 @@ from callverify.service.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYER = ROOT / "layers/callverify/callverify"
-SEARCHED = ("layers", "functions", "local", "simulators", "tools", "attacks", "bench", "template.yaml")
+SEARCHED = ("layers", "functions", "local", "simulators", "cli", "tools", "attacks", "bench", "template.yaml")
 # Twilio is a vendor of calls; its Verify is an API that ours speaks too, and no vendor.
 VENDORS = re.compile(
     r"smsc|sms_?ru|ucaller|telefon.?ip|\bnew[_-]?tel\b|twilio(?!['s]*[ _-]?verify|[/~])", re.IGNORECASE

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 import requests
+from tools.doctor import __main__ as doctor
 
 from local.env import write_env
-from tools.doctor import __main__ as doctor
 
 ROOT = Path(__file__).resolve().parents[3]
 LINE = re.compile(r"(ok|warn|FAULT|skip) {2,}(.+?) {2,}(.+)")

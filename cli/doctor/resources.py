@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.doctor.stack import CLOCK_TOLERANCE_SECONDS, Finding, Stack, State
+from cli.doctor.stack import CLOCK_TOLERANCE_SECONDS, Finding, Stack, State
 
 # A new AWS account may run 10 functions at once.
 LEAST_CONCURRENCY = 100
@@ -17,7 +17,7 @@ def check_stack(stack: Stack) -> Iterator[Finding]:
         fix = f"the last deployment failed: aws cloudformation describe-stack-events --stack-name {stack.name}"
         yield Finding("stack", State.WARNING, f"{stack.name}: {stack.status}", fix)
     else:
-        fix = "wait while it is IN_PROGRESS; `make deploy` says what to do about anything else"
+        fix = "wait while it is IN_PROGRESS; `callverify deploy` says what to do about anything else"
         yield Finding("stack", State.FAULT, f"{stack.name}: {stack.status}", fix)
     if abs(stack.aws_ahead) > CLOCK_TOLERANCE_SECONDS:
         says = f"this machine's clock is {-stack.aws_ahead:+.0f} s off AWS's"
@@ -106,7 +106,7 @@ def check_dead_letters(stack: Stack) -> Iterator[Finding]:
         )["Attributes"]
         count = int(attributes["ApproximateNumberOfMessages"])
         if count:
-            fix = "docs/operations.md, Dead letters: mend the cause, then `make redrive`"
+            fix = "docs/operations.md, Dead letters: mend the cause, then `callverify redrive`"
             yield Finding("dead letters", State.FAULT, f"{logical_id} holds {count}", fix)
         else:
             yield Finding("dead letters", State.OK, f"{logical_id} is empty")

@@ -1,15 +1,19 @@
-"""`make destroy` says what stays, and deletes only after the stack's name was typed."""
+"""`callverify destroy` says what stays, and deletes only after the stack's name was typed."""
 
 import json
 from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
+from cli.__main__ import main
+from cli.destroy import examine, plan
+from cli.target import Target
 from tests.support.template import RESOURCES
-from tools.destroy import destroy, plan
 
 TEMPLATE = {
     "Resources": {
@@ -39,33 +43,38 @@ def stubbed() -> tuple[Any, Stubber]:
         for logical_id, physical_id in IDS.items()
     ]
     stub.add_response("list_stack_resources", {"StackResourceSummaries": summaries})
-    stack = {
-        "StackName": "shop",
-        "StackStatus": "CREATE_COMPLETE",
-        "CreationTime": datetime(2026, 11, 22, tzinfo=UTC),
-        "Parameters": [{"ParameterKey": "DeletionProtection", "ParameterValue": "true"}],
-    }
-    stub.add_response("describe_stacks", {"Stacks": [stack]})
     stub.activate()
     return client, stub
 
 
-def test_nothing_is_deleted_without_the_name(stubbed: tuple[Any, Stubber], capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_says_what_goes_and_what_stays(stubbed: tuple[Any, Stubber]) -> None:
     client, stub = stubbed
-    assert destroy(client, "shop", lambda _: "yes") is False
+    described = {"Parameters": [{"ParameterKey": "DeletionProtection", "ParameterValue": "true"}]}
+    said = examine(client, "shop", described).text("shop")
     stub.assert_no_pending_responses()
-    said = capsys.readouterr().out
     gone, stays = said.split("Stays")
     assert "secret shop/pepper" in gone
     assert "table shop-Table-1" in stays
     assert "--no-deletion-protection-enabled --table-name shop-Table-1" in stays
 
 
-def test_the_name_deletes(stubbed: tuple[Any, Stubber]) -> None:
+@pytest.mark.parametrize(("typed", "deletes"), [("yes\n", False), ("", False), ("shop\n", True)])
+def test_the_name_alone_deletes(
+    stubbed: tuple[Any, Stubber],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    typed: str,
+    deletes: bool,
+) -> None:
     client, stub = stubbed
-    stub.add_response("delete_stack", {}, {"StackName": "shop"})
-    stub.add_client_error("describe_stacks", "ValidationError", "Stack with id shop does not exist")
-    assert destroy(client, "shop", lambda _: "shop\n") is True
+    monkeypatch.setenv("CALLVERIFY_DEPLOYMENTS", str(tmp_path / "deployments.toml"))
+    monkeypatch.setattr(Target, "client", lambda *_: client)
+    monkeypatch.setattr(Target, "described", {})
+    monkeypatch.setattr("sys.stdin", StringIO(typed))
+    if deletes:
+        stub.add_response("delete_stack", {}, {"StackName": "shop"})
+        stub.add_client_error("describe_stacks", "ValidationError", "Stack with id shop does not exist")
+    assert main(["destroy", "--stack", "shop"]) == (0 if deletes else 1)
     stub.assert_no_pending_responses()
 
 

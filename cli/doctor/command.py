@@ -1,21 +1,22 @@
-"""`make doctor`: looks whether everything that a stack needs is in place, and names the cause where it is not.
+"""`doctor`: looks whether everything that a stack needs is in place, and names the cause where it is not.
 
 It reads; and it makes one API key of mode `test` for one verification of test mode, which costs nothing, and revokes
-it. With PHONE, and in the local stack always, it also starts one free reverse call at each provider that can be asked
+it. With --phone, and in the local stack always, it also starts one free reverse call at each provider that can be asked
 about its calls: nobody rings.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
+import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.doctor.providers import check_accounts, check_pending_replies, check_webhooks
-from tools.doctor.resources import (
+from cli.doctor.providers import check_accounts, check_pending_replies, check_webhooks
+from cli.doctor.resources import (
     check_alarms,
     check_concurrency,
     check_dead_letters,
@@ -24,10 +25,12 @@ from tools.doctor.resources import (
     check_tables,
     check_updates,
 )
-from tools.doctor.secrets import check_api_keys, check_event_signing, check_pepper, check_provider_credentials
-from tools.doctor.stack import Check, Finding, Stack, State
-from tools.doctor.verification import check_verification
-from tools.target import target_stack
+from cli.doctor.secrets import check_api_keys, check_event_signing, check_pepper, check_provider_credentials
+from cli.doctor.stack import Check, Finding, Stack, State
+from cli.doctor.verification import check_verification
+from cli.errors import on_ctrl_c
+from cli.output import print_json
+from cli.target import Target, as_json, on_stack
 
 CHECKS: Sequence[Check] = (
     check_stack,
@@ -75,25 +78,27 @@ def table(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.doctor", description=__doc__)
-    parser.add_argument("--stack", default="", help="default: the local stack where one runs, else callverify")
-    parser.add_argument("--dev-dir", default=".dev")
-    parser.add_argument("--phone", default="", help="a mobile to start free reverse calls for; it is not called")
-    chosen = parser.parse_args(arguments)
-    name = target_stack(chosen.stack, chosen.dev_dir)
-    try:
-        stack = Stack(name, chosen.phone)
-    except (BotoCoreError, ClientError) as error:
-        print(f"doctor: the stack {name} cannot be read: {error}", file=sys.stderr)
-        return 1
-    findings = examine(stack)
-    print(table(findings))
+@click.command()
+@click.option("--phone", default="", help="Also start a free reverse call for this mobile; it is not called.")
+@as_json
+@on_stack
+def doctor(target: Target, phone: str, as_json: bool) -> None:
+    """Look whether everything that a stack needs is in place, and name the setting where it is not.
+
+    It makes one test key for one verification in test mode, and revokes it. It exits with 1 if there is a fault.
+
+    \b
+    Example:
+      callverify doctor --stack callverify
+    """
+    on_ctrl_c("stopped; a key named `doctor …` may be left: see `callverify api-key list`")
+    findings = examine(Stack(target, phone))
     faults = sum(finding.state is State.FAULT for finding in findings)
     warnings = sum(finding.state is State.WARNING for finding in findings)
-    print(f"\n{faults or 'no'} fault(s), {warnings or 'no'} warning(s)")
-    return 1 if faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    if as_json:
+        print_json({"faults": faults, "warnings": warnings, "findings": [asdict(finding) for finding in findings]})
+    else:
+        click.echo(table(findings))
+        click.echo(f"\n{faults or 'no'} fault(s), {warnings or 'no'} warning(s)")
+    if faults:
+        sys.exit(1)

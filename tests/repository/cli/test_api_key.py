@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from tools.api_key import TURNS, USUAL_SCOPES, Refused, add_key, main, revoke_key
+from cli.__main__ import main
+from cli.api_keys import USUAL_SCOPES, add_key, revoke_key
+from cli.errors import Refused
+from cli.secret import TURNS
 
 SECRET = "shop/api-keys"
 Between = Callable[[], object]
@@ -103,14 +105,13 @@ def test_a_name_from_before_can_be_revoked(client: Any) -> None:
 @pytest.mark.parametrize("name", ["", "a\nb"])
 def test_the_command_says_what_a_name_must_be(
     client: Any,  # noqa: ARG001 (its secret)
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     name: str,
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    assert main(["--stack", "shop", "--dev-dir", str(tmp_path), "--name", name]) == 1
-    assert "api-key: a key's name must have 1 to 64 characters" in capsys.readouterr().err
+    assert main(["api-key", "create", name, "--stack", "shop"]) == 1
+    assert "Error: a key's name must have 1 to 64 characters" in capsys.readouterr().err
 
 
 def test_making_a_key_does_not_bring_back_one_that_is_revoked_meanwhile(client: Any) -> None:

@@ -1,16 +1,15 @@
-"""`make redrive`: puts a dead-letter queue's messages back on their queue, to be dealt with anew."""
+"""`redrive`: puts a dead-letter queue's messages back on their queue, to be dealt with anew."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+import click
 
-from tools.target import target_stack
+from cli.errors import Refused, on_ctrl_c
+from cli.output import print_json
+from cli.target import Target, as_json, on_stack
 
 # By what is in them: outputs of the template, the dead letters' queue first. What failed in the table's stream came
 # from no queue.
@@ -22,7 +21,7 @@ QUEUES = {
 }
 
 
-def redrive(client: Any, dead_letters: str, queue: str | None) -> tuple[int, int]:
+def move(client: Any, dead_letters: str, queue: str | None) -> tuple[int, int]:
     """Send every message again that `queue` can take: how many were, and how many stay because they can't be.
 
     A message is deleted there only after it has been sent here. queue: None where no message can be sent again.
@@ -51,32 +50,29 @@ def _is_position(body: str) -> bool:
     return isinstance(message, dict) and "DDBStreamBatchInfo" in message
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.redrive", description=__doc__)
-    parser.add_argument("--stack", default="", help="default: the local stack where one runs, else callverify")
-    parser.add_argument("--dev-dir", default=".dev")
-    parser.add_argument("--what", choices=QUEUES, default="events")
-    chosen = parser.parse_args(arguments)
-    stack = target_stack(chosen.stack, chosen.dev_dir)
-    dead_letters, queue = QUEUES[chosen.what]
-    try:
-        described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-        moved, left = redrive(boto3.client("sqs"), outputs[dead_letters], outputs[queue] if queue else None)
-    except (BotoCoreError, ClientError) as error:
-        print(f"redrive: {error}", file=sys.stderr)
-        return 1
-    print(f"{moved} message(s) of {chosen.what} sent again")
+@click.command()
+@click.argument("what", type=click.Choice(list(QUEUES)))
+@as_json
+@on_stack
+def redrive(target: Target, what: str, as_json: bool) -> None:
+    """Send the messages of a dead-letter queue again, after their cause was fixed.
+
+    WHAT `stream` only counts: those can't be sent again. It exits with 1 if messages stay.
+
+    \b
+    Example:
+      callverify redrive events --stack callverify
+    """
+    dead_letters, queue = QUEUES[what]
+    on_ctrl_c("stopped; each message is on one of the two queues: run it again to go on")
+    moved, left = move(target.client("sqs"), target.output(dead_letters), target.output(queue) if queue else None)
+    if as_json:
+        print_json({"sent_again": moved, "left": left})
+    else:
+        click.echo(f"{moved} message(s) of {what} sent again")
     if left:
-        print(
-            f"redrive: {left} message(s) can't be sent again and stay in {dead_letters.removesuffix('Url')}: they say "
+        raise Refused(
+            f"{left} message(s) can't be sent again and stay in {dead_letters.removesuffix('Url')}: they say "
             "where in the table's stream a batch failed, or hold a record that can't be read. What to do: "
-            "docs/operations.md, Dead letters",
-            file=sys.stderr,
+            "docs/operations.md, Dead letters"
         )
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,10 +1,9 @@
-"""`make redrive` sends again what a queue can take, and names what it can't."""
+"""`callverify redrive` sends again what a queue can take, and names what it can't."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +11,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from cli.__main__ import main
+from cli.redrive import QUEUES
+from cli.target import Target
 from tests.support.template import TEMPLATE
-from tools.redrive import QUEUES, main
 
 EVENT = json.dumps({"id": "evt_1", "type": "verification.verified"})
 RECORD = json.dumps({"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": "verification#vrf_1"}}}})
@@ -53,7 +54,7 @@ class Queues:
         self.urls = {name: self.client.create_queue(QueueName=name, Attributes=hidden)["QueueUrl"] for name in names}
 
     def client_of(self, service: str) -> Any:
-        """boto3.client, with a CloudFormation that knows this one stack."""
+        """Target.client, with a CloudFormation that knows this one stack."""
         if service == "sqs":
             return self.client
         outputs = [{"OutputKey": name, "OutputValue": url} for name, url in self.urls.items()]
@@ -77,14 +78,14 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with mock_aws():
         queues = Queues()
-        monkeypatch.setattr("tools.redrive.boto3.client", queues.client_of)
+        monkeypatch.setattr(Target, "client", lambda _, service: queues.client_of(service))
         yield queues
         for url in queues.urls.values():  # moto is one for all tests of a process
             queues.client.delete_queue(QueueUrl=url)
 
 
-def run(what: str, tmp_path: Path) -> int:
-    return main(["--stack", "shop", "--dev-dir", str(tmp_path), "--what", what])
+def run(what: str) -> int:
+    return main(["redrive", what, "--stack", "shop"])
 
 
 def test_every_queue_is_an_output_of_the_template() -> None:
@@ -96,21 +97,17 @@ def test_every_queue_is_an_output_of_the_template() -> None:
     assert outputs == {dead for dead, _ in QUEUES.values()}
 
 
-def test_what_a_queue_can_take_is_sent_again(
-    queues: Queues, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_queue_can_take_is_sent_again(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
     bodies = sorted([EVENT.replace("evt_1", f"evt_{number}") for number in range(10)])
     queues.put("DeliveryDeadLetterQueueUrl", *bodies)
-    assert run("events", tmp_path) == 0
+    assert run("events") == 0
     assert queues.all() == {"DeliveryQueueUrl": bodies}
     assert "10 message(s) of events sent again" in capsys.readouterr().out
 
 
-def test_nothing_of_the_stream_is_sent_or_dropped(
-    queues: Queues, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_of_the_stream_is_sent_or_dropped(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
     queues.put("StreamDeadLetterQueueUrl", POSITION, RECORD)
-    assert run("stream", tmp_path) == 1
+    assert run("stream") == 1
     assert queues.all() == {"StreamDeadLetterQueueUrl": sorted([POSITION, RECORD])}
     said = capsys.readouterr()
     assert "2 message(s) can't be sent again and stay in StreamDeadLetterQueue" in said.err
@@ -119,20 +116,20 @@ def test_nothing_of_the_stream_is_sent_or_dropped(
 
 @pytest.mark.parametrize("what", ["events", "publications", "follow-ups"])
 def test_a_position_that_lies_elsewhere_stays_there(
-    queues: Queues, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+    queues: Queues, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
     """It was moved by hand, or Lambda's own destination was."""
     dead_letters, queue = QUEUES[what]
     assert queue
     queues.put(dead_letters, RECORD, POSITION)
-    assert run(what, tmp_path) == 1
+    assert run(what) == 1
     assert queues.all() == {dead_letters: [POSITION], queue: [RECORD]}
     said = capsys.readouterr()
     assert f"1 message(s) of {what} sent again" in said.out
     assert "1 message(s) can't be sent again" in said.err
 
 
-def test_an_empty_queue_is_no_fault(queues: Queues, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_queue_is_no_fault(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
     del queues
-    assert run("stream", tmp_path) == 0
+    assert run("stream") == 0
     assert "0 message(s) of stream sent again" in capsys.readouterr().out

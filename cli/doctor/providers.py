@@ -13,7 +13,7 @@ from callverify.domain.words import CallOrder, Deadline, Outcome, Verdict
 from callverify.providers.account import AccountRefused, account_at
 from callverify.providers.base import Line, Per
 from callverify.service.webhooks import NO_SUCH_WEBHOOK
-from tools.doctor.stack import CLOCK_TOLERANCE_SECONDS, HTTP_SECONDS, Configured, Finding, Stack, State, get, problem
+from cli.doctor.stack import CLOCK_TOLERANCE_SECONDS, HTTP_SECONDS, Configured, Finding, Stack, State, get, problem
 
 PUBLIC_BASE_URL = "PublicBaseUrl (empty: BaseUrl) has to lead to this API, from the internet and without a redirect"
 
@@ -91,11 +91,11 @@ def check_pending_replies(stack: Stack) -> Iterator[Finding]:
 
 def _pending_reply(check: str, line: Line, named: str) -> Finding:
     if not named:
-        return Finding(check, State.SKIPPED, "name a mobile with PHONE=+7…: it is not called")
+        return Finding(check, State.SKIPPED, "name a mobile with --phone +7…: it is not called")
     try:
         phone = parse_phone(named, default_country="RU", allowed_countries=["RU"])
     except CallverifyError as error:
-        return Finding(check, State.FAULT, error.detail, "PHONE: a Russian mobile number")
+        return Finding(check, State.FAULT, error.detail, "--phone: a Russian mobile number")
     order = CallOrder(phone, line.method, unique=secrets.token_hex(8))
     outcome = line.client.start(order, Deadline.after(HTTP_SECONDS))
     if outcome.outcome is not Outcome.STARTED or outcome.call_id is None:

@@ -11,7 +11,7 @@ from callverify.events.deliver import signing_secrets
 from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import lines
-from tools.doctor.stack import Finding, Stack, State, make
+from cli.doctor.stack import Finding, Stack, State, command
 
 # The pepper is generated with 64 characters; one of your own should not fall far below.
 LEAST_PEPPER = 32
@@ -78,7 +78,8 @@ def check_api_keys(stack: Stack) -> Iterator[Finding]:
         names = ", ".join(f"{key.name} ({key.mode})" for key in keys)
         yield Finding(check, State.OK, f"{len(keys)}: {names}"[:120])
     elif not faults:
-        yield Finding(check, State.FAULT, "it is empty: nobody can start anything", make("api-key NAME=…", stack))
+        fix = command("api-key create NAME", stack)
+        yield Finding(check, State.FAULT, "it is empty: nobody can start anything", fix)
 
 
 def check_event_signing(stack: Stack) -> Iterator[Finding]:

@@ -9,8 +9,9 @@ from functools import partial
 
 import requests
 
-from tools.api_key import USUAL_SCOPES, Refused, add_key, revoke_key
-from tools.doctor.stack import HTTP_SECONDS, Finding, Stack, State, problem
+from cli.api_keys import USUAL_SCOPES, add_key, revoke_key
+from cli.doctor.stack import HTTP_SECONDS, Finding, Stack, State, problem
+from cli.errors import Refused
 
 # A container that has just read the secret again does not know a new key for 10 s.
 KEY_APPEARS_WITHIN_SECONDS = 15
@@ -22,7 +23,7 @@ def check_verification(stack: Stack) -> Iterator[Finding]:
     try:
         key = add_key(client, secret_id, name, "test", list(USUAL_SCOPES))
     except Refused as error:
-        yield Finding(check, State.SKIPPED, f"no key could be made: {error}")
+        yield Finding(check, State.SKIPPED, f"no key could be made: {error.format_message()}")
         return
     try:
         yield _verify(check, stack, key)

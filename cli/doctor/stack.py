@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import requests
 
 from callverify.domain.errors import ConfigurationFault
@@ -20,12 +19,14 @@ from callverify.providers.base import Line, Manifest
 from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import LOCAL_HOSTS, lines
+from cli.target import Target
 
 # A vendor's time has to lie between our start and our end of an attempt.
 CLOCK_TOLERANCE_SECONDS = 5
 # One that the simulators accept, and that nobody else verifies.
 LOCAL_PHONE = "+79000009999"
 HTTP_SECONDS = 20
+SERVICES = ("appsync", "cloudformation", "cloudwatch", "dynamodb", "lambda", "secretsmanager", "sqs")
 
 
 class State(StrEnum):
@@ -68,24 +69,17 @@ class Configured:
 class Stack:
     """A deployed stack, as far as the checks need to know it."""
 
-    def __init__(self, name: str, phone: str) -> None:
-        self.name = name
-        session: Any = boto3.Session()
-        self.clients = {
-            service: session.client(service)
-            for service in ("appsync", "cloudformation", "cloudwatch", "dynamodb", "lambda", "secretsmanager", "sqs")
-        }
-        answer = self.clients["cloudformation"].describe_stacks(StackName=name)
-        # How far AWS's clock is ahead of this machine's.
+    def __init__(self, target: Target, phone: str) -> None:
+        self.name = target.name
+        self.status = str(target.described["StackStatus"])
+        self.outputs, self.parameters = target.outputs, target.parameters
+        self.clients = {service: target.client(service) for service in SERVICES}
+        # Answers carry AWS's clock.
+        answer = self.clients["cloudformation"].list_stack_resources(StackName=self.name)
         self.aws_ahead = _ahead(answer["ResponseMetadata"]["HTTPHeaders"].get("date")) or 0.0
-        self.status = str(answer["Stacks"][0]["StackStatus"])
-        self.outputs = {each["OutputKey"]: each["OutputValue"] for each in answer["Stacks"][0].get("Outputs", [])}
-        self.parameters = {
-            each["ParameterKey"]: each["ParameterValue"] for each in answer["Stacks"][0].get("Parameters", [])
-        }
-        pages = self.clients["cloudformation"].get_paginator("list_stack_resources").paginate(StackName=name)
+        pages = self.clients["cloudformation"].get_paginator("list_stack_resources").paginate(StackName=self.name)
         self.resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
-        self.base_url = self.parameters.get("PublicBaseUrl") or self.outputs.get("BaseUrl", "")
+        self.base_url = self.parameters.get("PublicBaseUrl") or target.base_url
         self._phone = phone
 
     def secret(self, name: str) -> str:
@@ -147,5 +141,5 @@ def _ahead(date: str | None) -> float | None:
     return parsedate_to_datetime(date).timestamp() - time.time() if date else None
 
 
-def make(command: str, stack: Stack) -> str:
-    return f"make {command} STACK={stack.name}"
+def command(arguments: str, stack: Stack) -> str:
+    return f"callverify {arguments} --stack {stack.name}"

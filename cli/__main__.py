@@ -1,0 +1,89 @@
+"""`callverify`: one command for a stack, on this machine or in AWS. local/install.py puts it into .venv/bin."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+
+import click
+
+from cli.errors import Refused, explain
+
+# Each in the module that it is imported from when it is asked for.
+COMMANDS = {
+    "start": "verifications",
+    "show": "verifications",
+    "check": "verifications",
+    "cancel": "verifications",
+    "listen": "listen",
+    "trigger": "trigger",
+    "api-key": "api_keys",
+    "secrets": "credentials",
+    "doctor": "doctor.command",
+    "redrive": "redrive",
+    "dashboard": "dashboard",
+    "deploy": "deploy",
+    "destroy": "destroy",
+    "completion": "completion",
+}
+USAGE, STOPPED = 2, 130
+
+
+class Commands(click.Group):
+    """Commands that are imported only when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(f"cli.{COMMANDS[cmd_name]}"), cmd_name.replace("-", "_"))
+        return found
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def callverify() -> None:
+    """Run, watch and look after callverify.
+
+    Without --stack, a command is about the local stack of `make dev`.
+
+    \b
+    Example:
+      callverify start +79000001237
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code; what goes wrong is said in a sentence, on standard error."""
+    given = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in given
+
+    def fail(says: str, code: int) -> int:
+        text = json.dumps({"error": says}, ensure_ascii=False) if as_json else f"Error: {says}"
+        click.echo(text, err=True)
+        return code
+
+    try:
+        code = callverify.main(given, prog_name="callverify", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        return fail(Refused.stopped, STOPPED)
+    except click.UsageError as error:
+        hint = f" See `{error.ctx.command_path} --help`." if error.ctx else ""
+        return fail(f"{error.format_message()}{hint}", USAGE)
+    except click.ClickException as error:
+        return fail(error.format_message(), error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # its reader has gone: nothing to say, and to nobody
+        return 1
+    except Exception as error:
+        says = explain(error)
+        if says is None:
+            raise
+        return fail(says, 1)
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
