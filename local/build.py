@@ -67,4 +67,4 @@ if __name__ == "__main__":
         build(sys.argv[1:])
     except LocalStackError as error:
         sys.exit(f"build: {error}")
-    print("Built into .aws-sam/build; `make deploy` deploys it")
+    print("Built into .aws-sam/build; `callverify deploy` deploys it")

@@ -1,4 +1,4 @@
-"""What `make doctor` asks of every vendor, at the simulators and in one process."""
+"""What `callverify doctor` asks of every vendor, at the simulators and in one process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response
-from tools.doctor.providers import check_accounts, check_pending_replies, check_webhooks
-from tools.doctor.secrets import check_provider_credentials
-from tools.doctor.stack import Check, Finding, Stack, State
 from werkzeug.serving import make_server
 
 from callverify.domain.errors import CallverifyError
@@ -23,6 +20,9 @@ from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import lines, manifest
 from callverify.service.webhooks import Request
+from cli.doctor.providers import check_accounts, check_pending_replies, check_webhooks
+from cli.doctor.secrets import check_provider_credentials
+from cli.doctor.stack import Check, Finding, Stack, State
 from simulators.__main__ import QuietHandler
 from simulators.app import create_app
 from simulators.vendor import World

@@ -149,11 +149,11 @@ def test_commands_of_make_exist() -> None:
 # Blocks that only an account in AWS, a foreground process or Docker can run; all others run in tests/repository/local.
 NOT_ON_THE_STACK = (
     "make dev",
-    "make deploy",
+    "make install\n.venv/bin/callverify deploy",
+    ".venv/bin/callverify ",
     "make build\n.venv/bin/sam deploy",
     "aws ",
     "REGION=$(aws ",
-    "API_KEY=$(make ",
     "API_ID=$(aws ",
     'echo "[',
     ".venv/bin/sam local",
@@ -183,7 +183,7 @@ def test_no_secret_is_read_from_a_file_of_the_clone() -> None:
 
 def test_the_readme_deploys_without_pinning_a_default() -> None:
     lead = section(README, "## Deploy it")
-    assert lead.index("make deploy") < lead.index("--guided")
+    assert lead.index("callverify deploy") < lead.index("--guided")
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
     settings = {name: value for table in config["default"].values() for name, value in table["parameters"].items()}
     assert "parameter_overrides" not in settings

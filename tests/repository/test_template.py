@@ -173,7 +173,7 @@ def test_events_go_over_https_but_on_this_machine(url: str, allowed: bool) -> No
 
 
 def test_the_order_of_providers_is_a_list_of_names() -> None:
-    """Which names there are is for `make deploy` to say: see tools/test_deploy.py."""
+    """Which names there are is for `callverify deploy` to say: see cli/test_deploy.py."""
     pattern = PARAMETERS["ProviderOrder"]["AllowedPattern"]
     orders = [*NAMES, ",".join(NAMES), PARAMETERS["ProviderOrder"]["Default"]]
     assert [order for order in orders if not re.fullmatch(pattern, order)] == []

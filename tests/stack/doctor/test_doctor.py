@@ -1,4 +1,4 @@
-"""`make doctor` on the deployed local stack: each fault, put in on purpose, is named with its cause and its setting."""
+"""`callverify doctor` on the deployed local stack: each fault, put in on purpose, is named with cause and setting."""
 
 import json
 import re
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 import requests
-from tools.doctor import __main__ as doctor
 
+from cli.doctor.command import CHECKS
 from local.env import write_env
+from tests.support.command import callverify
 
 ROOT = Path(__file__).resolve().parents[3]
 LINE = re.compile(r"(ok|warn|FAULT|skip) {2,}(.+?) {2,}(.+)")
@@ -283,7 +284,7 @@ SEEDS = {
         lambda operator: operator.dead_letter("DeliveryDeadLetterQueue"),
         "dead letters",
         "DeliveryDeadLetterQueue holds 1",
-        "make redrive",
+        "callverify redrive",
     ),
     "a function does not run": Seed(
         lambda operator: operator.without_concurrency("StartVerificationFunction"),
@@ -314,17 +315,12 @@ def operator(alone: None, stack: dict[str, str]) -> Operator:  # noqa: ARG001
 
 
 @pytest.fixture
-def examine(
-    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[[], Report]:
+def examine(operator: Operator, tmp_path: Path) -> Callable[[], Report]:
     def run() -> Report:
-        for name, value in operator.env.items():
-            if name.startswith("AWS_"):
-                monkeypatch.setenv(name, value)
         write_env(tmp_path / "env", operator.env)
-        code = doctor.main(["--dev-dir", str(tmp_path)])
-        text = capsys.readouterr().out
-        return Report(code, [(m[1], m[2], m[3]) for line in text.splitlines() if (m := LINE.match(line))], text)
+        done = callverify("doctor", "--profile", str(tmp_path / "env"))
+        found = [(m[1], m[2], m[3]) for line in done.stdout.splitlines() if (m := LINE.match(line))]
+        return Report(done.returncode, found, done.stdout)
 
     return run
 
@@ -338,7 +334,7 @@ def test_a_healthy_stack_passes_and_keeps_its_keys(operator: Operator, examine: 
     report = examine()
     assert report.faults() == []
     assert report.code == 0
-    assert len(report.findings) >= len(doctor.CHECKS)
+    assert len(report.findings) >= len(CHECKS)
     assert names() == before
 
 
