@@ -109,7 +109,7 @@ def api_key() -> None:
     help="What it may do; repeat the option for more.",
 )
 @click.option("--all-keys", is_flag=True, help="It finds what every key of its mode has started.")
-@click.option("--voice-calls", is_flag=True, help="Twilio's SDKs may get a voice call with it.")
+@click.option("--voice-calls", is_flag=True, help="SDKs of Twilio Verify may get a voice call with it.")
 @as_json
 @on_stack
 def create(target: Target, name: str, mode: str, scopes: tuple[str, ...], as_json: bool, **options: bool) -> None:

@@ -151,6 +151,7 @@ NOT_ON_THE_STACK = (
     "make dev",
     "make install\n.venv/bin/callverify deploy",
     ".venv/bin/callverify ",
+    "git ",
     "make build\n.venv/bin/sam deploy",
     "aws ",
     "REGION=$(aws ",
