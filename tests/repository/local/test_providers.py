@@ -67,7 +67,10 @@ def test_a_url_and_changes_of_one_provider_are_both_heard() -> None:
         (f'{{"{FIRST}": 20}}', "PROVIDERS must be like"),
         ('{"nobody": {}}', f"there is no provider nobody; known are {', '.join(NAMES)}"),
         (f'{{"{FIRST}": {{"window_seconds": 0}}}}', f"provider-credentials: {FIRST}.window_seconds must be from 1"),
-        (f'{{"{FIRST}": {{"windowseconds": 20}}}}', f"provider-credentials: {FIRST} has an unknown member"),
+        (
+            f'{{"{FIRST}": {{"windowseconds": 20}}}}',
+            f"provider-credentials: {FIRST} has an unknown field 'windowseconds'",
+        ),
     ],
 )
 def test_what_the_service_could_not_use_is_refused_at_once(said: str, problem: str) -> None:

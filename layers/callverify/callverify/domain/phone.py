@@ -40,7 +40,7 @@ def parse_phone(text: str, *, default_country: str, allowed_countries: Collectio
             f"`phone` is not a number. Send E.164 such as +79000000101, or the national format of {default_country}."
         ) from None
     if number.extension or not phonenumbers.is_valid_number(number):
-        raise InvalidPhone("`phone` is not a number that exists in any country's numbering plan.")
+        raise InvalidPhone("`phone` does not exist in the numbering plan of its country. Check the digits.")
     region = phonenumbers.region_code_for_number(number) or ""
     kind = phonenumbers.number_type(number)
     if kind not in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE):

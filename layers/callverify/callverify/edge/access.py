@@ -131,11 +131,11 @@ class Access:
         if kind.lower() != "bearer" or not credential:
             raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.")
         if not credential.isascii():
-            raise Unauthorized("API keys and client tokens are ASCII.")
+            raise Unauthorized("The credential has characters that no API key or client token has.")
         if credential.startswith("cvt."):
             return self._client(credential)
         if credential.startswith("cvu."):
-            raise Unauthorized("The token for updates opens push alone.")
+            raise Unauthorized("A token for updates is for push only. Send an API key or a client token.")
         return self._server(credential)
 
     def basic(self, authorization: str) -> tuple[Caller, str] | None:
@@ -165,7 +165,7 @@ class Access:
             self._reread_at = now
             key = _find(digest, self._parse(self._read_api_keys(True)))
         if key is None:
-            raise Unauthorized("The API key is not known.")
+            raise Unauthorized("The API key is unknown or has been revoked.")
         return Caller(
             CallerKind.API_KEY,
             key_id=key.id,

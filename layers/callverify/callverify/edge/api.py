@@ -275,7 +275,7 @@ class Api:
             answer.__cause__ = error
             return self._problem(answer)
         self._telemetry().unexpected(error)
-        return self._problem(InternalError("Something went wrong on our side. Quote the `request_id`."))
+        return self._problem(InternalError("Internal error. Retry; if it stays, give the operator the `request_id`."))
 
 
 def _literal(resource: str) -> str:

@@ -58,6 +58,11 @@ def in_order(lines: Sequence[Line], order: Sequence[str]) -> list[Line]:
     return [line if place in own else next(rest) for place, line in enumerate(placed)]
 
 
+def tellable(name: str) -> str:
+    """A mistyped name, quoted after a space; nothing of what may be a credential in the wrong place."""
+    return f" {name!r}" if re.fullmatch(r"[A-Za-z][A-Za-z._-]{0,19}", name) else ""
+
+
 def _rank(line: Line) -> int:
     code = line.route.code
     return 0 if not line.route.paid else 1 if code is None or code.ours else 2
@@ -76,7 +81,9 @@ def lines(name: str, given: Any, http: VendorHttp) -> list[Line]:
     known |= {each for field in declared.credentials for each in field.names}
     for member in given:
         if member not in known:
-            raise ConfigurationFault(setting, f"has an unknown member; known are {', '.join(sorted(known))}")
+            raise ConfigurationFault(
+                setting, f"has an unknown field{tellable(member)}; known fields are {', '.join(sorted(known))}"
+            )
     values = {each: text for field in declared.credentials for each, text in field.read(given, setting).items()}
     for option in declared.options:
         chosen = given.get(option.name, option.choices[0])

@@ -109,5 +109,7 @@ def judge(phone: Phone, methods: Sequence[Method]) -> Phone:
     if scenario is None:
         raise errors.InvalidPhone(f"A test key verifies only test numbers: {', '.join(TEST_NUMBERS)}.")
     if scenario.method not in (None, *methods):
-        raise errors.InvalidPhone(f"This test number answers {scenario.method}, not {', '.join(methods)}.")
+        raise errors.InvalidPhone(
+            f"This test number takes {scenario.method} only. Name it in `method` or in `allowed_methods`."
+        )
     return phone

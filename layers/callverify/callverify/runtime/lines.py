@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,9 +44,12 @@ class Lines:
             self._fault(ConfigurationFault(CREDENTIALS, "it must be a JSON object"))
             return []
         for name in given.keys() - set(NAMES):
-            # Unless it looks like a credential that has come to stand in the wrong place.
-            told = f"{name!r}" if re.fullmatch(r"[A-Za-z][A-Za-z._-]{0,19}", name) else "a name that is none"
-            self._fault(ConfigurationFault(CREDENTIALS, f"{told} is no provider; they are {', '.join(NAMES)}"))
+            known = ", ".join(NAMES)
+            self._fault(
+                ConfigurationFault(
+                    CREDENTIALS, f"unknown provider{registry.tellable(name)}; known providers are {known}"
+                )
+            )
         lines: list[Line] = []
         for name in dict.fromkeys(entry.partition(":")[0] for entry in self._order):
             if name in given:

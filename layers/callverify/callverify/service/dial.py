@@ -156,7 +156,9 @@ class Dial:
                     return answered
                 failed = answered
         if failed is None:
-            raise refusal or errors.NoProviderAvailable("No configured provider can verify this phone now.")
+            raise refusal or errors.NoProviderAvailable(
+                "No provider can call this phone now. An API key is told why in `skipped`."
+            )
         return self._give_up(failed)
 
     def _skip(self, line: Line, reason: str) -> None:

@@ -91,7 +91,7 @@ class Door:
             return live
         except errors.VerificationNotPending:
             raise errors.VerificationInProgress(
-                "The verification of this phone has just ended.", retry_after=1
+                "The verification of this phone has just ended. Retry after `retry_after` seconds.", retry_after=1
             ) from None
 
     def of_id(self, verification_id: str, scope: Scope = Scope.READ) -> Verification:

@@ -281,9 +281,9 @@ def _allowed_methods(
         raise InvalidRequest(f"`allowed_methods` must be a list of {', '.join(Method)}.")
     allowed = tuple(dict.fromkeys(_member("allowed_methods", member, Method) for member in value))
     if method and method not in allowed:
-        raise InvalidRequest(f"`allowed_methods` must hold {method}, which this start itself asks for.")
+        raise InvalidRequest(f"`allowed_methods` must include {method}, which `method` names.")
     if offered and not set(offered) & set(allowed):
-        raise InvalidRequest(f"`allowed_methods` must hold one of {', '.join(offered)}, which `provider` offers.")
+        raise InvalidRequest(f"`allowed_methods` must include a method that `provider` offers: {', '.join(offered)}.")
     return allowed
 
 

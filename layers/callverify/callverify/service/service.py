@@ -164,7 +164,9 @@ class Service:
             ctx.require_pending(ctx.fresh(verification))
             if key:
                 raise errors.IdempotencyInProgress(IN_PROGRESS, retry_after=1) from None
-            raise errors.RepeatTooSoon("Another request of this verification is in progress.", retry_after=1) from None
+            raise errors.RepeatTooSoon(
+                "Another request of this verification is in progress. Retry after `retry_after` seconds.", retry_after=1
+            ) from None
 
     def cancel(self, caller: Caller, verification_id: str, body: str | None) -> Verification:
         """End a pending verification. Raises VerificationNotPending."""

@@ -67,7 +67,7 @@ class Start:
         draft = self._draft(request, phone)
         if not lines:
             self._refuse_if_in_progress(draft)
-            raise errors.NoProviderAvailable("No configured provider can do this verification.")
+            raise errors.NoProviderAvailable("No configured provider offers a method that this request allows.")
         try:
             return self._dial(draft, phone, lines, key, request.end_user_address)
         except Taken as taken:

@@ -37,7 +37,7 @@ def switch(
     if verification.switches >= MAX_SWITCHES:
         raise errors.SwitchExhausted(f"A verification has at most {MAX_SWITCHES} switches. Start another one.")
     if ctx.now() >= verification.switch_until:
-        raise errors.SwitchWindowClosed("Switches are open until `switch_until`. Start another verification.")
+        raise errors.SwitchWindowClosed("The time to switch ended at `switch_until`. Start another verification.")
     phone = lane.judge(request.phone, [request.method])
 
     def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
@@ -89,4 +89,6 @@ def _count_mismatch(ctx: Context, verification: Verification, by: int) -> Verifi
 def refuse_if_mismatched(verification: Verification) -> None:
     """Raises SwitchExhausted where too many switches have named another phone."""
     if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
-        raise errors.SwitchExhausted("Too many switches of this verification named another phone.")
+        raise errors.SwitchExhausted(
+            "Too many switches of this verification named another phone. Start another verification."
+        )

@@ -31,7 +31,7 @@ _CONCURRENT = Refusal(429, 60212, "Too many concurrent requests for phone number
 _MAX_SENDS = Refusal(429, 60203, "Max send attempts reached.")
 MAX_RATE = Refusal(429, 60207, "Max rate limit reached.")
 MAX_CHECKS = Refusal(429, 60202, "Max check attempts reached.")
-INTERNAL = Refusal(500, 20500, "Something went wrong on our side.")
+INTERNAL = Refusal(500, 20500, "Internal error. Retry.")
 TABLE: Mapping[type[errors.CallverifyError], Refusal] = {
     errors.InvalidRequest: _INVALID,
     errors.InvalidPhone: _INVALID,

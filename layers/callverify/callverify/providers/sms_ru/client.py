@@ -139,7 +139,7 @@ class Client:
             raise Forbidden("An entry has characters that the vendor doesn't send.")
         expected = hashlib.sha256(f"{self._api_id}{''.join(entries)}".encode()).hexdigest()
         if not hmac.compare_digest(hashes[0].lower().encode(errors="replace"), expected.encode()):
-            raise Forbidden("The hash is wrong.")
+            raise Forbidden("`hash` is not the hash of this request.")
         # Kind, id, status and time of the call, which nothing here is decided by.
         called = [lines for lines in (entry.split("\n") for entry in entries) if len(lines) == 4]
         ids = {id_: None for kind, id_, _, _ in called if kind == "callcheck_status" and _ID.fullmatch(id_)}

@@ -163,9 +163,9 @@ class Client:
         signed = f"{phone}:{ts}:{self._callback_secret}".encode(errors="replace")
         expected = hashlib.md5(signed, usedforsecurity=False).hexdigest()
         if not hmac.compare_digest(md5.lower().encode(errors="replace"), expected.encode()):
-            raise Forbidden("The signature is wrong.")
+            raise Forbidden("`md5` is not the signature of this request.")
         if not re.fullmatch(r"[0-9]{1,12}", ts):
-            raise Forbidden("The time is wrong.")
+            raise Forbidden("`ts` must be a time in epoch seconds.")
         # Also what keeps a signed SMS status out, whose md5 covers id:phone:status:secret: "id:phone" is no number.
         caller = e164_from_vendor(phone)
         if caller is None:
