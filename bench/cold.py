@@ -89,6 +89,7 @@ EVENTS: Mapping[str, Callable[[Events], Any]] = {
     # A sign-in's first: the others find the container warm.
     "cognito_triggers": lambda _: load("cognito_define"),
     "deliver_event": lambda _: load("delivery"),
+    "manage_records": lambda _: load("block"),
     "publish_event": lambda events: events.begun(READ_BACK).transition_started(),
     "receive_webhook": lambda events: events.begun(READ_BACK).webhook(),
     "schedule_follow_up": lambda events: events.dialled.transition_created(),

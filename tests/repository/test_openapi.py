@@ -393,6 +393,8 @@ PARSERS: dict[str, Any] = {
     "switchVerification": bodies.parse_switch,
     "cancelVerification": bodies.parse_nothing,
     "searchVerifications": bodies.parse_search,
+    "blockPhone": bodies.parse_phone,
+    "unblockPhone": bodies.parse_phone,
 }
 
 
@@ -787,6 +789,12 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     )
     expect(200, "verified", check, "TEST_API_KEY", {"code": "0000"}, **flash)
 
+    blocked = {"phone": f"+7900000{digits + 600}"}
+    assert call("put /blocks", "API_KEY", blocked) == (204, "")
+    expect(403, "phone_blocked", start, "API_KEY", blocked)
+    expect(422, "invalid_phone", "put /blocks", "TEST_API_KEY", blocked)
+    expect(400, "invalid_request", "delete /blocks", "API_KEY", {})
+    assert call("delete /blocks", "API_KEY", blocked) == (204, "")
     answered += _ask_as_an_sdk(call, stack, f"+7900000{digits + 400}")
     search = "post /verifications/search"
     for credential, body in (("API_KEY", {"phone": number, "limit": 1}), ("TEST_API_KEY", {"reference": key})):

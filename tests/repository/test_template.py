@@ -335,6 +335,7 @@ def test_functions_do_to_the_table_what_they_use_alone() -> None:
         "StartVerificationFunction": everyone | {"ConditionCheckItem"},
         "CheckStatusFunction": everyone | {"ConditionCheckItem", "BatchGetItem"},
         "ReceiveWebhookFunction": everyone,
+        "ManageRecordsFunction": {"GetItem", "PutItem", "UpdateItem"},
         "TwilioVerifyFunction": everyone | {"ConditionCheckItem"},
         "FollowUpFunction": everyone,
         "CognitoTriggersFunction": everyone | {"ConditionCheckItem"},
@@ -369,6 +370,7 @@ WORK: dict[str, tuple[float, int]] = {
     "TwilioVerifyFunction": (VENDOR_SECONDS, 1),
     "CognitoTriggersFunction": (VENDOR_SECONDS, 1),
     "CheckStatusFunction": (READ_BACK_SECONDS, 1),
+    "ManageRecordsFunction": (PUBLISH_SECONDS, 1),
     "ReceiveWebhookFunction": (READ_BACK_SECONDS + PUBLISH_SECONDS, 1),
     "FollowUpFunction": (READ_BACK_SECONDS + PUBLISH_SECONDS, 1),
     # The secret before, and the queue after.

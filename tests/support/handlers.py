@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.check_status import app as check_status
+from functions.manage_records import app as manage_records
 from functions.receive_webhook import app as receive_webhook
 from functions.start_verification import app as start_verification
 from functions.twilio_verify import app as twilio_verify
@@ -24,6 +25,8 @@ HANDLERS: Mapping[tuple[str, str], Callable[[dict[str, Any], Any], dict[str, Any
     ("POST", "/verifications/{id}/check"): check_status.handler,
     ("POST", "/verifications/search"): check_status.handler,
     ("GET", "/events"): check_status.handler,
+    ("PUT", "/blocks"): manage_records.handler,
+    ("DELETE", "/blocks"): manage_records.handler,
     ("GET", WEBHOOKS): receive_webhook.handler,
     ("POST", WEBHOOKS): receive_webhook.handler,
     ("POST", f"{TWILIO_SERVICE}/Verifications"): twilio_verify.handler,
@@ -63,5 +66,5 @@ def answer_of(response: Mapping[str, Any]) -> Answer:
     headers = {name: values[0] for name, values in response["multiValueHeaders"].items()}
     text = response["body"]
     text.encode()  # what can't be written as UTF-8 never reaches the caller
-    body = json.loads(text) if "json" in headers["Content-Type"] else text
+    body = json.loads(text) if "json" in headers.get("Content-Type", "") else text
     return Answer(response["statusCode"], headers, body)

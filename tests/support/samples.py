@@ -13,6 +13,8 @@ JOURNEYS: dict[str, tuple[int, str | int | None]] = {
     "repeat": (404, "not_found"),
     "switch": (404, "not_found"),
     "cancel": (404, "not_found"),
+    "block": (204, None),
+    "unblock": (204, None),
     "webhook_telefon_ip": (404, "not_found"),
     "webhook_sms_ru": (404, "not_found"),
     "webhook_smsc": (404, "not_found"),

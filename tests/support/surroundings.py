@@ -31,6 +31,7 @@ FOLDERS = (
     "start_verification",
     "check_status",
     "receive_webhook",
+    "manage_records",
     "twilio_verify",
     "follow_up",
     "cognito_triggers",
@@ -69,10 +70,11 @@ WRITE_KEY = "cv_live_" + "W" * 43
 NO_SCOPE_KEY = "cv_live_" + "N" * 43
 SUPPORT_KEY = "cv_live_" + "S" * 43
 READ, WRITE, SEARCH = "verifications:read", "verifications:write", "verifications:search"
+BLOCK = "verifications:block"
 API_KEYS = [
-    (LIVE_KEY, [READ, WRITE], "live"),
+    (LIVE_KEY, [READ, WRITE, BLOCK], "live"),
     (OTHER_LIVE_KEY, [READ, WRITE], "live"),
-    (TEST_KEY, [READ, WRITE], "test"),
+    (TEST_KEY, [READ, WRITE, BLOCK], "test"),
     (READ_KEY, [READ], "live"),
     (WRITE_KEY, [WRITE], "live"),
     (NO_SCOPE_KEY, [], "live"),

@@ -28,7 +28,7 @@ BASE_URL = "{BASE_URL}"
 # A preflight is of least interest.
 METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
 # The tags of what a customer's code calls. The others have an example in curl alone.
-FOR_CUSTOMERS = ("verifications", "events", "twilio-verify", "documents")
+FOR_CUSTOMERS = ("verifications", "records", "events", "twilio-verify", "documents")
 RANGES = (
     ("minLength", "maxLength", " characters"),
     ("minItems", "maxItems", " items"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from callverify.domain import errors
-from callverify.domain.claims import PointTo, ReturnGuess
+from callverify.domain.claims import CoolDown, PointTo, ReturnGuess
 from callverify.domain.limits import CalendarLimit, RollingLimit
 from callverify.domain.verification import Change
 from callverify.domain.words import DAY, Caller, CallerKind, Event, Mode
@@ -22,7 +22,7 @@ from callverify.service.follow_up import FollowUp
 from callverify.service.policy import Policy
 from callverify.service.service import Service
 from callverify.service.started import Started
-from callverify.store import Index, LimitReached, Store, calendar, counters, index, numbers, verifications
+from callverify.store import Index, LimitReached, Store, blocks, calendar, counters, index, numbers, verifications
 from tests.stack.engines.bench import NOW, PHONE, Bench
 from tests.support.follow_ups import end
 from tests.support.points import Crash, crash
@@ -37,7 +37,7 @@ def parts_of_the_store() -> Iterator[tuple[Any, str, Any]]:
         for name, method in inspect.getmembers(part, inspect.isfunction):
             if not name.startswith("__"):
                 yield part, name, method
-    for module in (calendar, counters, index, numbers, verifications):
+    for module in (blocks, calendar, counters, index, numbers, verifications):
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__:
                 yield module, name, function
@@ -75,6 +75,7 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
         expired_and_again,
         guesses_of_yesterday,
         long_list,
+        blocked,
         in_test_mode,
         front_doors,
         events,
@@ -267,6 +268,22 @@ def long_list(bench: Bench) -> None:
         bench.count([limit], now + 4000)
     with pytest.raises(LimitReached):
         bench.count([limit], now + 4000)
+
+
+def blocked(bench: Bench) -> None:
+    """While a call is pending, whose cooldown is still to be written; and with times of starts that are to be cut."""
+    verification, now = bench.start(OUR_CODE).verification, int(bench.now)
+    phone = verification.phone_hash
+    bench.store.block(phone, now)
+    assert bench.store.is_blocked(phone)
+    bench.store.take([CoolDown(20)], Change(None, verification), now)
+    bench.service.cancel(LIVE, verification.id, None)
+    bench.now += DAY
+    with pytest.raises(errors.PhoneBlocked):
+        bench.start(OUR_CODE)
+    bench.store.unblock(phone, now)
+    bench.store.unblock(phone, now)
+    bench.service.cancel(LIVE, bench.start(OUR_CODE).verification.id, None)
 
 
 def in_test_mode(bench: Bench) -> None:

@@ -75,6 +75,11 @@ class KnowCall:
 
 
 @value
+class Unblocked:
+    """The phone is not blocked. Every claim of the limit `phone_10m` asks for it too."""
+
+
+@value
 class CoolDown:
     """The provider has answered: no start of this phone for `seconds`."""
 
@@ -141,6 +146,7 @@ Claim = (
     | ShortenHold
     | ReleaseHold
     | KnowCall
+    | Unblocked
     | CoolDown
     | SpendGuess
     | ReturnGuess

@@ -6,6 +6,7 @@ CallverifyError
 ├── CountryNotAllowed          422  country_not_allowed
 ├── Unauthorized               401  unauthorized
 ├── Forbidden                  403  forbidden
+├── PhoneBlocked               403  phone_blocked
 ├── NotFound                   404  not_found
 ├── VerificationNotPending     409  verification_not_pending
 ├── VerificationInProgress     409  verification_in_progress
@@ -103,6 +104,10 @@ class Unauthorized(CallverifyError):
 
 class Forbidden(CallverifyError):
     status, code, title = HTTPStatus.FORBIDDEN, "forbidden", "Forbidden"
+
+
+class PhoneBlocked(CallverifyError):
+    status, code, title = HTTPStatus.FORBIDDEN, "phone_blocked", "Phone blocked"
 
 
 class NotFound(CallverifyError):

@@ -111,6 +111,7 @@ class Scope(StrEnum):
     READ = "verifications:read"
     WRITE = "verifications:write"
     SEARCH = "verifications:search"  # by phone
+    BLOCK = "verifications:block"
 
 
 @value

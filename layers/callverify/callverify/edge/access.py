@@ -29,6 +29,7 @@ ROUTES = {
     ),
     Scope.READ: ("GET/verifications/*", "GET/events", "POST/verifications/search"),
     Scope.SEARCH: ("POST/verifications/search",),
+    Scope.BLOCK: ("PUT/blocks", "DELETE/blocks"),
 }
 CLIENT_TOKEN_ROUTES = (
     "GET/verifications/{id}",

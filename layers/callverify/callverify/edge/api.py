@@ -242,6 +242,9 @@ class Api:
     def answer(self, body: Mapping[str, Any]) -> Response[str]:
         return json_response(200, body, "application/json", {})
 
+    def no_content(self) -> Response[str]:
+        return Response(204, body="", headers={"Cache-Control": "no-store"})
+
     def acknowledge(self, answer: Acknowledgement) -> Response[str]:
         """What a provider's webhook is answered with."""
         return Response(200, answer.content_type, answer.body, headers={"Cache-Control": "no-store"})

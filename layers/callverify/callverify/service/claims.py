@@ -17,6 +17,7 @@ from callverify.domain.claims import (
     SpendGuess,
     TakeHold,
     TakeLock,
+    Unblocked,
     Unless,
     UseCall,
 )
@@ -31,7 +32,10 @@ from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS, Polic
 
 
 class Claims:
-    """Claims of each change, in the order in which they are judged. This one takes nothing: of the test lane."""
+    """Claims of each change, in the order in which they are judged. This one takes nothing: of the test lane.
+
+    Where a call is asked for, it only asks that the phone is not blocked.
+    """
 
     def __init__(self, policy: Policy, keys: Keys) -> None:
         self._policy = policy
@@ -47,16 +51,16 @@ class Claims:
 
     def start(self, change: Change, line: Line, phone: Phone, dead: str | None) -> Sequence[Claim]:  # noqa: ARG002
         """`dead`: a verification that has ended, whose lock may be taken over."""
-        return ()
+        return [Unblocked()]
 
     def go_on(self, change: Change, line: Line, phone: Phone, failed: Failed) -> Sequence[Claim]:  # noqa: ARG002
         return ()
 
     def switch(self, change: Change, line: Line, phone: Phone, caller: Caller) -> Sequence[Claim]:  # noqa: ARG002
-        return ()
+        return [Unblocked()]
 
     def repeat(self, change: Change, line: Line, caller: Caller) -> Sequence[Claim]:  # noqa: ARG002
-        return ()
+        return [Unblocked()]
 
     def started(self, change: Change, line: Line) -> Sequence[Claim]:  # noqa: ARG002
         """The provider agreed to a start, or may have."""

@@ -28,7 +28,7 @@ from callverify.providers.base import Line, Per
 from callverify.service.claims import Failed
 from callverify.service.context import Context
 from callverify.service.lane import Lane
-from callverify.store import LimitReached, Stale, Taken
+from callverify.store import Blocked, LimitReached, Stale, Taken
 
 # The write of the first attempt at a line, and what it takes.
 Opening = Callable[[Line], tuple[Change, Sequence[Claim]]]
@@ -139,6 +139,8 @@ class Dial:
                 if not reached.limit.paid_only:
                     for other in queue.drain():
                         self._skip(other, "limit")
+            except Blocked:
+                raise blocked() from None
             except Taken as taken:
                 if not isinstance(taken.claim, TakeHold):
                     raise
@@ -330,6 +332,10 @@ def timed[T](ctx: Context, lane: Lane, provider: str, action: str, ask: Callable
     took = max(0, round((ctx.clock() - began) * 1000))
     lane.observer.measure("VendorLatency", took, "Milliseconds", provider=provider, action=action)
     return answer
+
+
+def blocked() -> errors.PhoneBlocked:
+    return errors.PhoneBlocked("This phone is blocked: nothing is started for it until it is unblocked.")
 
 
 def rate_limited(reached: LimitReached) -> errors.RateLimited:

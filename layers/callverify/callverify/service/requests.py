@@ -136,6 +136,11 @@ def parse_switch(body: str | None) -> SwitchRequest:
     return SwitchRequest(_phone(fields), method)
 
 
+def parse_phone(body: str | None) -> str:
+    """The `phone` that a body of nothing else names, as written. Raises InvalidRequest."""
+    return _phone(_object(body, {"phone"}))
+
+
 def is_switch(body: str | None) -> bool:
     """Whether the body of a repeat is version 1's of a switch, which a page that was opened before an upgrade sends."""
     try:

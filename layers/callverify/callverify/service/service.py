@@ -14,12 +14,12 @@ from callverify.domain.words import Caller, Deadline, Method, Mode, Phone, Scope
 from callverify.providers.base import Line
 from callverify.service import check, events, follow_up, repeat, requests, search, switch, webhooks
 from callverify.service.context import Context
-from callverify.service.dial import Skipped, rate_limited
+from callverify.service.dial import Skipped, blocked, rate_limited
 from callverify.service.follow_up import FollowUp
 from callverify.service.start import Start
 from callverify.service.started import Started, answer
 from callverify.service.steps import IN_PROGRESS, Steps
-from callverify.store import LimitReached, Stale, Taken
+from callverify.store import Blocked, LimitReached, Stale, Taken
 
 if TYPE_CHECKING:
     # Of front doors, as are the imports below: the other functions' cold starts do without.
@@ -156,6 +156,8 @@ class Service:
             if not isinstance(taken.claim, IdempotencyKey):
                 raise
             return Stepped(steps.replay_now(key, body).verification, replayed=True)
+        except Blocked:
+            raise blocked() from None
         except LimitReached as reached:
             raise rate_limited(reached) from None
         except Stale:
@@ -183,6 +185,17 @@ class Service:
                 continue
             ctx.count_end("Canceled", canceled)
             return canceled
+
+    def block(self, caller: Caller, body: str | None) -> None:
+        """Have nothing started for a phone: see `blocks`."""
+        from callverify.service import blocks
+
+        blocks.block(self._ctx, caller, body)
+
+    def unblock(self, caller: Caller, body: str | None) -> None:
+        from callverify.service import blocks
+
+        blocks.unblock(self._ctx, caller, body)
 
     def door(self, caller: Caller, owner: str, base_url: str) -> Door:
         """Verifications of one owner in the API of a front door."""

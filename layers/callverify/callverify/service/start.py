@@ -15,7 +15,7 @@ from callverify.domain.words import Caller, Deadline, Method, Phone, Scope, Stat
 from callverify.providers.base import Line
 from callverify.service import requests
 from callverify.service.context import Context, new_id
-from callverify.service.dial import Dial, Skipped
+from callverify.service.dial import Dial, Skipped, blocked
 from callverify.service.started import Started, answer
 from callverify.service.steps import Steps
 from callverify.store import Taken
@@ -54,8 +54,8 @@ class Start:
         self._steps = Steps(ctx, "start", self._wanted, base_url, deadline)
 
     def __call__(self, body: str | None, idempotency_key: str | None) -> Started:
-        """Raises the errors of a start, judged in this order: idempotency, validation, country, verification in
-        progress, limits, provider.
+        """Raises the errors of a start, judged in this order: idempotency, validation, country, block, verification
+        in progress, limits, provider.
         """
         key = self._steps.key(self._caller.key_id, idempotency_key, body)
         if key and (known := self._steps.replay(key, body)):
@@ -66,6 +66,7 @@ class Start:
             self._lane.observer.count("StartsWithoutEndUserIp")
         draft = self._draft(request, phone)
         if not lines:
+            self._refuse_if_blocked(draft)
             self._refuse_if_in_progress(draft)
             raise errors.NoProviderAvailable("No configured provider offers a method that this request allows.")
         try:
@@ -74,6 +75,10 @@ class Start:
             if not isinstance(taken.claim, IdempotencyKey):
                 raise
             return self._answer(self._steps.replay_now(key, body).verification, replayed=True)
+        except errors.NoProviderAvailable as error:
+            if error.verification_id is None:  # the start may have written nothing, and so have judged no block
+                self._refuse_if_blocked(draft)
+            raise
 
     def _parse(self, body: str | None) -> requests.StartRequest:
         methods = self._lane.methods()
@@ -158,6 +163,10 @@ class Start:
             return []
         return [PointTo()]
 
+    def _refuse_if_blocked(self, draft: Verification) -> None:
+        if self._ctx.store.is_blocked(draft.phone_hash):
+            raise blocked()
+
     def _refuse_if_in_progress(self, draft: Verification) -> None:
         held_by = self._ctx.store.live_verification_id(draft.phone_hash, self._ctx.now())
         if held_by:
@@ -168,6 +177,7 @@ class Start:
         live = self._ctx.store.get(verification_id, now)
         if live is None or not live.is_live(now):
             return
+        self._refuse_if_blocked(wanted)
         own = live.key_id == wanted.key_id and live.reference is not None and live.reference == wanted.reference
         raise errors.VerificationInProgress(
             "A verification of this phone is in progress. Continue or cancel it, or retry after `retry_after` seconds. "

@@ -149,4 +149,6 @@ class Steps:
             if attempt.step == verification.step.number
         }
         left = [line for line in lines if (line.provider, line.method) not in tried]
+        if ctx.store.is_blocked(verification.phone_hash):
+            left = []
         return dial.run(left, None, Failed(verification, INTERRUPTED, line))

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING
 
 from callverify.domain.limits import CalendarLimit
 from callverify.domain.words import DAY
+from callverify.store.blocks import Blocks
 from callverify.store.calendar import CalendarCounters
 from callverify.store.counters import Breakers
 from callverify.store.events import EventLog
 from callverify.store.index import Index
 from callverify.store.pools import Pools
-from callverify.store.table import LimitReached, Stale, Table, Taken, put_new
+from callverify.store.table import Blocked, LimitReached, Stale, Table, Taken, put_new
 from callverify.store.verifications import Verifications
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-__all__ = ["Index", "LimitReached", "Stale", "Store", "Taken"]
+__all__ = ["Blocked", "Index", "LimitReached", "Stale", "Store", "Taken"]
 
 
-class Store(Verifications, Breakers, EventLog, Pools):
-    """Verifications and what belongs to them, providers that fail, and the list of events.
+class Store(Verifications, Blocks, Breakers, EventLog, Pools):
+    """Verifications and what belongs to them, blocked phones, providers that fail, and the list of events.
 
     retention: seconds that a record stays readable after its client token, and an event after it happened.
     """

@@ -10,13 +10,25 @@ from callverify.domain.limits import Cooldown, GuessLimit, Limit, RollingLimit, 
 from callverify.domain.words import DAY, TEN_MINUTES
 from callverify.store import table
 from callverify.store.items import Item
-from callverify.store.table import NOTHING, Forms, LimitReached, Lost, Outdated, Stale, Table, Write
+from callverify.store.table import NOTHING, Blocked, Forms, LimitReached, Lost, Outdated, Stale, Table, Write
 
 FAILURES_IN_A_ROW = 5
 REST_SECONDS = 30  # decision 16
 
 
-_COOLS = "phone_10m"  # the limit whose item has the phone's cooldown too
+_COOLS = "phone_10m"  # the limit whose item has the phone's cooldown too, and whether it is blocked
+UNBLOCKED = "attribute_not_exists(blocked)"
+_COOLED = (
+    "(attribute_not_exists(#until) OR #until <= :now)",
+    # Of a start that 0.2.0 counted: its cooldown stands elsewhere.
+    "(attribute_exists(#until) OR attribute_not_exists(starts) OR starts[0] <= :cooled)",
+)
+
+
+def phone_key(phone_hash: str) -> str:
+    """The item that every start, switch and repeat of a phone writes."""
+    return f"limit#{_COOLS}#{phone_hash}"
+
 
 # A limit's own write in a transaction, or what it is replaced by: see `table.adapt`.
 
@@ -82,12 +94,13 @@ def _count_rolling(
     if refuses:
         conditions.insert(0, f"(attribute_not_exists({oldest}) OR {oldest} <= :before)")
     if cooldown:
-        conditions.insert(0, "(attribute_not_exists(#until) OR #until <= :now)")
-        # Of a start that 0.2.0 counted: its cooldown stands elsewhere.
-        conditions.insert(1, "(attribute_exists(#until) OR attribute_not_exists(starts) OR starts[0] <= :cooled)")
-    cooled = now - cooldown.seconds if cooldown else 0
+        conditions = [*_COOLED, *conditions]
+    if limit.name == _COOLS:
+        conditions = [UNBLOCKED, *conditions]
 
     def lost(item: Item) -> Lost:
+        if "blocked" in item:
+            return Blocked()
         starts = [int(start) for start in item.get("starts", ())]
         if cooldown and (wait := _cools(cooldown, item, starts, now)) > 0:
             return LimitReached(cooldown, wait)
@@ -108,7 +121,7 @@ def _count_rolling(
             ":longest": 2 * limit.count + 10,
             ":now": now,
             ":until": until,
-            ":cooled": cooled,
+            ":cooled": now - cooldown.seconds if cooldown else 0,
         },
         lost,
     )
@@ -125,7 +138,7 @@ def _restart_rolling(key: str, limit: RollingLimit, now: int, starts: list[int],
     return table.change(
         key,
         {"starts": [now, *kept], "ttl": ttl} | ({"until": until} if until else {}),
-        "size(starts) = :size AND starts[0] = :newest",
+        f"size(starts) = :size AND starts[0] = :newest AND {UNBLOCKED}",
         {":size": len(starts), ":newest": starts[0] if starts else 0},
         lambda _: Outdated(key),
     )
@@ -185,9 +198,8 @@ def _unsealed(limit: SealedLimit, item: Item) -> tuple[list[int], list[int]]:
 def cool_down(phone_hash: str, seconds: int, now: int) -> Write:
     until = now + seconds
     values = {":until": until, ":ttl": max(now + TEN_MINUTES, until)}
-    return table.update(
-        f"limit#{_COOLS}#{phone_hash}", "SET #until = :until, #ttl = :ttl", "", values, lambda _: Stale()
-    )
+    # A blocked phone needs none, and its item has no end.
+    return table.update(phone_key(phone_hash), "SET #until = :until, #ttl = :ttl", UNBLOCKED, values, lambda _: Stale())
 
 
 # Guesses of a phone: `n` of them, counted until `ends`, 24 h after the last wrong one

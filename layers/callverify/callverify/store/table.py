@@ -51,6 +51,10 @@ class Taken(Lost):
         self.claim = claim
 
 
+class Blocked(Lost):
+    """The phone is blocked."""
+
+
 class LimitReached(Lost):
     """A limit has tripped; it gives way in `retry_after` seconds."""
 

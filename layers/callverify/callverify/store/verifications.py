@@ -1,6 +1,7 @@
 """The store: verifications, and how a change of one is written together with all that it takes.
 
-Items, by the prefix of `pk`. All but two carry `ttl`, which only sweeps: an item whose end has passed is ignored.
+Items, by the prefix of `pk`. All but those that say so carry `ttl`, which only sweeps: an item whose end has
+passed is ignored.
 
     verification#<id>            the record
     phone#<hash>                 which live verification a phone has: lock and pointer
@@ -9,7 +10,7 @@ Items, by the prefix of `pk`. All but two carry `ttl`, which only sweeps: an ite
     call#<provider>#<id>         which verification a vendor's call is for
     guesses#<hash>               wrong guesses against this phone, until 24 h after the last
     vendor_guesses#<hash>        those of them that were of codes that a vendor had picked
-    limit#<name>#<subject>       a limit of starts
+    limit#<name>#<subject>       a limit of starts; that of phone_10m has the phone's cooldown, and its block (no `ttl`)
     idempotency#<hash>           which verification and step an Idempotency-Key started
     signed_call#<hash>#<ts>      a signed report that has been used
     pointer#<key>#<owner>#<hash> the last verification with a code of a phone, by an API key for an owner
@@ -42,6 +43,7 @@ from callverify.domain.claims import (
     SpendGuess,
     TakeHold,
     TakeLock,
+    Unblocked,
     Unless,
     UseCall,
 )
@@ -52,6 +54,7 @@ from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Change, Verific
 from callverify.domain.view import carried_over, numbered, revised
 from callverify.domain.words import DAY, Status
 from callverify.store import counters, table
+from callverify.store.blocks import check_unblocked
 from callverify.store.calendar import CalendarCounters, outside
 from callverify.store.items import Item, attributes, difference, verification_of
 from callverify.store.table import CONFLICT_RETRIES, NOTHING, Forms, Lost, Outdated, Stale, Table, Taken, Write
@@ -174,7 +177,7 @@ class Verifications:
         """The cooldown from the vendor's reply. Until it is written, the one from the start holds, which is longer."""
         for claim in claims:
             if isinstance(claim, CoolDown):
-                with suppress(Busy):
+                with suppress(Busy, Stale):
                     self._table.update(counters.cool_down(change.after.phone_hash, claim.seconds, now))
 
     def use(self, verification: Verification, by: str, now: int) -> bool:
@@ -260,6 +263,8 @@ class Verifications:
                     last.append(_know_call(claim, record, now))
                 case CoolDown() | Unless():
                     pass  # after the transaction, and before it: see `_write`
+                case Unblocked():
+                    yield check_unblocked(record.phone_hash)
                 case SpendGuess():
                     limit = GuessLimit(record.phone_hash, claim.limit, claim.counter)
                     yield counters.spend_guess(limit, claim.id, now, forms)

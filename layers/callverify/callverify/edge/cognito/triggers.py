@@ -41,6 +41,7 @@ WORDS = {
     "idempotency_in_progress": "IN_PROGRESS",
     "invalid_phone": PHONE_NOT_ALLOWED,
     "country_not_allowed": PHONE_NOT_ALLOWED,
+    "phone_blocked": PHONE_NOT_ALLOWED,
     "provider_rejected": PHONE_NOT_ALLOWED,
     "invalid_request": "INVALID_PARAMETERS",
 }

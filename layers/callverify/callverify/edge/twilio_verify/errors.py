@@ -39,6 +39,7 @@ TABLE: Mapping[type[errors.CallverifyError], Refusal] = {
     errors.MethodHasNoCode: _INVALID,
     errors.ProviderRejected: _INVALID,
     errors.CountryNotAllowed: Refusal(403, 60605),
+    errors.PhoneBlocked: Refusal(403, 60410),
     errors.Forbidden: Refusal(403, 20403),
     errors.Unauthorized: Refusal(401, 20003, "Authenticate"),
     errors.NotFound: _MISSING,
