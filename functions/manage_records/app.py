@@ -1,6 +1,6 @@
 """Block and unblock phones."""
 
-from callverify.edge.api import Api, Response
+from callverify.edge.api import Api, Response, no_content
 from callverify.runtime import settings, startup, wiring
 
 api = Api(
@@ -15,13 +15,13 @@ handler = api.handler
 @api.route("/blocks", "PUT")
 def block() -> Response[str]:
     wiring.service().block(api.caller, api.body)
-    return api.no_content()
+    return no_content()
 
 
 @api.route("/blocks", "DELETE")
 def unblock() -> Response[str]:
     wiring.service().unblock(api.caller, api.body)
-    return api.no_content()
+    return no_content()
 
 
 startup.ready(startup.pepper, imported=[startup.phones])

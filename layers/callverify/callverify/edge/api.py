@@ -46,7 +46,7 @@ PREFLIGHT_HEADERS = {
 HTTPS_ONLY = {"Strict-Transport-Security": ["max-age=31536000"]}
 ANSWER_HEADERS = {"Access-Control-Expose-Headers": "Retry-After, Idempotent-Replayed"}
 
-__all__ = ["Api", "Response", "authorizer"]
+__all__ = ["Api", "Response", "authorizer", "no_content"]
 
 
 def authorizer(access: Callable[[], Access], telemetry: Callable[[], Telemetry]) -> Handler:
@@ -242,9 +242,6 @@ class Api:
     def answer(self, body: Mapping[str, Any]) -> Response[str]:
         return json_response(200, body, "application/json", {})
 
-    def no_content(self) -> Response[str]:
-        return Response(204, body="", headers={"Cache-Control": "no-store"})
-
     def acknowledge(self, answer: Acknowledgement) -> Response[str]:
         """What a provider's webhook is answered with."""
         return Response(200, answer.content_type, answer.body, headers={"Cache-Control": "no-store"})
@@ -284,6 +281,10 @@ class Api:
 def _literal(resource: str) -> str:
     """A resource of the template as the resolver takes it: to it, a `+` is an operator."""
     return resource.replace("+", "")
+
+
+def no_content() -> Response[str]:
+    return Response(204, body="", headers={"Cache-Control": "no-store"})
 
 
 def json_response(status: int, body: Mapping[str, Any], content_type: str, headers: Mapping[str, str]) -> Response[str]:
