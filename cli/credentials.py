@@ -13,6 +13,7 @@ from callverify.domain.errors import ConfigurationFault
 from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import lines
+from callverify.providers.stop import PAID_CALLS, is_meant, paid_calls_stopped
 from cli.errors import Refused
 from cli.output import print_json
 from cli.secret import change_secret
@@ -41,8 +42,13 @@ def parse(text: str) -> dict[str, Any]:
 
 def offered(given: Mapping[str, Any]) -> dict[str, list[str]]:
     """The methods that each provider offers with these credentials. Raises Refused for all that is wrong with them."""
-    wrong, found = [], {}
+    wrong, found = list[str](), dict[str, list[str]]()
+    _, fault = paid_calls_stopped(given)
+    if fault:
+        wrong.append(str(fault))
     for name, value in given.items():
+        if is_meant(name):
+            continue
         if name not in NAMES:
             wrong.append(f"there is no provider {name!r}; there are {', '.join(NAMES)}")
             continue
@@ -73,6 +79,8 @@ def set_(target: Target, name: str, source: Any, replace: bool, only_check: bool
     It is read from standard input, so that no file and no shell history keeps it: paste it, press Enter, then
     Ctrl-D. A provider's entry is written whole.
 
+    {"paid_calls": "stopped"} stops all paid calls, and {"paid_calls": "allowed"} lets them go on.
+
     \b
     Example:
       callverify secrets set provider-credentials --stack callverify
@@ -85,8 +93,10 @@ def set_(target: Target, name: str, source: Any, replace: bool, only_check: bool
 
     def change(text: str, turn: int) -> str | None:  # noqa: ARG001
         before = _parsed(secret_id, text, replace)
-        off[:] = [provider for provider in before if provider not in given] if replace else []
-        return json.dumps(given if replace else before | given, indent=1)
+        off[:] = [each for each in before if each not in given and each != PAID_CALLS] if replace else []
+        # Providers are replaced. That paid calls are stopped stays so until somebody says otherwise.
+        kept = {name: value for name, value in before.items() if not replace or name == PAID_CALLS}
+        return json.dumps(kept | given, indent=1)
 
     if not only_check:
         change_secret(target.client("secretsmanager"), secret_id, change)
@@ -97,6 +107,8 @@ def set_(target: Target, name: str, source: Any, replace: bool, only_check: bool
         click.echo(f"{provider}: {', '.join(methods) or 'offers no method: see `methods` and `countries`'}")
     for provider in off:
         click.echo(f"{provider}: switched off")
+    if PAID_CALLS in given:
+        click.echo(f"paid calls: {given[PAID_CALLS]}")
     seconds = target.parameters.get("SecretCacheSeconds", "")
     click.echo(
         f"nothing was written to {secret_id}" if only_check else f"written to {secret_id}; in use within {seconds} s"

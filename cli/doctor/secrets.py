@@ -11,6 +11,7 @@ from callverify.events.deliver import signing_secrets
 from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
 from callverify.providers.registry import lines
+from callverify.providers.stop import ALLOWED, PAID_CALLS, is_meant, paid_calls_stopped
 from cli.doctor.stack import Finding, Stack, State, command
 
 # The pepper is generated with 64 characters; one of your own should not fall far below.
@@ -43,7 +44,15 @@ def check_provider_credentials(stack: Stack) -> Iterator[Finding]:
         yield Finding(check, State.FAULT, "it is empty: no call can be made", fix)
         return
     faults = []
+    stopped, fault = paid_calls_stopped(given)
+    if stopped:
+        says = str(fault) if fault else "paid calls are stopped: routes that cost money are passed over"
+        state = State.FAULT if fault else State.WARNING
+        fix = f'{secret}: "{PAID_CALLS}": "{ALLOWED}" lets them go on'
+        faults.append(Finding("paid calls", state, says, fix))
     for name, value in given.items():
+        if is_meant(name):
+            continue
         if name not in NAMES:
             fix = f"{secret}: they are {', '.join(NAMES)}"
             faults.append(Finding(check, State.FAULT, f"{name!r} is no provider", fix))
@@ -58,11 +67,11 @@ def check_provider_credentials(stack: Stack) -> Iterator[Finding]:
             fix = f"{secret}, {name}.methods: leave it out, or name one; {name}.countries: voice calls need them"
             faults.append(Finding(check, State.WARNING, f"{name} offers no method", fix))
     order = [entry.strip().partition(":")[0] for entry in stack.parameters.get("ProviderOrder", "").split(",")]
-    left_out = [name for name in given if name not in order]
+    left_out = [name for name in given if name not in order and not is_meant(name)]
     if left_out:
         fix = "parameter ProviderOrder: a provider that is not in it is never asked"
         faults.append(Finding(check, State.WARNING, f"not in ProviderOrder: {', '.join(left_out)}", fix))
-    yield from faults or [Finding(check, State.OK, f"{', '.join(given)}")]
+    yield from faults or [Finding(check, State.OK, ", ".join(name for name in given if name != PAID_CALLS))]
 
 
 def check_api_keys(stack: Stack) -> Iterator[Finding]:

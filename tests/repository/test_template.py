@@ -49,6 +49,7 @@ DEFAULTS = {
     "AllowedCountries": "RU",
     "DefaultCountry": "RU",
     "RetentionHours": 24,
+    "EventRetentionHours": "",
     "PhoneCooldownSeconds": 20,
     "PhoneTenMinuteLimit": 5,
     "IpTenMinuteLimit": 20,
@@ -445,7 +446,7 @@ def test_the_template_sets_what_the_code_reads() -> None:
 
 @pytest.mark.parametrize("name", sorted(SERVICE))
 def test_what_works_on_verifications_knows_the_policy(name: str) -> None:
-    assert POLICY - {"EVENT_RETRY_BASE_SECONDS", "COGNITO_USER_POOL_ARN"} <= variables(name).keys()
+    assert POLICY - {"EVENT_RETRY_BASE_SECONDS", "EVENT_RETENTION_HOURS", "COGNITO_USER_POOL_ARN"} <= variables(name).keys()
     assert variables(name).keys() >= {"PEPPER_SECRET", "TABLE_NAME", "ALLOWED_ORIGINS"}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from callverify.runtime import settings
+from tests.support import template
 from tests.support.gateway import PHONE, Api, smsc_webhook
 from tests.support.surroundings import items
 
@@ -87,6 +89,34 @@ def test_an_end_stays_readable_for_its_retention_and_then_is_gone(api: Api, end:
     assert api.check(started.id, "0427").status == 404
     assert api.cancel(started.id).status == 404
     assert api.repeat(started.id).status == 404
+
+
+@pytest.mark.parametrize("api", [{"RetentionHours": "2160"}], indirect=True)
+def test_a_record_can_be_kept_for_90_days(api: Api) -> None:
+    started = api.start()
+    api.cancel(started.id)
+    api.advance(30 * 60 + 90 * DAY - 1)
+    assert api.status(started.id)["status"] == "canceled"
+    api.advance(1)
+    assert api.status(started.id).status == 404
+
+
+@pytest.mark.parametrize(
+    ("parameters", "hours"),
+    [
+        ({}, 24),
+        ({"RetentionHours": "48"}, 48),
+        ({"RetentionHours": "2160"}, 720),
+        ({"RetentionHours": "2160", "EventRetentionHours": "24"}, 24),
+        ({"RetentionHours": "1", "EventRetentionHours": "720"}, 720),
+    ],
+)
+def test_events_have_a_retention_of_their_own(
+    parameters: dict[str, str], hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in template.environment("publish_event", **parameters).items():
+        monkeypatch.setenv(name, value)
+    assert settings.event_retention() == hours * 3600
 
 
 @pytest.mark.parametrize("api", [{"RetentionHours": "1"}], indirect=True)

@@ -115,7 +115,7 @@ def test_no_kept_event_is_skipped_however_ttl_deletes_and_retention_changes(
     for _ in range(8):
         rounds += 1
         now += random.choice([0, 60, DAY // 2, 2 * DAY, 9 * DAY])
-        changed = Store(dynamodb, TABLE, retention=random.choice([1, 24, 240]) * 3600)
+        changed = Store(dynamodb, TABLE, event_retention=random.choice([1, 24, 240]) * 3600)
         some = [next(names) for _ in range(random.randrange(5))]
         changed.number_events(Mode.LIVE, made(*some), now)
         ends = {

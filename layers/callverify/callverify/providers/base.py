@@ -159,7 +159,8 @@ class Client(Protocol):
 class Line:
     """A route with credentials: what can be dialled. window: seconds from the start of an attempt to its end.
 
-    countries: those that it is used for; None for all that the operator allows.
+    countries: those that it is used for; None for all that the operator allows. stopped: the operator has stopped paid
+    calls, and this route costs money.
     """
 
     manifest: Manifest
@@ -168,6 +169,7 @@ class Line:
     window: int
     webhook_token: str = ""
     countries: frozenset[str] | None = None
+    stopped: bool = False
 
     def serves(self, region: str) -> bool:
         return self.countries is None or region in self.countries

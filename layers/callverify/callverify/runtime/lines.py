@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from callverify.domain.errors import ConfigurationFault
-from callverify.providers import registry
+from callverify.providers import registry, stop
 from callverify.providers.base import Line
 from callverify.providers.http import VendorHttp
 from callverify.providers.names import NAMES
@@ -37,13 +38,18 @@ class Lines:
 
     def _configured(self, text: str) -> list[Line]:
         try:
-            given: Any = json.loads(text or "{}")
+            given: Any = json.loads(text or "{}", object_pairs_hook=stop.once)
         except (ValueError, RecursionError):
             given = None
         if not isinstance(given, dict):
             self._fault(ConfigurationFault(CREDENTIALS, "it must be a JSON object"))
             return []
+        stopped, wrong = stop.paid_calls_stopped(given)
+        if wrong:
+            self._fault(wrong)
         for name in given.keys() - set(NAMES):
+            if stop.is_meant(name):
+                continue
             known = ", ".join(NAMES)
             self._fault(
                 ConfigurationFault(
@@ -60,4 +66,5 @@ class Lines:
                 except Exception as error:  # one provider's mistake must not take the others down with it
                     problem = f"can't be used ({type(error).__name__}): compare it with the provider's page"
                     self._fault(ConfigurationFault(f"{CREDENTIALS}: {name}", problem))
+        lines = [replace(line, stopped=stopped and line.route.paid) for line in lines]
         return registry.in_order(lines, self._order)

@@ -12,6 +12,7 @@ from callverify.providers.names import NAMES
 from callverify.service.policy import Policy
 
 HOUR = 60 * 60
+LONGEST_EVENT_HOURS = 720
 
 Fault = Callable[[ConfigurationFault], None]
 
@@ -38,8 +39,13 @@ def switched_on(name: str) -> bool:
 
 
 def retention() -> int:
-    """Seconds that a record is kept beyond its client token, and an event after it happened."""
+    """Seconds that a record is kept beyond its client token."""
     return number("RETENTION_HOURS", 24) * HOUR
+
+
+def event_retention() -> int:
+    """Seconds that an event is kept: as long as a record, unless that is longer than any event is."""
+    return number("EVENT_RETENTION_HOURS", min(number("RETENTION_HOURS", 24), LONGEST_EVENT_HOURS)) * HOUR
 
 
 def secret_seconds() -> int:

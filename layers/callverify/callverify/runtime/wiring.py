@@ -96,7 +96,12 @@ def policy() -> Policy:
 
 @cache
 def store() -> Store:
-    return Store(aws.client("dynamodb"), settings.needed("TABLE_NAME"), retention=settings.retention())
+    return Store(
+        aws.client("dynamodb"),
+        settings.needed("TABLE_NAME"),
+        retention=settings.retention(),
+        event_retention=settings.event_retention(),
+    )
 
 
 @cache

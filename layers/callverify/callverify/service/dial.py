@@ -168,6 +168,8 @@ class Dial:
 
     def _passes_over(self, line: Line, failed: Failed | None) -> str | None:
         """Why a line is not asked, before anything is written."""
+        if line.stopped:
+            return "paid_stopped"
         if not line.serves(self._phone.region):
             return "country"
         if failed and line.route.paid and self._may_have_paid(failed):

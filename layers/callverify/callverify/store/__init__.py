@@ -26,7 +26,8 @@ __all__ = ["Blocked", "Index", "LimitReached", "Stale", "Store", "Taken"]
 class Store(Verifications, Blocks, Breakers, EventLog, Pools):
     """Verifications and what belongs to them, blocked phones, providers that fail, and the list of events.
 
-    retention: seconds that a record stays readable after its client token, and an event after it happened.
+    retention: seconds that a record stays readable after its client token. event_retention: and an event after it
+    happened.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Store(Verifications, Blocks, Breakers, EventLog, Pools):
         table_name: str,
         *,
         retention: int = DAY,
+        event_retention: int = DAY,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -42,6 +44,7 @@ class Store(Verifications, Blocks, Breakers, EventLog, Pools):
         self._table = Table(client, table_name, sleep=sleep, monotonic=monotonic)
         self._calendar = CalendarCounters(self._table)
         self._retention = retention
+        self._event_retention = event_retention
 
     def count(self, limits: Sequence[CalendarLimit], now: int) -> None:
         """Count what needs no record. Raises LimitReached."""

@@ -24,7 +24,7 @@ CLOSED_AT_ONCE = 4
 
 class EventLog:
     _table: Table
-    _retention: int
+    _event_retention: int
 
     def __init__(self) -> None:
         self._memory = defaultdict[Mode, Memory](Memory)
@@ -53,7 +53,7 @@ class EventLog:
             if not left:
                 return refused
             own, others, new = reserve(
-                self._table, mode, memory, left, now, kept=self._retention, turn=turn, floor=floor
+                self._table, mode, memory, left, now, kept=self._event_retention, turn=turn, floor=floor
             )
             again, filled = list[Event](), set[int]()
             for event in left:
