@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-# A client token opens the verification for whoever holds it.
+# A client token opens the verification to everyone who holds it.
 TOKENS = ("client_token", "page_url", "updates")
 
 

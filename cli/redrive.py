@@ -50,6 +50,10 @@ def _is_position(body: str) -> bool:
     return isinstance(message, dict) and "DDBStreamBatchInfo" in message
 
 
+def counted(number: int) -> str:
+    return f"{number} message{'' if number == 1 else 's'}"
+
+
 @click.command()
 @click.argument("what", type=click.Choice(list(QUEUES)))
 @as_json
@@ -69,10 +73,9 @@ def redrive(target: Target, what: str, as_json: bool) -> None:
     if as_json:
         print_json({"sent_again": moved, "left": left})
     else:
-        click.echo(f"{moved} message(s) of {what} sent again")
+        click.echo(f"{counted(moved)} of {what} sent again")
     if left:
         raise Refused(
-            f"{left} message(s) can't be sent again and stay in {dead_letters.removesuffix('Url')}: they say "
-            "where in the table's stream a batch failed, or hold a record that can't be read. What to do: "
-            "docs/operations.md, Dead letters"
+            f"{counted(left)} can't be sent again, left in {dead_letters.removesuffix('Url')}. Each names a failed "
+            "batch of the table's stream, or holds a record that can't be read. See docs/operations.md, Dead letters"
         )

@@ -50,11 +50,13 @@ def blueprint(shop: Shop) -> Blueprint:
     def start() -> BaseResponse:
         """Starts a verification and sends the user to its page: the form of the customer's page."""
         if not shop.base_url:
-            return form("These simulators know of no API: run them by `make dev`.", 503)
+            return form("These simulators know no API. Run them with `make dev`.", 503)
         wanted = {"phone": request.form.get("phone", ""), "method": request.form.get("method", "")}
+        # Nobody is called by a voice unless the user chose it.
+        allowed = dict.fromkeys(("reverse_call", "flash_call", *filter(None, [wanted["method"]])))
         answer = requests.post(
             f"{shop.base_url}/verifications",
-            json={**wanted, "allowed_methods": ["reverse_call", "flash_call"]},
+            json={**wanted, "allowed_methods": list(allowed)},
             headers={"Authorization": f"Bearer {shop.api_key}"},
             timeout=START_SECONDS,
         )

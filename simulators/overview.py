@@ -17,8 +17,12 @@ NOT_OURS = {"HEAD", "OPTIONS"}  # the framework adds them to every route
 def describe(routes: Map, views: Mapping[str, Callable[..., Any]], modes: Mapping[str, Mode], faults: Faults) -> str:
     """JSON of one call or mode per line, so that a `body` can be copied as it stands."""
     rules = sorted(routes.iter_rules(), key=str)
-    ours = [rule for rule in rules if rule.endpoint.partition(".")[0].replace("-", "_") not in NAMES]
-    vendors: list[dict[str, object]] = [{"call": call} for rule in rules if rule not in ours for call in _calls(rule)]
+    # A vendor is found under a second spelling too, with dashes: listed once.
+    owned = [(rule, _owner(rule)) for rule in rules]
+    ours = [rule for rule, owner in owned if owner.replace("-", "_") not in NAMES]
+    vendors: list[dict[str, object]] = [
+        {"call": call} for rule, owner in owned if owner in NAMES for call in _calls(rule)
+    ]
     sections: dict[str, list[dict[str, object]]] = {
         "calls": [{"call": call, **_documented(views[rule.endpoint])} for rule in ours for call in _calls(rule)],
         "fault_modes": list(_modes(modes)),
@@ -34,6 +38,11 @@ def _modes(modes: Mapping[str, Mode]) -> Iterator[dict[str, object]]:
         aims = {"on": mode.aims} if mode.aims else {}
         body = {"provider": mode.providers[0], "mode": name, "times": 1}
         yield {"mode": name, "does": mode.does, "providers": mode.providers, **aims, "body": body}
+
+
+def _owner(rule: Rule) -> str:
+    """The vendor of a route, as its path writes it; of a call that steers the simulators, anything else."""
+    return rule.endpoint.partition(".")[0]
 
 
 def _calls(rule: Rule) -> list[str]:

@@ -37,6 +37,7 @@ async function refresh() {
     });
     document.getElementById("incoming").replaceChildren(...list.reverse());
     document.getElementById("quiet").hidden = list.length > 0;
+    document.getElementById("press").hidden = list.length === 0;
     const { webhooks } = await ask("/webhooks");
     const rows = webhooks.slice(-20).reverse().map((webhook) => row("tr", [
       ["td", time(webhook.at)], ["td", webhook.provider], ["td", webhook.method],
@@ -55,6 +56,18 @@ document.getElementById("dial").addEventListener("submit", async (event) => {
     outcome.textContent = call.answered ? `${call.provider} dropped the call. Webhook: ${call.webhook}.` : "Nobody waits for this call.";
   } catch (error) {
     outcome.textContent = `Not dialled: ${error.message}`;
+  }
+  refresh();
+});
+
+document.getElementById("press").addEventListener("click", async () => {
+  const heard = document.getElementById("heard");
+  try {
+    const body = JSON.stringify({ key: "1" });
+    const { spoken } = await ask(`/phone/${encodeURIComponent(own.value.trim())}/press`, { method: "POST", body });
+    heard.textContent = spoken ? `The call says: ${spoken}` : "The call says nothing.";
+  } catch (error) {
+    heard.textContent = `Not pressed: ${error.message}`;
   }
   refresh();
 });

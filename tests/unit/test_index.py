@@ -57,7 +57,7 @@ def test_verifications_are_found_newest_first_by_page(index: Index) -> None:
         assert ids(first) + ids(rest) == newest_first
 
 
-def test_a_key_finds_its_own_and_whoever_sees_all_finds_those_of_the_mode(index: Index) -> None:
+def test_a_key_finds_its_own_and_a_key_that_sees_all_finds_those_of_the_mode(index: Index) -> None:
     test = record(3, id="vrf_test_" + "0" * 26, mode=Mode.TEST)
     index.add([record(1), record(2, key_id=OTHER), test])
     assert of_phone(index) == of_reference(index) == [record(2).id, record(1).id]

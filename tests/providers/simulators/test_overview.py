@@ -29,6 +29,8 @@ def test_overview_and_unknown_paths(simulators: Simulators) -> None:
     assert all(call["does"] for call in overview["calls"])
     ours = {call.split(" ")[1].split("/")[1] for call in calls}
     assert not ours & {prefix for name in NAMES for prefix in prefixes(name)}
+    theirs = [call["call"].split(" ")[1].split("/")[1] for call in overview["vendors"]]
+    assert set(theirs) == set(NAMES), "each vendor under one spelling"
     assert [mode["mode"] for mode in overview["fault_modes"]] == [*MODES]
     assert overview["faults"] == []
 

@@ -102,7 +102,7 @@ def test_what_a_queue_can_take_is_sent_again(queues: Queues, capsys: pytest.Capt
     queues.put("DeliveryDeadLetterQueueUrl", *bodies)
     assert run("events") == 0
     assert queues.all() == {"DeliveryQueueUrl": bodies}
-    assert "10 message(s) of events sent again" in capsys.readouterr().out
+    assert "10 messages of events sent again" in capsys.readouterr().out
 
 
 def test_nothing_of_the_stream_is_sent_or_dropped(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +110,7 @@ def test_nothing_of_the_stream_is_sent_or_dropped(queues: Queues, capsys: pytest
     assert run("stream") == 1
     assert queues.all() == {"StreamDeadLetterQueueUrl": sorted([POSITION, RECORD])}
     said = capsys.readouterr()
-    assert "2 message(s) can't be sent again and stay in StreamDeadLetterQueue" in said.err
+    assert "2 messages can't be sent again, left in StreamDeadLetterQueue" in said.err
     assert "docs/operations.md, Dead letters" in said.err
 
 
@@ -125,11 +125,11 @@ def test_a_position_that_lies_elsewhere_stays_there(
     assert run(what) == 1
     assert queues.all() == {dead_letters: [POSITION], queue: [RECORD]}
     said = capsys.readouterr()
-    assert f"1 message(s) of {what} sent again" in said.out
-    assert "1 message(s) can't be sent again" in said.err
+    assert f"1 message of {what} sent again" in said.out
+    assert "1 message can't be sent again" in said.err
 
 
 def test_an_empty_queue_is_no_fault(queues: Queues, capsys: pytest.CaptureFixture[str]) -> None:
     del queues
     assert run("stream") == 0
-    assert "0 message(s) of stream sent again" in capsys.readouterr().out
+    assert "0 messages of stream sent again" in capsys.readouterr().out

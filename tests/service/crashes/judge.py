@@ -103,7 +103,7 @@ class Judge:
                 if is_paid and (times or attempt.outcome not in NO_CALL):
                     paid_for = attempt
                 if times:
-                    # A number that may mean an earlier request of this phone was lent, and shown to nobody.
+                    # A number that may mean an earlier verification of this phone was lent, and shown to nobody.
                     held = attempt.reason is Reason.HELD and not is_paid
                     assert held or attempt.outcome not in NO_CALL, f"paid for after all: {attempt}"
                     calls.append(attempt)

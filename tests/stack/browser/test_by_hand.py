@@ -80,6 +80,22 @@ def test_by_hand_flash_call(
     picture(window)
 
 
+def test_by_hand_voice_call(
+    window: Page, open_context: Callable[..., BrowserContext], service: Service, picture: Picture
+) -> None:
+    phone = start(window, service, "Voice call", picture)
+    window.locator("#digits").wait_for()
+    other = telephone(open_context, service, phone)
+    spoken = other.locator("#incoming li span").nth(1)
+    expect(spoken).to_have_text(re.compile(r"\d"))
+    picture(other)
+    other.get_by_role("button", name="Press 1").click()
+    expect(other.locator("#heard")).to_have_text("Not pressed: no call asks this phone for a key")
+    window.locator("#digits").press_sequentially(re.sub(r"\D", "", spoken.inner_text())[:6])
+    expect(window.locator("h1")).to_have_text("Number confirmed")
+    picture(window)
+
+
 def test_the_demo_says_why_it_cannot_start(window: Page, service: Service) -> None:
     window.goto(f"{service.env['SIMULATOR_URL']}/demo")
     window.get_by_label("Phone number").fill("112")

@@ -81,7 +81,7 @@ class Reason(StrEnum):
     NUMBER_REFUSED = "number_refused"
     VENDOR_LIMIT = "vendor_limit"
     VENDOR_FAULT = "vendor_fault"
-    HELD = "held"  # the number or the call id may belong to an earlier request of this phone
+    HELD = "held"  # the number or the call id may belong to an earlier verification of this phone
     INTERRUPTED = "interrupted"  # our own process ended before the answer was stored
     NOT_SUPPORTED = "not_supported"  # the four below answer a vendor's own repeat
     REPEATS_SPENT = "repeats_spent"

@@ -265,7 +265,7 @@ class Dial:
             try:
                 return self.record_answer(line, record, outcome)
             except Taken as taken:
-                # The number that is to be dialled, or the call's id, may still mean an earlier request of this phone.
+                # The number to dial, or the call's id, may still belong to an earlier verification of this phone.
                 self._held_for = retry_after(taken, self._ctx.now())
                 return Failed(record, CallOutcome(Outcome.UNAVAILABLE, Reason.HELD), line)
         if outcome.outcome is Outcome.UNKNOWN and line.route.paid:
@@ -275,7 +275,7 @@ class Dial:
     def record_answer(self, line: Line, record: Verification, outcome: CallOutcome) -> Verification:
         """Store that the provider agreed, or may have. A record that has moved on stays as it is.
 
-        Raises Taken where what the user is to dial may still mean an earlier request of this phone.
+        Raises Taken where the number to dial may still belong to an earlier verification of this phone.
         """
         observer, code = self._lane.observer, line.route.code
         change = transitions.answer(

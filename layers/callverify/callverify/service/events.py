@@ -14,7 +14,7 @@ MAX_EVENTS = 100
 
 
 def page(ctx: Context, caller: Caller, after: str | None, limit: str | None) -> dict[str, Any]:
-    """One page of what happened to verifications of the key's mode, in order and without a gap.
+    """One page of the events of the key's mode, in order; none is left out.
 
     `next` is what to pass as `after` for the following page; `has_more` says whether there is one already. Raises
     CursorUnknown for an `after` that can't be placed.

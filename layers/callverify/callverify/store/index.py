@@ -5,7 +5,7 @@ Written from the stream, so that a start pays nothing. Items carry `ttl`, as the
     pk: phone#<mode>#<key id>#<hash>, reference#<mode>#<key id>#<text>
     sk: <created_at>#<verification id>
 
-Each entry stands there twice: under the id of its API key, and under `*` for whoever may see all of a mode. A page is
+Each entry stands there twice: under the id of its API key, and under `*` for keys that see all of a mode. A page is
 one query of one `pk`, whatever else is in the table. The hash is the record's own (decision 131).
 """
 
