@@ -1,139 +1,9 @@
 // The page for the person being verified. It draws what the API says, by the type of the challenge; listens, and asks again.
 "use strict";
 (() => {
-  const WORDS = {
-    en: {
-      title: "Confirm your number",
-      loading: "One moment…",
-      callTitle: "Call this number",
-      callLead: ["Call from your phone ", ". The call is free: it drops at once, or sounds busy."],
-      call: "Call",
-      qr: "QR code that dials {number}",
-      qrCaption: "Point your phone’s camera here to dial",
-      showCode: "Show a QR code",
-      waiting: "Waiting for your call",
-      callHint: "Called already? Check that you called exactly this number, from {phone}, and that your number is not hidden. " +
-        "A call to another number, or from another phone, does not count.",
-      digitsTitle: "We are calling you",
-      digitsLead: ["Your phone ", " will ring in a moment. Don’t answer: type in ", " of the calling number."],
-      lastDigits: { one: "the last digit", other: "the last {n} digits" },
-      digits: { one: "Last digit of the calling number", other: "Last {n} digits of the calling number" },
-      voiceLead: ["Your phone ", " will ring in a moment. Answer it, and press any key if the voice asks you to. " +
-        "Then type in the code that you hear."],
-      spokenDigits: { one: "The {n} digit that you hear", other: "The {n} digits that you hear" },
-      checking: "Checking…",
-      wrong: "These digits are wrong.",
-      tries: { one: "{n} try left", other: "{n} tries left" },
-      again: "Call me again",
-      againIn: "Another call in {time}",
-      calling: "We are calling once more.",
-      locked: "Too many wrong digits for this number. Please try later, or choose the other way.",
-      tooOften: "That was too often. Please wait {time}.",
-      notSent: "That did not get through. Please try again.",
-      switchTo: { flash_call: "Call me instead", reverse_call: "I’ll call you instead", voice_call: "Tell me a code by phone" },
-      callWithDigits: "Call me, the code is the number’s last digits",
-      switchTitle: { flash_call: "We call you", reverse_call: "You call us", voice_call: "We call and tell you a code" },
-      switchLead: "Type in your number once more: we do not keep it.",
-      yourPhone: "Your phone number",
-      mismatch: "This is not the number that is being confirmed.",
-      notAPhone: "This is not a mobile number.",
-      notSwitched: "That is not possible now. Please go back and go on as before.",
-      go: "Continue",
-      back: "Back",
-      left: "Time left",
-      soon: "Half a minute left.",
-      ends: {
-        verified: ["Number confirmed", "Thank you. You can go on."],
-        checks_exhausted: ["No tries left", "The digits were wrong too often."],
-        failed: ["The call did not work", "We could not reach this number by a call."],
-        expired: ["Time is up", "No call came through in time."],
-        expired_digits: ["Time is up", "The digits did not come in time."],
-        canceled: ["Canceled", "The confirmation of this number was canceled."],
-        gone: ["This link has ended", "It works for a short time only."],
-        empty: ["This link is not complete", "Go back to the app or site that sent you here and open the link again: " +
-          "its address can’t be copied into another browser."],
-      },
-      restart: "Start again",
-      restartThere: "Go back to the app or site that sent you here, and start again.",
-      closeThere: "You can close this page and go back.",
-      cannotDraw: "This page does not work in this browser. Please open the link again in another one.",
-      offline: "No connection. We go on as soon as it is back.",
-      online: "Connected again.",
-    },
-    ru: {
-      title: "Подтверждение номера",
-      loading: "Секунду…",
-      callTitle: "Позвоните на этот номер",
-      callLead: ["Звоните с телефона ", ". Это бесплатно: звонок сразу сбросится, или будет занято."],
-      call: "Позвонить",
-      qr: "QR-код: звонок на {number}",
-      qrCaption: "Наведите камеру телефона, чтобы набрать номер",
-      showCode: "Показать QR-код",
-      waiting: "Ждём ваш звонок",
-      callHint: "Уже позвонили? Проверьте, что набран именно этот номер, с телефона {phone}, и что ваш номер не скрыт. " +
-        "Звонок на другой номер или с другого телефона не считается.",
-      digitsTitle: "Мы вам звоним",
-      digitsLead: ["На телефон ", " сейчас поступит звонок. Отвечать не нужно: введите ", " звонящего номера."],
-      lastDigits: { one: "последнюю {n} цифру", few: "последние {n} цифры", many: "последние {n} цифр" },
-      digits: {
-        one: "Последняя {n} цифра звонящего номера", few: "Последние {n} цифры звонящего номера",
-        many: "Последние {n} цифр звонящего номера",
-      },
-      voiceLead: ["На телефон ", " сейчас поступит звонок. Ответьте и, если голос попросит, нажмите любую клавишу. " +
-        "Затем введите код, который услышите."],
-      spokenDigits: {
-        one: "{n} цифра из звонка", few: "{n} цифры из звонка", many: "{n} цифр из звонка",
-      },
-      checking: "Проверяем…",
-      wrong: "Цифры не подходят.",
-      tries: { one: "Осталась {n} попытка", few: "Осталось {n} попытки", many: "Осталось {n} попыток" },
-      again: "Позвонить ещё раз",
-      againIn: "Повторить через {time}",
-      calling: "Звоним ещё раз.",
-      locked: "Слишком много неверных цифр для этого номера. Попробуйте позже или другим способом.",
-      tooOften: "Слишком часто. Подождите {time}.",
-      notSent: "Не дошло. Попробуйте ещё раз.",
-      switchTo: {
-        flash_call: "Лучше позвоните мне", reverse_call: "Лучше я вам позвоню", voice_call: "Продиктуйте код по телефону",
-      },
-      callWithDigits: "Позвоните мне, код — последние цифры номера",
-      switchTitle: {
-        flash_call: "Мы позвоним вам", reverse_call: "Вы позвоните нам", voice_call: "Мы позвоним и продиктуем код",
-      },
-      switchLead: "Введите свой номер ещё раз: мы его не храним.",
-      yourPhone: "Ваш номер телефона",
-      mismatch: "Подтверждается другой номер.",
-      notAPhone: "Это не номер мобильного телефона.",
-      notSwitched: "Сейчас так не получится. Вернитесь назад и продолжайте как раньше.",
-      go: "Продолжить",
-      back: "Назад",
-      left: "Время:",
-      soon: "Осталось полминуты.",
-      ends: {
-        verified: ["Номер подтверждён", "Спасибо. Можно продолжать."],
-        checks_exhausted: ["Попытки закончились", "Цифры не подошли слишком много раз."],
-        failed: ["Звонок не получился", "Не удалось проверить этот номер звонком."],
-        expired: ["Время вышло", "Звонок за это время не поступил."],
-        expired_digits: ["Время вышло", "Цифры не были введены вовремя."],
-        canceled: ["Подтверждение отменено", "Этот номер больше не проверяется."],
-        gone: ["Ссылка больше не действует", "Она работает недолго."],
-        empty: ["Ссылка неполная", "Вернитесь в приложение или на сайт, с которого пришли, и откройте ссылку ещё раз: " +
-          "скопированный адрес в другом браузере не работает."],
-      },
-      restart: "Начать заново",
-      restartThere: "Вернитесь в приложение или на сайт, с которого пришли, и начните заново.",
-      closeThere: "Эту страницу можно закрыть и вернуться назад.",
-      cannotDraw: "Страница не работает в этом браузере. Откройте ссылку ещё раз в другом.",
-      offline: "Нет связи. Продолжим, как только она появится.",
-      online: "Связь восстановлена.",
-    },
-  };
-  const ICONS = {
-    phone: "M6.6 3h-2A1.6 1.6 0 0 0 3 4.7C3.4 13.4 10.6 20.6 19.3 21A1.6 1.6 0 0 0 21 19.4v-2.7l-4.7-1.7-2 2.3a13 13 0 0 1-6.6-6.6l2.3-2L8.3 4z",
-    check: "M5 12.5l4.5 4.5L19 7.5",
-    cross: "M7 7l10 10M17 7L7 17",
-    clock: "M12 7v5l3.5 2M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0z",
-  };
+  const { present, element, vector, icon, sign, heading, rich, fill, clock, pretty, ends, digitsOf } = parts;
+  const told = (id) => JSON.parse(document.getElementById(id).textContent);
+  const WORDS = told("words"), BRANDS = told("brands");
   const FIRST_WAIT = 1000, LONGEST_WAIT = 5000, LONGEST_PAUSE = 30000, ANSWER_WITHIN = 10000;
   // Between reads while it listens: a message can get lost. Between two tries to listen, at first.
   const LISTENING_WAIT = 15000, DEAF_WAIT = 2000;
@@ -141,10 +11,15 @@
   const TYPING_PAUSE = 800;
   // When a call that has not come can be taken for missed.
   const HINT_AFTER = 25000;
+  // So long is counted down on the button; what lasts longer is told in words.
+  // How many codes are few enough to be told before one was wrong.
+  const FEW_TRIES = 2;
+  const LONGEST_COUNTDOWN = 120000, HOUR = 3600000;
   const STORE = "callverify";
 
   const root = document.documentElement;
   const card = document.getElementById("card"), news = document.getElementById("news");
+  const head = document.getElementById("head"), foot = document.getElementById("foot");
   const connection = document.getElementById("connection");
   const api = location.pathname.replace(/\/page\/?$/, "");
   const origins = (name) => (root.dataset[name] || "").split(" ").filter(Boolean);
@@ -155,6 +30,7 @@
   let timer, waitFor, asking, refused, unwell, readAtEnd;  // refused, unwell: how many reads in a row
   let socket, listening, deafFor, listenNotBefore;
   let offline, shownAt, repeatNotBefore, repeatedAt, repeatable, pending, saidSoon, flow = 0;  // pending: a step without an answer
+  let waits;  // what is counted down on this screen: { node, text, until, done }
 
   // The link
 
@@ -164,7 +40,7 @@
       .replace(/(&|%26)((amp|#38|#x26)(;|%3B))*|\\u0026/gi, "&").replace(/%3D/gi, "="));
     if (told.get("id") && told.get("token")) {
       const found = {};
-      for (const name of ["id", "token", "locale", "channel", "updates"]) {
+      for (const name of ["id", "token", "locale", "brand", "channel", "updates"]) {
         const value = (told.get(name) || "").trim();
         found[name] = /^[!-~]*$/.test(value) ? value : "";  // else damaged: no header and no address can hold it
       }
@@ -200,6 +76,7 @@
     locale = wanted.find((tag) => tag in WORDS) || "en";
     words = WORDS[locale];
     root.lang = locale;
+    drawSurroundings(link && link.brand, link && link.id.startsWith("vrf_test_"));
     resource = drawn = switching = pending = null;
     ended = asking = offline = saidSoon = readAtEnd = false;
     repeatable = true;
@@ -357,6 +234,7 @@
     const attempt = body.attempts.length;
     if (!resource || body.expires_at !== resource.expires_at) readAtEnd = false;
     resource = body;
+    drawSurroundings(body.brand, body.mode === "test");
     if (body.return_url && !link.returnUrl) keep(Object.assign(link, { returnUrl: body.return_url }));
     if (body.status !== "pending") {
       const digits = body.challenge && body.challenge.type === "enter_digits";
@@ -379,65 +257,44 @@
 
   // Drawing
 
-  function element(tag, attributes, ...children) {
-    const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes || {})) {
-      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-      else if (value !== false && value != null) made.setAttribute(name, value === true ? "" : value);
-    }
-    made.append(...present(children));
-    return made;
+  const count = (forms, n) => parts.count(forms, n, locale);
+
+  // Whose page it is, as the start said, and whether any of this is real.
+  function drawSurroundings(id, test) {
+    const name = Object.keys(BRANDS).includes(id) ? id : "", brand = BRANDS[name];
+    if (head.dataset.drawn === `${name} ${test}`) return;
+    head.dataset.drawn = `${name} ${test}`;
+    root.dataset.brand = name;
+    const logo = brand.logo && element("img", { class: "logo", src: brand.logo, alt: brand.name, onerror: () => logo.replaceWith(brand.name) });
+    // In a frame, the site around it has said whose it is.
+    const whose = framed || !(logo || brand.name) ? null : element("p", { class: "whose" }, logo || brand.name);
+    head.replaceChildren(...present([whose, test ? element("p", { class: "test" }, words.testMode) : null]));
+    head.hidden = !head.children.length;
+    foot.replaceChildren(...present([support("help", "link")]));
   }
 
-  // What may be missing from a screen is null there; the DOM would write the word.
-  const present = (children) => children.filter((child) => child != null);
-
-  function vector(d, attributes) {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
-    path.setAttribute("d", d);
-    svg.append(path);
-    return svg;
-  }
-
-  const icon = (name) => vector(ICONS[name], { viewBox: "0 0 24 24", "aria-hidden": "true" });
-
-  const sign = (name, kind) => element("div", { class: `sign ${kind || ""}` }, icon(name));
-  const heading = (text) => element("h1", { tabindex: "-1" }, text);
-  const fill = (text, values) => text.replace(/{(\w+)}/g, (_, name) => values[name]);
-  const count = (forms, n) => (n == null ? "" : fill(forms[new Intl.PluralRules(locale).select(n)] || forms.other, { n }));
-  const clock = (ms) => {
-    const seconds = Math.max(0, Math.ceil(ms / 1000)) || 0;
-    return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  };
-
-  function pretty(number) {
-    const parts = /^\+7(\d{3})(\d{3})(\d\d)(\d\d)$/.exec(number);
-    return parts ? `+7\u00a0${parts[1]}\u00a0${parts[2]}-${parts[3]}-${parts[4]}` : number;
-  }
-
-  // The digits in what somebody typed, in any script's, as 0 to 9. Each script has its ten in a row.
-  function digitsOf(text) {
-    const isDigit = (code) => /\p{Nd}/u.test(String.fromCodePoint(code));
-    return Array.from(text, (char) => {
-      const code = char.codePointAt(0);
-      let below = 0;
-      while (isDigit(code - below)) below++;
-      return below ? (below - 1) % 10 : "";
-    }).join("");
+  function support(text, kind) {
+    const { support: url } = BRANDS[root.dataset.brand];
+    return url ? element("a", { class: kind, href: url, target: "_blank", rel: "noopener" }, words[text]) : null;
   }
 
   function mask() {
-    const [, country, last] = /^(\+\d*)\*+(\d+)$/.exec(resource.phone) || [null, "", resource.phone];
-    return `${country}\u00a0•••\u00a0•••-${last.slice(0, 2)}-${last.slice(2)}`;
+    const { country, last } = ends(resource.phone);
+    return `${country}\u00a0•••\u00a0•••-${last}`;
   }
+
+  const phone = () => element("span", { class: "phone" }, mask());
 
   function draw(key, content, { quiet, focus } = {}) {
     card.replaceChildren(...present(content));
     drawn = key;
-    const title = card.querySelector("h1");
-    document.title = title && !quiet ? title.textContent : words.title;
+    waits = [];
+    // Where support is a button of the screen itself, it is no link below.
+    foot.hidden = !foot.children.length || Boolean(card.querySelector(".support"));
+    // Wide where there is a code to point a camera at.
+    root.classList.toggle("call", Boolean(card.querySelector(".qr")));
+    const title = card.querySelector("h1"), { name } = BRANDS[root.dataset.brand];
+    document.title = (title && !quiet ? title.textContent : words.title) + (name ? ` · ${name}` : "");
     if (quiet) return;
     say(title.textContent);
     const target = focus || title;
@@ -458,31 +315,53 @@
     setTimeout(() => { news.textContent = text; }, 50);
   }
 
-  const lead = (before, ...after) =>
-    element("p", { class: "lead", id: "lead" }, before, element("span", { class: "phone" }, mask()), ...after);
+  const lead = (text, values) => element("p", { class: "lead", id: "lead" }, ...rich(text, { phone: phone(), ...values }));
 
-  const countdown = (...before) => element("div", { class: "countdown" },
-    element("p", {}, ...before, element("span", {}, `${words.left} `, element("time", { id: "left", role: "timer" }))),
+  const countdown = (waiting) => element("div", { class: "countdown" },
+    element("p", {}, waiting ? element("span", { class: "wait" }, waiting) : null,
+      element("span", {}, ...rich(words.left, { time: element("time", { id: "left", role: "timer" }) }))),
     element("div", { class: "bar", "aria-hidden": "true" }, element("i", { id: "bar" })));
+
+  // Under what the screen is for: what else can be done.
+  function more(...content) {
+    const shown = present(content);
+    return shown.length ? element("div", { class: "more" }, ...shown) : null;
+  }
 
   function drawCall(key, body) {
     const { number, tel_uri: uri } = body.challenge;
-    const shown = pretty(number);
-    const path = window.qrPath && qrPath(uri);
-    const code = () => path && element("figure", { class: "qr" },
-      vector(path, { viewBox: "-4 -4 33 33", role: "img", "aria-label": fill(words.qr, { number: shown }) }),
-      element("figcaption", {}, words.qrCaption));
+    const shown = pretty(number), path = window.qrPath && qrPath(uri);
     draw(key, [
       heading(words.callTitle),
-      lead(...words.callLead),
-      element("a", { class: "number", href: uri, id: "number" }, shown),
-      element("a", { class: "button dial", href: uri, onclick: dialled }, icon("phone"), words.call),
-      path && element("div", { class: "here" }, code()),
-      countdown(element("span", { class: "wait" }, words.waiting)),
-      element("p", { class: "hint", id: "hint", hidden: true }, fill(words.callHint, { phone: mask() })),
-      path && element("details", { class: "elsewhere" }, element("summary", {}, words.showCode), code()),
-      ...switchButtons(),
+      lead(words.callLead),
+      element("div", { class: "ways" },
+        element("div", { class: "way" },
+          element("a", { class: "number", href: uri, id: "number" }, shown),
+          element("a", { class: "button dial", href: uri, onclick: dialled }, icon("phone"), words.call),
+          element("button", { class: "button second", id: "copy", type: "button", onclick: () => copy(number) },
+            icon("copy"), element("span", {}, words.copy))),
+        path && element("figure", { class: "qr" },
+          vector(path, { viewBox: "-3 -3 31 31", role: "img", "aria-label": fill(words.qr, { number: shown }) }),
+          element("figcaption", {}, words.qrCaption))),
+      countdown(words.waiting),
+      element("p", { class: "hint", id: "hint", hidden: true }, ...rich(words.callHint, { phone: phone() })),
+      more(...switchButtons()),
     ]);
+  }
+
+  async function copy(number) {
+    const label = document.querySelector("#copy span"), key = drawn;
+    try {
+      await navigator.clipboard.writeText(number);
+    } catch {
+      // A frame that may not: as the user would do it.
+      getSelection().selectAllChildren(document.getElementById("number"));
+      if (!document.execCommand("copy")) return;
+    }
+    if (drawn !== key) return;
+    label.textContent = words.copied;
+    say(words.copied);
+    setTimeout(() => { label.textContent = words.copy; }, 3000);
   }
 
   function dialled() { setTimeout(hurry, 0); }
@@ -495,7 +374,8 @@
       "aria-label": count(spoken ? words.spokenDigits : words.digits, length), "aria-describedby": "lead note", enterkeyhint: "done", spellcheck: "false",
     });
     const field = element("div", { class: "digits" }, ...boxes, input);
-    const note = element("p", { class: "note", id: "note" }, count(words.tries, body.checks_remaining));
+    const note = element("p", { class: "note", id: "note" },
+      body.checks_remaining <= FEW_TRIES ? count(words.tries, body.checks_remaining) : null);
     let busy = false, typed = 0, pause;
 
     // Of a whole number its last digits count, as the text above the boxes says.
@@ -517,6 +397,14 @@
       say(text);
     }
 
+    function clear() {
+      unwait(note);
+      field.classList.remove("wrong");
+      input.removeAttribute("aria-invalid");
+      note.className = "note";
+      note.textContent = "";
+    }
+
     async function submit() {
       clearTimeout(pause);
       if (busy || input.value.length < length) return;
@@ -535,12 +423,12 @@
         // What was typed meanwhile stays.
         if (input.value.startsWith(sent)) input.value = input.value.slice(sent.length);
         typed = input.value.length;
-        const left = count(words.tries, answer.body.checks_remaining);
-        complain(left ? `${words.wrong} ${left}.` : words.wrong);
+        complain(count(words.wrongTries, answer.body.checks_remaining) || words.wrong);
         type();
       } else if (answer.status === 429) {
         const locked = answer.body.limit === "phone_guesses";
-        complain(locked ? words.locked : fill(words.tooOften, { time: clock(answer.wait * 1000 || 1000) }));
+        complain(locked ? words.locked : tooOften(answer));
+        if (!locked) countDown(note, words.tooOften, answer, clear);
       } else {
         complain(words.notSent);
         hurry();
@@ -558,8 +446,7 @@
 
     input.addEventListener("input", () => {
       input.value = digitsOf(input.value);
-      field.classList.remove("wrong");
-      input.removeAttribute("aria-invalid");
+      if (field.classList.contains("wrong")) clear();
       show();
       type();
     });
@@ -567,16 +454,12 @@
     input.addEventListener("keydown", (event) => { if (event.key === "Enter") submit(); });
     show();
 
-    const [before, middle, after] = words.digitsLead;
     draw(key, [
       heading(words.digitsTitle),
-      spoken ? lead(...words.voiceLead) : lead(before, middle, count(words.lastDigits, length), after),
-      field,
-      note,
+      spoken ? lead(words.voiceLead) : lead(words.digitsLead, { digits: count(words.lastDigits, length) }),
+      element("div", { class: "entry" }, field, note),
       countdown(),
-      element("div", { class: "more" },
-        element("button", { class: "button second", id: "again", type: "button", onclick: callAgain, hidden: true }),
-        ...switchButtons()),
+      more(element("button", { class: "link", id: "again", type: "button", onclick: callAgain, hidden: true }), ...switchButtons()),
     ], { focus: input });
   }
 
@@ -651,43 +534,59 @@
   }
 
   function drawSwitch(method) {
-    const key = drawn;
+    const key = drawn, { country, last } = ends(resource.phone), start = country && `${country} `;
     switching = { attempt: resource.attempts.length };
     const input = element("input", {
       class: "field", id: "phone", type: "tel", inputmode: "tel", autocomplete: "tel", "aria-describedby": "note", maxlength: 64,
     });
     const note = element("p", { class: "note bad", id: "note" });
     const button = element("button", { class: "button", type: "submit" }, words.go);
+    input.value = start;
 
     function back() {
       switching = drawn = null;
       take(resource);
     }
 
+    // What follows the country that stood there already may be a whole number: pasted, or typed as people do in Russia.
+    function number() {
+      const typed = input.value.trim(), rest = typed.startsWith(start) ? typed.slice(start.length).trim() : "";
+      if (/[+＋]/.test(rest)) return rest;
+      return start === "+7 " && /^8\d{10}$/.test(digitsOf(rest)) ? start + digitsOf(rest).slice(1) : typed;
+    }
+
     async function submit(event) {
-      event.preventDefault();
+      if (event) event.preventDefault();
       if (button.disabled) return;
-      if (!digitsOf(input.value)) return complain(words.notAPhone);
+      if (digitsOf(input.value).length <= digitsOf(start).length) return complain(words.notAPhone);
       button.disabled = true;
-      note.textContent = "";
-      const mine = flow, answer = await step("/switch", { phone: input.value.trim(), method });
+      clear();
+      const mine = flow, answer = await step("/switch", { phone: number(), method });
       if (mine !== flow || !switching) return;
-      button.disabled = false;
       const code = answer.body.code;
+      if (answer.status === 429 && countDown(button, words.goIn, answer, again)) return say(button.textContent);
+      button.disabled = false;
       if (answer.status === 200) {
         switching = null;
         take(answer.body);
         hurry();
       } else if (answer.status === 429) {
-        complain(fill(words.tooOften, { time: clock((answer.wait || 1) * 1000) }));
+        complain(tooOften(answer));
       } else if (code === "phone_mismatch") {
-        complain(words.mismatch);
+        complain(fill(words.mismatch, { last }));
       } else if (["invalid_phone", "country_not_allowed", "invalid_request"].includes(code)) {
         complain(words.notAPhone);
       } else {
         complain(answer.status === 0 || answer.status === 500 ? words.notSent : words.notSwitched);
         hurry();
       }
+    }
+
+    // The user has said what they want: it is done when it may be.
+    function again() {
+      button.textContent = words.go;
+      button.disabled = false;
+      submit();
     }
 
     function complain(text) {
@@ -697,45 +596,82 @@
       input.focus();
     }
 
+    function clear() {
+      unwait(note);
+      note.textContent = "";
+      input.removeAttribute("aria-invalid");
+    }
+
+    input.addEventListener("input", clear);
     draw(`switch ${key}`, [
       heading(method === resource.method ? words.again : words.switchTitle[method]),
-      element("p", { class: "lead" }, words.switchLead),
+      lead(words.switchLead),
       element("form", { onsubmit: submit, novalidate: true },
         element("div", {}, element("label", { for: "phone" }, words.yourPhone), input, note),
-        button),
-      element("div", { class: "more" }, element("button", { class: "link", type: "button", onclick: back }, words.back)),
+        button,
+        element("button", { class: "button second", type: "button", onclick: back }, words.back)),
     ], { focus: input });
+    input.setSelectionRange(start.length, start.length);
   }
 
   // Ends
 
+  const LOOKS = { verified: ["check", "good"], expired: ["clock"], expired_digits: ["clock"], gone: ["clock"], empty: ["cross"], canceled: ["cross"] };
+
   function end(kind) {
     connection.hidden = true;
-    const good = kind === "verified";
-    const [title, text] = words.ends[kind] || words.ends.failed;
-    const url = kind === "empty" ? null : returnUrl();
-    const looks = { verified: ["check", "good"], expired: ["clock"], expired_digits: ["clock"], gone: ["clock"], empty: ["cross"], canceled: ["cross"] };
-    const content = [sign(...(looks[kind] || ["cross", "bad"])), heading(title)];
-    content.push(element("p", { class: "lead" }, text, good ? null : " ", good || framed || url || kind === "empty" ? null : words.restartThere));
-    if (framed) {
-      if (!good) content.push(element("button", { class: "button", type: "button", onclick: () => tell("restart") }, words.restart));
-    } else if (url) {
-      content.push(element("a", { class: "button", id: "return", href: url }, good ? words.go : words.restart));
-    } else if (good) {
-      content.push(element("p", { class: "note" }, words.closeThere));
-    }
-    draw(`end ${kind}`, content);
+    const good = kind === "verified", url = kind === "empty" ? null : returnUrl(), leaves = good && url && !framed;
+    const { title, text } = words.ends[kind] || words.ends.failed;
+    draw(`end ${kind}`, [
+      sign(...(LOOKS[kind] || ["cross", "bad"])),
+      heading(title),
+      element("p", { class: "lead" }, leaves ? words.returning : text),
+      element("div", { class: "next" }, ...present([wayOn(good, url), good ? null : support("support", "button second support")])),
+    ]);
     ended = true;
     clearTimeout(timer);
     stopListening();
     tell(resource && resource.status !== "pending" ? resource.status : "expired");
-    if (good && url && !framed) setTimeout(() => location.replace(url), 3000);
+    if (leaves) setTimeout(() => location.replace(url), 3000);
+  }
+
+  // Where the user goes from an end: to the site around the frame, to where the start said, or back to where they were.
+  function wayOn(good, url) {
+    if (framed) return good ? null : element("button", { class: "button", type: "button", onclick: () => tell("restart") }, words.restart);
+    if (url) return element("a", { class: "button", id: "return", href: url }, good ? words.go : words.restart);
+    const note = element("p", { class: "note", hidden: true }, words.closeThere);
+    const leave = () => {
+      if (history.length > 1) history.back(); else window.close();
+      // A browser closes only what it opened for a site.
+      setTimeout(() => { note.hidden = false; say(words.closeThere); }, 500);
+    };
+    return element("div", {}, element("button", { class: "button", id: "leave", type: "button", onclick: leave }, good ? words.goBack : words.startOver), note);
+  }
+
+  // Waiting, after an answer that says how long
+
+  const tooOften = ({ wait }) => (wait * 1000 > HOUR ? words.tooOftenLater : fill(words.tooOften, { time: clock(wait * 1000 || 5000) }));
+
+  function unwait(node) { waits = waits.filter((each) => each.node !== node); }
+
+  // Counts down in this node, if it is short enough to be waited for.
+  function countDown(node, text, { wait }, done) {
+    const lasts = wait * 1000 || 5000;
+    if (lasts > LONGEST_COUNTDOWN) return false;
+    waits.push({ node, text, done, until: Date.now() + lasts });
+    tick();
+    return true;
   }
 
   // Every second
 
   function tick() {
     if (!resource || ended) return;
+    for (const each of [...waits]) {
+      if (each.until > Date.now()) { each.node.textContent = fill(each.text, { time: clock(each.until - Date.now()) }); continue; }
+      unwait(each.node);
+      each.done();
+    }
     const left = Date.parse(resource.expires_at) - Date.now() - skew;
     if (left <= 0 && !readAtEnd) { readAtEnd = true; hurry(); }
     if (!document.getElementById("left")) return;
@@ -774,7 +710,7 @@
     const tellHeight = () => {
       if (parentOrigin) window.parent.postMessage({ callverify: "height", height: root.scrollHeight }, parentOrigin);
     };
-    new ResizeObserver(tellHeight).observe(card);
+    new ResizeObserver(tellHeight).observe(document.getElementById("sheet"));
   }
 
   setInterval(tick, 1000);

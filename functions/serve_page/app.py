@@ -10,13 +10,19 @@ import hashlib
 import html
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+from callverify.domain.brands import Brand, logo_origin, read_brand, read_brands
 from callverify.domain.channels import socket_origin, socket_url
+from callverify.domain.colors import READABLE, VISIBLE, corrected, text_on
 from callverify.domain.origins import normal_origin
 
 HERE = Path(__file__).parent
+SCRIPTS = ("qr.js", "parts.js", "app.js")
+# What texts and buttons stand on, by theme: --card of style.css.
+CARDS = {"light": "#ffffff", "dark": "#181c22"}
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -86,41 +92,93 @@ def read_files() -> dict[str, tuple[str, str]]:
     return files
 
 
-def allowed(name: str) -> str:
-    """What a policy allows of the file that stands in the page: this very text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(FILES[name][0].encode()).digest()).decode()}'"
+def allowed(text: str) -> str:
+    """What a policy allows of a script or style that stands in the page: this very text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def served(name: str) -> str:
+    """A script or style without what only its readers need: comments that fill a line, and indentation."""
+    text = re.sub(r"/\*.*?\*/", "", FILES[name][0], flags=re.DOTALL) if name.endswith(".css") else FILES[name][0]
+    return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)
+
+
+def words() -> dict[str, Any]:
+    """The texts of each language, by its tag: one file each."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted((HERE / "words").glob("*.json"))}
+
+
+def configured_brands() -> dict[str, Brand]:
+    """By the id that a start names; "" is the stack's own. What can't be used is left out: starts tell of it."""
+    members = {"name": "BRAND_NAME", "color": "BRAND_COLOR", "logo_url": "BRAND_LOGO_URL", "support_url": "SUPPORT_URL"}
+    own = read_brand({member: os.environ.get(name, "") for member, name in members.items()}, lambda _: None)
+    return {"": own, **read_brands(os.environ.get("BRANDS", ""), lambda _: None)}
+
+
+def brand_style(brands: dict[str, Brand]) -> str:
+    """Each brand's colour, as far as it can be read: --accent as text, --fill behind a button's text."""
+    rules = []
+    for name, brand in brands.items():
+        for theme, card in CARDS.items() if brand.color else ():
+            fill = corrected(brand.color, card, VISIBLE)
+            colors = {"accent": corrected(brand.color, card, READABLE), "fill": fill, "on-fill": text_on(fill)}
+            rule = "".join(f"--{role}:{color};" for role, color in colors.items())
+            rule = f':root[data-brand="{name}"]{{{rule}}}'
+            rules.append(f"@media (prefers-color-scheme:dark){{{rule}}}" if theme == "dark" else rule)
+    return "\n".join(rules)
+
+
+def data(content: object) -> str:
+    """JSON as it can stand within a script element."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def hints(texts: dict[str, Any], name: str) -> str:
+    """A text in every language, for a browser that runs no script."""
+    return "\n".join(f'<p lang="{tag}">{html.escape(told[name])}</p>' for tag, told in texts.items())
+
+
+def content_policy(brands: dict[str, Brand], styles: list[str], frame_ancestors: str) -> str:
+    host, endpoint = os.environ.get("UPDATES_SOCKET_HOST", ""), os.environ.get("AWS_ENDPOINT_URL", "")
+    logos = sorted({origin for origin in map(logo_origin, brands.values()) if origin})
+    policy = {
+        "default-src": "'none'",
+        "script-src": " ".join(allowed(served(name)) for name in SCRIPTS),
+        "style-src": " ".join(map(allowed, styles)),
+        # The icon, without which browsers ask for one of the whole host's; and the brands' logos.
+        "img-src": " ".join(["data:", *logos]),
+        "connect-src": f"'self' {socket_origin(host, endpoint)}" if host else "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": frame_ancestors or "'none'",
+        "require-trusted-types-for": "'script'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in policy.items())
 
 
 def page() -> dict[str, Any]:
-    """The page itself, with its style and scripts, the operator's origins, and where it listens."""
+    """The page itself, with its style, scripts and texts, the operator's brands and origins, and where it listens."""
     origins = {
         name: " ".join(filter(None, map(normal_origin, os.environ.get(name, "").split(","))))
         for name in ("ALLOWED_ORIGINS", "RETURN_ORIGINS")
     }
-    host, socket_host = (os.environ.get(name, "") for name in ("UPDATES_HOST", "UPDATES_SOCKET_HOST"))
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    listening = {"UPDATES_HOST": host, "UPDATES_URL": socket_url(socket_host, endpoint) or ""}
-    text = (HERE / "page.html").read_text()
-    for name, value in (origins | listening).items():
-        text = text.replace(f"{{{name}}}", html.escape(value))
-    text = text.replace("{icon.svg}", base64.b64encode(FILES["icon.svg"][0].encode()).decode())
-    for name in ("style.css", "qr.js", "app.js"):
-        text = text.replace(f"{{{name}}}", FILES[name][0])
-    policy = {
-        "default-src": "'none'",
-        "script-src": f"{allowed('qr.js')} {allowed('app.js')}",
-        "style-src": allowed("style.css"),
-        # The icon, without which browsers ask for one of the whole host's.
-        "img-src": "data:",
-        "connect-src": f"'self' {socket_origin(socket_host, endpoint)}" if socket_host else "'self'",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "frame-ancestors": origins["ALLOWED_ORIGINS"] or "'none'",
-        "require-trusted-types-for": "'script'",
+    socket = socket_url(os.environ.get("UPDATES_SOCKET_HOST", ""), os.environ.get("AWS_ENDPOINT_URL", ""))
+    listening = {"UPDATES_HOST": os.environ.get("UPDATES_HOST", ""), "UPDATES_URL": socket or ""}
+    texts, brands = words(), configured_brands()
+    styles = [served("style.css"), brand_style(brands)]
+    shown = {
+        name: {"name": each.name, "logo": each.logo_url, "support": each.support_url} for name, each in brands.items()
     }
+    parts = {name: html.escape(value) for name, value in (origins | listening).items()}
+    parts |= {"noscript": hints(texts, "noscript"), "late": hints(texts, "late")}
+    parts |= {"icon.svg": base64.b64encode(FILES["icon.svg"][0].encode()).decode()}
+    parts |= {"words": data(texts), "brands": data(shown), "style.css": styles[0], "brands.css": styles[1]}
+    parts |= {name: served(name) for name in SCRIPTS}
+    # In one pass, so that nothing within a part is taken for the name of another.
+    text = re.sub(r"{([\w.]+)}", lambda found: parts[found[1]], (HERE / "page.html").read_text())
     answer = respond("page.html", text, cache=NO_SHARED_CACHE)
     answer["headers"] |= {
-        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Content-Security-Policy": content_policy(brands, styles, origins["ALLOWED_ORIGINS"]),
         # The site that opened the page gets no hold on its window.
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",

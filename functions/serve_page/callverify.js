@@ -31,6 +31,7 @@
       if (new URL(url, location.href).origin !== home) throw new Error(`call-verify: page-url must be at ${home}`);
       const frame = document.createElement("iframe");
       frame.title = this.getAttribute("title") || "Phone verification";
+      frame.allow = `clipboard-write ${home}`;
       frame.referrerPolicy = "no-referrer";
       frame.style.cssText = "display:block;width:100%;height:28rem;border:0;color-scheme:light dark";
       frame.addEventListener("load", () => frame.contentWindow.postMessage({ callverify: "hello" }, home));

@@ -116,6 +116,7 @@ class Verification:
     metadata: Mapping[str, str] = field(default_factory=dict)
     locale: str | None = None
     return_url: str | None = None
+    brand: str | None = None
     address_hash: str | None = None
     address_block_hash: str | None = None
     owner: str | None = None

@@ -45,6 +45,7 @@ def resource(verification: Verification, now: float, *, polled: bool = False) ->
         "created_at": timestamp(verification.created_at),
         "expires_at": timestamp(verification.expires_at),
         "verified_at": timestamp(verification.verified_at) if verification.verified_at is not None else None,
+        **({"brand": verification.brand} if verification.brand else {}),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from callverify.domain.brands import read_brands
 from callverify.domain.channels import socket_url
 from callverify.domain.errors import ConfigurationFault
 from callverify.domain.origins import normal_origin
@@ -88,6 +89,7 @@ def policy(fault: Fault) -> Policy:
         default_country=text("DEFAULT_COUNTRY", standard.default_country),
         allowed_countries=words("ALLOWED_COUNTRIES") or standard.allowed_countries,
         return_origins=origins("RETURN_ORIGINS", "ReturnOrigins", fault),
+        brands=tuple(read_brands(text("BRANDS"), fault)),
         updates_host=text("UPDATES_HOST") or None,
         updates_url=socket_url(text("UPDATES_SOCKET_HOST"), text("AWS_ENDPOINT_URL")),
         phone_cooldown=number("PHONE_COOLDOWN_SECONDS", standard.phone_cooldown),

@@ -13,11 +13,15 @@ COGNITO_KEY_ID = "cognito"  # of sign-ins to a user pool, which have no API key
 
 @value
 class Policy:
-    """Limits are counts, except `phone_cooldown` (seconds). updates_host, updates_url: of push, where it is on."""
+    """Limits are counts, except `phone_cooldown` (seconds). brands: ids.
+
+    updates_host, updates_url: of push, where it is on.
+    """
 
     default_country: str = "RU"
     allowed_countries: Collection[str] = ("RU",)
     return_origins: Collection[str] = ()
+    brands: Collection[str] = ()
     updates_host: str | None = None
     updates_url: str | None = None
     phone_cooldown: int = 20

@@ -28,7 +28,7 @@ UNKNOWN_CURSOR = "`after` is not the `next` of a page of these events. Leave it 
 UNKNOWN_PLACE = "`after` is not the `next` of a page of a search. Leave it out to begin with the newest verification."
 LOCALES = ("ru", "en")
 START_FIELDS = frozenset(
-    ["phone", "method", "provider", "allowed_methods", "reference", "metadata", "end_user_ip", "locale", "return_url"]
+    "phone method provider allowed_methods reference metadata end_user_ip locale return_url brand".split()
 )
 _PLACE = re.compile("[0-9]{10}#vrf_[a-z0-9_]{1,40}")
 _PLAIN = ", none of them a control character or a Unicode non-character"
@@ -51,6 +51,7 @@ class StartRequest:
     end_user_address: str | None = None
     locale: str | None = None
     return_url: str | None = None
+    brand: str | None = None
 
 
 @value
@@ -87,7 +88,11 @@ def parse_search(body: str | None) -> SearchRequest:
 
 
 def parse_start(
-    body: str | None, *, methods: Mapping[str, Sequence[Method]], return_origins: Collection[str]
+    body: str | None,
+    *,
+    methods: Mapping[str, Sequence[Method]],
+    return_origins: Collection[str],
+    brands: Collection[str] = (),
 ) -> StartRequest:
     """Raises InvalidRequest. `methods`: those of each provider's configured routes."""
     fields = _object(body, START_FIELDS)
@@ -110,6 +115,7 @@ def parse_start(
         end_user_address=fields.get("end_user_ip"),
         locale=_locale(fields),
         return_url=_return_url(fields, return_origins),
+        brand=_brand(fields, brands),
     )
 
 
@@ -333,6 +339,14 @@ def _locale(fields: Mapping[str, Any]) -> str | None:
     value = fields.get("locale")
     if value is not None and value not in LOCALES:
         raise InvalidRequest(f"`locale` must be one of {', '.join(LOCALES)}.")
+    return value
+
+
+def _brand(fields: Mapping[str, Any], brands: Collection[str]) -> str | None:
+    value = fields.get("brand")
+    if value is not None and value not in brands:
+        configured = ", ".join(sorted(brands)) or "none is configured"
+        raise InvalidRequest(f"`brand` must be one of the parameter Brands: {configured}.")
     return value
 
 

@@ -81,8 +81,8 @@ class Start:
             raise
 
     def _parse(self, body: str | None) -> requests.StartRequest:
-        methods = self._lane.methods()
-        return requests.parse_start(body, methods=methods, return_origins=self._ctx.policy.return_origins)
+        methods, policy = self._lane.methods(), self._ctx.policy
+        return requests.parse_start(body, methods=methods, return_origins=policy.return_origins, brands=policy.brands)
 
     def _judge(self, request: requests.StartRequest) -> tuple[Phone, Sequence[Line]]:
         """The phone, and the lines that may be dialled for it, in the order in which they are tried."""
@@ -124,6 +124,7 @@ class Start:
             metadata=request.metadata,
             locale=request.locale,
             return_url=request.return_url,
+            brand=request.brand,
             address_hash=ctx.keys.hash_address(address) if address else None,
             address_block_hash=ctx.keys.hash_address(block) if block else None,
             owner=self._owned.owner if self._owned else None,

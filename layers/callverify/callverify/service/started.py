@@ -49,6 +49,7 @@ def answer(
         "id": verification.id,
         "token": token,
         "locale": verification.locale,
+        "brand": verification.brand,
         "methods": ",".join(verification.allowed_methods),  # for version 1's page, to which a rollback leads
         "channel": updates["channel"] if updates else None,
         "updates": updates["authorization"]["Authorization"] if updates else None,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import pytest
 from werkzeug.serving import make_server
 
 from functions.serve_page import app
@@ -84,6 +85,13 @@ class Scripted:
         self.switch: Answer | Callable[[Any], Answer] = answer(500)
         self.asked: list[tuple[str, Any]] = []
         self.page = app.PAGE
+
+    def configure(self, **variables: str) -> None:
+        """Serve the page as its function does with these settings."""
+        with pytest.MonkeyPatch.context() as patched:
+            for name, text in variables.items():
+                patched.setenv(name, text)
+            self.page = app.page()
 
     @property
     def reads(self) -> int:
