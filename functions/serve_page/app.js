@@ -2,8 +2,7 @@
 "use strict";
 (() => {
   const { present, element, vector, icon, sign, heading, rich, fill, clock, pretty, ends, digitsOf } = parts;
-  const told = (id) => JSON.parse(document.getElementById(id).textContent);
-  const WORDS = told("words"), BRANDS = told("brands");
+  const { words: WORDS, brands: BRANDS } = given;
   const FIRST_WAIT = 1000, LONGEST_WAIT = 5000, LONGEST_PAUSE = 30000, ANSWER_WITHIN = 10000;
   // Between reads while it listens: a message can get lost. Between two tries to listen, at first.
   const LISTENING_WAIT = 15000, DEAF_WAIT = 2000;
@@ -19,7 +18,10 @@
 
   const root = document.documentElement;
   const card = document.getElementById("card"), news = document.getElementById("news");
-  const head = document.getElementById("head"), foot = document.getElementById("foot");
+  // A page opened before an upgrade has none of these.
+  const part = (id, tag) => document.getElementById(id) || element(tag, { id });
+  const sheet = part("sheet", "div"), head = part("head", "header"), foot = part("foot", "footer");
+  if (!sheet.contains(card)) { card.replaceWith(sheet); sheet.append(head, card, foot); }
   const connection = document.getElementById("connection");
   const api = location.pathname.replace(/\/page\/?$/, "");
   const origins = (name) => (root.dataset[name] || "").split(" ").filter(Boolean);
@@ -262,8 +264,9 @@
   // Whose page it is, as the start said, and whether any of this is real.
   function drawSurroundings(id, test) {
     const name = Object.keys(BRANDS).includes(id) ? id : "", brand = BRANDS[name];
-    if (head.dataset.drawn === `${name} ${test}`) return;
-    head.dataset.drawn = `${name} ${test}`;
+    const whatIsDrawn = `${locale} ${name} ${test ? "test" : "live"}`;
+    if (head.dataset.drawn === whatIsDrawn) return;
+    head.dataset.drawn = whatIsDrawn;
     root.dataset.brand = name;
     const logo = brand.logo && element("img", { class: "logo", src: brand.logo, alt: brand.name, onerror: () => logo.replaceWith(brand.name) });
     // In a frame, the site around it has said whose it is.
@@ -710,7 +713,7 @@
     const tellHeight = () => {
       if (parentOrigin) window.parent.postMessage({ callverify: "height", height: root.scrollHeight }, parentOrigin);
     };
-    new ResizeObserver(tellHeight).observe(document.getElementById("sheet"));
+    new ResizeObserver(tellHeight).observe(sheet);
   }
 
   setInterval(tick, 1000);

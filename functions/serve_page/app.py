@@ -21,6 +21,12 @@ from callverify.domain.origins import normal_origin
 
 HERE = Path(__file__).parent
 SCRIPTS = ("qr.js", "parts.js", "app.js")
+BRAND_VARIABLES = {
+    "name": "BRAND_NAME",
+    "color": "BRAND_COLOR",
+    "logo_url": "BRAND_LOGO_URL",
+    "support_url": "SUPPORT_URL",
+}
 # What texts and buttons stand on, by theme: --card of style.css.
 CARDS = {"light": "#ffffff", "dark": "#181c22"}
 CONTENT_TYPES = {
@@ -49,6 +55,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return TO_THE_PAGE if (event.get("path") or "").endswith("/") else PAGE
     if name in FILES:
         text, version = FILES[name]
+        if name == "app.js":
+            # For a page opened before an upgrade, which asks for its scripts after itself, and not for what came since.
+            text = "\n".join([given(words(), configured_brands()), FILES["parts.js"][0], text])
         return respond(name, text, cache=FOREVER if query.get("v") == version else NO_SHARED_CACHE)
     return problem(event, 404, "Not found", "not_found", "No such file.")
 
@@ -80,10 +89,7 @@ def problem(event: dict[str, Any], status: int, title: str, code: str, detail: s
 
 
 def read_files() -> dict[str, tuple[str, str]]:
-    """Text and version of each file, by name.
-
-    A page opened before an upgrade may ask for those that now stand within the page, and for any under its version.
-    """
+    """Text and version of each file, by name."""
     files = {}
     for path in HERE.iterdir():
         if path.suffix in CONTENT_TYPES and path.suffix != ".html":
@@ -110,9 +116,8 @@ def words() -> dict[str, Any]:
 
 def configured_brands() -> dict[str, Brand]:
     """By the id that a start names; "" is the stack's own. What can't be used is left out: starts tell of it."""
-    members = {"name": "BRAND_NAME", "color": "BRAND_COLOR", "logo_url": "BRAND_LOGO_URL", "support_url": "SUPPORT_URL"}
-    own = read_brand({member: os.environ.get(name, "") for member, name in members.items()}, lambda _: None)
-    return {"": own, **read_brands(os.environ.get("BRANDS", ""), lambda _: None)}
+    own = {member: os.environ.get(name, "") for member, name in BRAND_VARIABLES.items()}
+    return {"": read_brand(own, lambda _: None), **read_brands(os.environ.get("BRANDS", ""), lambda _: None)}
 
 
 def brand_style(brands: dict[str, Brand]) -> str:
@@ -128,9 +133,13 @@ def brand_style(brands: dict[str, Brand]) -> str:
     return "\n".join(rules)
 
 
-def data(content: object) -> str:
-    """JSON as it can stand within a script element."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+def given(texts: dict[str, Any], brands: dict[str, Brand]) -> str:
+    """The script that gives the others the texts and the brands."""
+    shown = {
+        name: {"name": each.name, "logo": each.logo_url, "support": each.support_url} for name, each in brands.items()
+    }
+    told = json.dumps({"words": texts, "brands": shown}, ensure_ascii=False, separators=(",", ":"))
+    return f"const given = {told};".replace("<", "\\u003c")  # else a text could end the element
 
 
 def hints(texts: dict[str, Any], name: str) -> str:
@@ -138,12 +147,12 @@ def hints(texts: dict[str, Any], name: str) -> str:
     return "\n".join(f'<p lang="{tag}">{html.escape(told[name])}</p>' for tag, told in texts.items())
 
 
-def content_policy(brands: dict[str, Brand], styles: list[str], frame_ancestors: str) -> str:
+def content_policy(brands: dict[str, Brand], scripts: list[str], styles: list[str], frame_ancestors: str) -> str:
     host, endpoint = os.environ.get("UPDATES_SOCKET_HOST", ""), os.environ.get("AWS_ENDPOINT_URL", "")
     logos = sorted({origin for origin in map(logo_origin, brands.values()) if origin})
     policy = {
         "default-src": "'none'",
-        "script-src": " ".join(allowed(served(name)) for name in SCRIPTS),
+        "script-src": " ".join(map(allowed, scripts)),
         "style-src": " ".join(map(allowed, styles)),
         # The icon, without which browsers ask for one of the whole host's; and the brands' logos.
         "img-src": " ".join(["data:", *logos]),
@@ -166,19 +175,17 @@ def page() -> dict[str, Any]:
     listening = {"UPDATES_HOST": os.environ.get("UPDATES_HOST", ""), "UPDATES_URL": socket or ""}
     texts, brands = words(), configured_brands()
     styles = [served("style.css"), brand_style(brands)]
-    shown = {
-        name: {"name": each.name, "logo": each.logo_url, "support": each.support_url} for name, each in brands.items()
-    }
+    scripts = [given(texts, brands), *map(served, SCRIPTS)]
     parts = {name: html.escape(value) for name, value in (origins | listening).items()}
     parts |= {"noscript": hints(texts, "noscript"), "late": hints(texts, "late")}
     parts |= {"icon.svg": base64.b64encode(FILES["icon.svg"][0].encode()).decode()}
-    parts |= {"words": data(texts), "brands": data(shown), "style.css": styles[0], "brands.css": styles[1]}
-    parts |= {name: served(name) for name in SCRIPTS}
+    parts |= dict(zip(("style.css", "brands.css"), styles, strict=True))
+    parts |= dict(zip(("given.js", *SCRIPTS), scripts, strict=True))
     # In one pass, so that nothing within a part is taken for the name of another.
     text = re.sub(r"{([\w.]+)}", lambda found: parts[found[1]], (HERE / "page.html").read_text())
     answer = respond("page.html", text, cache=NO_SHARED_CACHE)
     answer["headers"] |= {
-        "Content-Security-Policy": content_policy(brands, styles, origins["ALLOWED_ORIGINS"]),
+        "Content-Security-Policy": content_policy(brands, scripts, styles, origins["ALLOWED_ORIGINS"]),
         # The site that opened the page gets no hold on its window.
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",

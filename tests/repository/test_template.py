@@ -75,6 +75,11 @@ DEFAULTS = {
     "PushUpdates": "true",
     "AllowedOrigins": "",
     "ReturnOrigins": "",
+    "BrandName": "",
+    "BrandColor": "",
+    "BrandLogoUrl": "",
+    "SupportUrl": "",
+    "Brands": "",
     "CognitoUserPoolArn": "",
 }
 MAXIMA = {

@@ -9,11 +9,16 @@ from typing import Any
 
 import pytest
 
+from callverify.domain.brands import Brand
+from callverify.domain.colors import contrast
 from callverify.domain.words import Challenge, Method
 from callverify.providers import registry
+from callverify.service.requests import LOCALES
 from functions.serve_page import app
 
-FILES = ["app.js", "callverify.js", "icon.svg", "qr.js", "style.css"]
+FILES = ["app.js", "callverify.js", "icon.svg", "parts.js", "qr.js", "style.css"]
+WORDS = app.words()
+BRANDS = {"acme": {"name": "Acme", "color": "#ffdd2d", "logo_url": "https://Logos.example:443/acme.svg"}}
 
 
 def get(file: str | None = None, **query: str) -> dict[str, Any]:
@@ -53,8 +58,8 @@ def test_the_page_lets_nothing_else_in() -> None:
 
 
 def test_the_page_is_one_request() -> None:
-    assert inlined("script") == [get(file)["body"] for file in ("qr.js", "app.js")]
-    assert inlined("style") == [get("style.css")["body"]]
+    assert inlined("script")[1:] == [app.served(file) for file in ("qr.js", "parts.js", "app.js")]
+    assert inlined("style") == [app.served("style.css"), ""]
     markup = re.sub(r"<(script|style)>.*?</\1>", "", get()["body"], flags=re.DOTALL)
     asked: list[str] = re.findall(r'(?:href|src)="([^"]*)"', markup)
     # Without an icon of its own, a browser asks for /favicon.ico.
@@ -112,14 +117,110 @@ def test_the_page_knows_no_provider(file: str | None) -> None:
 
 
 def test_the_page_draws_every_challenge_and_has_words_for_every_method() -> None:
-    script = get("app.js")["body"]
+    script = app.FILES["app.js"][0]
     challenges = {Challenge.enter_digits().type, Challenge.call_number("+79000000100").type}
     (drawn,) = re.findall(r"const CHALLENGES = {(.*?)};", script)
     assert set(re.findall(r"(\w+):", drawn)) == challenges
-    for words in ("switchTo", "switchTitle"):
-        for named in re.findall(rf"{words}: {{(.*?)}}", script):
-            assert set(re.findall(r"(\w+): \"", named)) == set(Method)
-        assert len(re.findall(rf"{words}: {{", script)) == 2  # languages
+    for words in WORDS.values():
+        assert words["switchTo"].keys() == words["switchTitle"].keys() == set(Method)
+
+
+# The texts: one file for each language
+
+
+def flat(words: dict[str, Any], before: str = "") -> dict[str, str]:
+    """Texts by their path. A text with forms for numbers is one of each form."""
+    found = {}
+    for name, text in words.items():
+        found |= flat(text, f"{before}{name}.") if isinstance(text, dict) else {f"{before}{name}": text}
+    return found
+
+
+def without_forms(texts: dict[str, str]) -> set[str]:
+    return {re.sub(r"\.(zero|one|two|few|many|other)$", "", name) for name in texts}
+
+
+def test_every_language_of_a_start_has_its_texts() -> None:
+    assert set(LOCALES) <= WORDS.keys()
+
+
+@pytest.mark.parametrize("language", sorted(WORDS.keys() - {"en"}))
+def test_no_text_is_missing_in_a_language(language: str) -> None:
+    english, texts = flat(WORDS["en"]), flat(WORDS[language])
+    assert without_forms(texts) == without_forms(english)
+    # Nor a value that a text has to name; where a number is one, "the last digit" names none.
+    for name, text in english.items():
+        if name in texts and not name.endswith(".one"):
+            assert set(re.findall(r"{\w+}", texts[name])) == set(re.findall(r"{\w+}", text)), name
+    assert [name for name, text in texts.items() if not text.strip()] == []
+
+
+def test_every_text_is_used_and_every_used_text_is_there() -> None:
+    used = set(re.findall(r"words\.(\w+)", app.FILES["app.js"][0])) | set(
+        re.findall(r'support\("(\w+)"', app.FILES["app.js"][0])
+    )
+    assert used | {"noscript", "late"} == WORDS["en"].keys()
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_no_word_says_left_twice_on_a_screen(language: str) -> None:
+    """The time that is left stands on every screen that waits: nothing else is "left" in Russian."""
+    assert [name for name, text in flat(WORDS[language]).items() if "Остал" in text] in ([], ["left"])
+
+
+# Brands
+
+
+@pytest.fixture
+def branded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("BRAND_NAME", "Shop </script>")
+    monkeypatch.setenv("BRAND_COLOR", "#101820")
+    monkeypatch.setenv("BRAND_LOGO_URL", "https://cdn.example/logo.png")
+    monkeypatch.setenv("SUPPORT_URL", "mailto:help@shop.example")
+    monkeypatch.setenv("BRANDS", json.dumps({**BRANDS, "no_name": {"color": "#ffffff"}}))
+    return app.page()
+
+
+def test_the_page_has_the_brands_and_loads_their_logos_alone(branded: dict[str, Any]) -> None:
+    assert policy(branded)["img-src"] == "data: https://cdn.example https://logos.example"
+    (told,) = re.findall(r"const given = (.*?);</script>", branded["body"])
+    assert json.loads(told)["brands"] == {
+        "": {
+            "name": "Shop </script>",
+            "logo": "https://cdn.example/logo.png",
+            "support": "mailto:help@shop.example",
+        },
+        "acme": {"name": "Acme", "logo": BRANDS["acme"]["logo_url"], "support": ""},
+    }
+    assert "Shop </script>" not in branded["body"]
+
+
+def test_brands_stand_in_the_page_under_the_policy(branded: dict[str, Any]) -> None:
+    for tag, directive in (("script", "script-src"), ("style", "style-src")):
+        found = re.findall(rf"<{tag}>(.*?)</{tag}>", branded["body"], re.DOTALL)
+        assert policy(branded)[directive] == hashes(found)
+
+
+@pytest.mark.parametrize(
+    "color", ["#ffffff", "#000000", "#ffdd2d", "#101820", "#1f5be0", "#777777", "#00ff00", "#ff0000"]
+)
+def test_a_brands_colour_can_be_read_in_both_themes(color: str) -> None:
+    light, dark = app.brand_style({"x": Brand("X", color)}).splitlines()
+    for rule, card in ((light, "#ffffff"), (dark, "#181c22")):
+        colors = dict(re.findall(r"--([\w-]+):(#\w+);", rule))
+        assert contrast(colors["accent"], card) >= 4.5
+        assert contrast(colors["on-fill"], colors["fill"]) >= 4.5
+        assert contrast(colors["fill"], card) >= 1.3
+
+
+def test_a_colour_that_can_be_read_is_left_as_it_is() -> None:
+    assert "--accent:#b3005e;--fill:#b3005e;--on-fill:#ffffff" in app.brand_style({"x": Brand("X", "#b3005e")})
+
+
+def test_cards_are_those_of_the_style() -> None:
+    light, dark = re.findall(r"--card: (#\w+);", app.FILES["style.css"][0])
+    assert (light, dark) == ("#fff", app.CARDS["dark"])
+    assert app.CARDS["light"] == "#ffffff"
 
 
 @pytest.mark.parametrize("file", [None, *FILES, "nothing.js"])

@@ -42,9 +42,9 @@ def test_reload_in_the_middle_goes_on(window: Page, service: Service) -> None:
     begun = service.start(method="flash_call")
     window.goto(begun["page_url"])
     window.locator("#digits").fill(service.wrong_code(begun))
-    expect(window.locator("#note")).to_contain_text("4 tries left")
+    expect(window.locator("#note")).to_contain_text("4 attempts left")
     window.reload()
-    expect(window.locator("#note")).to_have_text("4 tries left")
+    expect(window.locator("#note")).to_have_text("4 attempts left")
     window.locator("#digits").fill(service.code(begun))
     expect(window.locator("h1")).to_have_text("Number confirmed")
     window.reload()
@@ -63,7 +63,7 @@ def test_two_tabs_each_have_their_own(open_context: Open, service: Service) -> N
     expect(tabs[0].locator("h1")).to_have_text("Number confirmed")
     assert service.read(begun[0])["status"] == "verified"
     assert service.read(begun[1])["status"] == "pending"
-    expect(tabs[1].locator("h1")).to_have_text("We are calling you")
+    expect(tabs[1].locator("h1")).to_have_text("We’re calling you")
 
 
 def test_two_tabs_of_one_verification_agree(open_context: Open, service: Service) -> None:
@@ -132,14 +132,14 @@ def test_by_keyboard_alone(window: Page, service: Service) -> None:
     window.locator("#digits").wait_for()
     assert has_focus(window, "#digits")
     window.keyboard.type(service.wrong_code(begun))
-    expect(window.locator("#note")).to_contain_text("These digits are wrong")
+    expect(window.locator("#note")).to_contain_text("These digits don’t match")
     assert has_focus(window, "#digits")
     for _ in range(3):
         window.keyboard.press("Tab")
         if has_focus(window, "#switch"):
             break
     window.keyboard.press("Enter")
-    expect(window.locator("h1")).to_have_text("You call us")
+    expect(window.locator("h1")).to_have_text("Call us from your phone")
     assert has_focus(window, "#phone")
     service.rest(begun)
     window.keyboard.type(begun["full_phone"])
@@ -155,11 +155,11 @@ def test_by_keyboard_alone(window: Page, service: Service) -> None:
 def test_a_screen_reader_is_told_what_changes(window: Page, service: Service) -> None:
     begun = service.start(method="flash_call")
     window.goto(begun["page_url"])
-    expect(window.get_by_role("status")).to_have_text("We are calling you")
+    expect(window.get_by_role("status")).to_have_text("We’re calling you")
     field = window.get_by_role("textbox", name="Last 4 digits of the calling number")
     expect(field).to_have_accessible_description(re.compile("Don’t answer.*5 tries left"))
     field.fill(service.wrong_code(begun))
-    expect(window.get_by_role("status")).to_have_text("These digits are wrong. 4 tries left.")
+    expect(window.get_by_role("status")).to_have_text("These digits don’t match. 4 attempts left.")
     expect(field).to_have_attribute("aria-invalid", "true")
     field.fill(service.code(begun))
     expect(window.get_by_role("status")).to_have_text("Number confirmed")
@@ -207,7 +207,7 @@ def test_a_provider_that_repeats_later_is_waited_for(window: Page, service: Serv
     window.clock.run_for(70_000)  # ours alone: the provider's minute is not over
     window.locator("#again").click()
     expect(window.locator("#again")).to_be_disabled()
-    expect(window.locator("#again")).to_contain_text("Another call in")
+    expect(window.locator("#again")).to_contain_text("Call me again in")
 
 
 # Another method
@@ -219,11 +219,11 @@ def test_a_switch_asks_for_the_same_number(window: Page, service: Service) -> No
     window.locator("#switch").click()
     window.locator("#phone").fill(service.new_phone())
     window.keyboard.press("Enter")
-    expect(window.locator("#note")).to_have_text("This is not the number that is being confirmed.")
+    expect(window.locator("#note")).to_have_text("This isn’t the number you’re confirming.")
     service.rest(begun)
     window.locator("#phone").fill(begun["full_phone"])
     window.keyboard.press("Enter")
-    expect(window.locator("h1")).to_have_text("We are calling you")
+    expect(window.locator("h1")).to_have_text("We’re calling you")
     window.locator("#digits").fill(service.code(begun))
     expect(window.locator("h1")).to_have_text("Number confirmed")
     assert [attempt["method"] for attempt in service.read(begun)["attempts"]] == ["reverse_call", "flash_call"]
@@ -293,7 +293,7 @@ def test_the_connection_goes_and_comes_back(window: Page, service: Service) -> N
     window.goto(begun["page_url"])
     window.locator("#number").wait_for()
     window.context.set_offline(True)
-    expect(window.get_by_role("alert")).to_have_text("No connection. We go on as soon as it is back.")
+    expect(window.get_by_role("alert")).to_have_text("No connection. We’ll continue when you’re back online.")
     service.dial(begun)
     window.context.set_offline(False)
     expect(window.locator("h1")).to_have_text("Number confirmed")
@@ -305,7 +305,7 @@ def test_digits_that_got_lost_can_be_sent_again(window: Page, service: Service) 
     window.goto(begun["page_url"])
     window.route("**/check", lambda route: route.abort())
     window.locator("#digits").fill(service.code(begun))
-    expect(window.locator("#note")).to_have_text("That did not get through. Please try again.")
+    expect(window.locator("#note")).to_have_text("That didn’t go through. Please try again.")
     window.unroute("**/check")
     window.locator("#digits").press("Enter")
     expect(window.locator("h1")).to_have_text("Number confirmed")

@@ -86,11 +86,8 @@ def _problem(member: str, text: Any) -> str | None:
     if not isinstance(text, str):
         return "it is not a text"
     if member == "name":
-        return (
-            None
-            if len(text) <= MAX_NAME and is_plain(text)
-            else f"it is not a plain text of up to {MAX_NAME} characters"
-        )
+        good = len(text) <= MAX_NAME and is_plain(text)
+        return None if good else f"it is not a text of up to {MAX_NAME} characters without control characters"
     if member == "color":
         return None if _COLOR.fullmatch(text) else "it is not a colour such as #1f5be0"
     mailto = member == "support_url" and text.startswith("mailto:") and "@" in text

@@ -27,9 +27,8 @@ MAX_FOUND = 20
 UNKNOWN_CURSOR = "`after` is not the `next` of a page of these events. Leave it out to read from the oldest event kept."
 UNKNOWN_PLACE = "`after` is not the `next` of a page of a search. Leave it out to begin with the newest verification."
 LOCALES = ("ru", "en")
-START_FIELDS = frozenset(
-    "phone method provider allowed_methods reference metadata end_user_ip locale return_url brand".split()
-)
+_OPTIONAL = ["method", "provider", "allowed_methods", "reference", "metadata", "end_user_ip", "locale"]
+START_FIELDS = frozenset(["phone", *_OPTIONAL, "return_url", "brand"])
 _PLACE = re.compile("[0-9]{10}#vrf_[a-z0-9_]{1,40}")
 _PLAIN = ", none of them a control character or a Unicode non-character"
 

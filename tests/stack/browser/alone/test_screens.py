@@ -1,4 +1,4 @@
-"""Every screen of the page, in each language, at three widths, light and dark: nothing overflows, and axe finds nothing.
+"""Every screen of the page, in each language, at three widths, light and dark. Nothing overflows; axe finds nothing.
 
 With SCREENS_DIR set (`make screens`), each is also kept as a picture.
 """
@@ -41,7 +41,8 @@ BRANDED = {
         }
     ),
 }
-LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 36"><rect width="36" height="36" rx="8" fill="#ffdd2d"/>
+LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 36">
+<rect width="36" height="36" rx="8" fill="#ffdd2d"/>
 <text x="46" y="26" font-family="sans-serif" font-size="24" font-weight="700">Pale</text></svg>"""
 
 

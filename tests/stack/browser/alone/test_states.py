@@ -56,14 +56,16 @@ def after_check(answered: int, /, **body: Any) -> Prepare:
 
 
 def switch(answered: int | None = None, /, phone: str = "+79000000101", **body: Any) -> Prepare:
+    headers = body.pop("headers", {})
+
     def prepare(page: Page, api: Scripted, locale: str) -> None:
         reading()(page, api, locale)
         page.locator("#switch").click()
         if answered is not None:
-            api.switch = answer(answered, body)
+            api.switch = answer(answered, body, **headers)
             page.locator("#phone").fill(phone)
             page.keyboard.press("Enter")
-            expect(page.locator("#note")).not_to_be_empty()
+            expect(page.locator("#note:not(:empty), button[type=submit][disabled]").first).to_be_visible()
 
     return prepare
 
@@ -112,7 +114,7 @@ def framed() -> Prepare:
         page.route("**/page", unframe)
         api.read = answer(200, resource(**ENDED))
         page.set_content(f'<iframe title="" src="{api.link(locale)}"></iframe>')
-        expect(page.frame_locator("iframe").locator(".sign + h1")).to_have_text(re.compile("Time is up|Время вышло"))
+        expect(page.frame_locator("iframe").locator(".sign + h1")).to_have_text(re.compile("Time’s up|Время вышло"))
 
     return within
 
@@ -146,6 +148,7 @@ STATES: dict[str, Prepare] = {
     "flash call, test mode": reading(method="flash_call", mode="test"),
     "flash call, six digits": reading(method="flash_call", challenge={"type": "enter_digits", "length": 6}),
     "flash call, one digit": reading(method="flash_call", challenge={"type": "enter_digits", "length": 1}),
+    "flash call, brand and test mode": reading(method="flash_call", brand="unknown", mode="test"),
     "flash call, one try left": reading(method="flash_call", checks_remaining=1),
     "flash call, tries not told": reading(method="flash_call", checks_remaining=None),
     "flash call, may be repeated": some_time_later(reading(method="flash_call", lasts=300), 61),
@@ -175,7 +178,8 @@ STATES: dict[str, Prepare] = {
     "switch, no number": switch(0, phone="nothing"),
     "switch, other number": switch(422, code="phone_mismatch"),
     "switch, not a mobile": switch(422, code="invalid_phone"),
-    "switch, too often": switch(429),
+    "switch, too often": switch(429, headers={"Retry_After": "600"}),
+    "switch, too soon": switch(429, headers={"Retry_After": "20"}),
     "switch, not open": switch(409, code="switch_exhausted"),
     "switch, broken": switch(500),
     "verified": reading(status="verified", evidence="provider_signature"),

@@ -126,7 +126,7 @@ def test_the_end_of_the_window_is_read_even_after_a_refusal(window: Page, api: S
     api.read = answer(200, resource(status="expired", reason="window_elapsed", challenge=None))
     pass_time(window, 5)
     assert api.reads > reads
-    expect(window.locator("h1")).to_have_text("Time is up")
+    expect(window.locator("h1")).to_have_text("Time’s up")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -141,7 +141,7 @@ def test_one_refusal_does_not_end_the_page(window: Page, api: Scripted, status: 
         expect(window.locator("h1")).to_have_text("Call this number")
     api.read = answer(status)
     pass_time(window, 12)
-    expect(window.locator("h1")).to_have_text("This link has ended")
+    expect(window.locator("h1")).to_have_text("This link has expired")
     ended = api.reads
     pass_time(window, 12)
     assert api.reads == ended
@@ -154,7 +154,7 @@ def test_a_link_that_never_works_has_ended(window: Page, api: Scripted, status: 
     window.route(f"**/verifications/{ID}", lambda route: route.continue_() if next(answers, 1) else route.abort())
     api.read = answer(status)
     window.goto(api.link())
-    expect(window.locator("h1")).to_have_text("This link has ended")
+    expect(window.locator("h1")).to_have_text("This link has expired")
 
 
 def test_refusals_apart_do_not_end_the_page(window: Page, api: Scripted) -> None:
@@ -173,7 +173,7 @@ def test_a_refused_check_does_not_end_the_page(window: Page, api: Scripted, stat
     api.read, api.check = answer(200, flash()), answer(status)
     window.goto(api.link())
     window.locator("#digits").fill("1234")
-    expect(window.locator("#note")).to_have_text("That did not get through. Please try again.")
+    expect(window.locator("#note")).to_have_text("That didn’t go through. Please try again.")
     api.check = answer(200, flash(status="verified"))
     window.locator("#digits").press("Enter")
     expect(window.locator("h1")).to_have_text("Number confirmed")
@@ -205,7 +205,7 @@ def test_what_fails_while_drawing_stops_no_read(open_context: Open, api: Scripte
     )
     api.read = answer(200, flash())
     window.goto(api.link(locale=locale))
-    said = {"en": "This page does not work in this browser.", "ru": "Страница не работает в этом браузере."}[locale]
+    said = {"en": "This page doesn’t work in this browser.", "ru": "Страница не работает в этом браузере."}[locale]
     expect(window.locator("main")).to_contain_text(said)
     window.evaluate("mend()")
     expect(window.locator("#digits")).to_be_visible()
@@ -220,7 +220,7 @@ def test_the_end_is_shown_once_it_can_be_drawn(window: Page, api: Scripted) -> N
         " all.replaceChildren = () => { throw new TypeError('not here'); }; }"
     )
     api.read = answer(200, resource(status="verified"))
-    expect(window.locator("main")).to_contain_text("This page does not work in this browser.")
+    expect(window.locator("main")).to_contain_text("This page doesn’t work in this browser.")
     window.evaluate("mend()")
     expect(window.locator("h1")).to_have_text("Number confirmed")
 
@@ -239,7 +239,7 @@ def test_a_script_that_cannot_run_says_so(browser: Browser, api: Scripted, scrip
     window.goto(api.link())
     expect(window.locator(".late")).to_be_attached()
     expect(window.locator(".late")).to_be_hidden()
-    expect(window.get_by_text("This page did not open.")).to_be_visible()
+    expect(window.get_by_text("This page didn’t open.")).to_be_visible()
     expect(window.get_by_text("Страница не открылась.")).to_be_visible()
     window.close()
 
@@ -254,7 +254,7 @@ def test_without_scripts_the_page_says_so(open_context: Open, api: Scripted) -> 
     page = open_context(java_script_enabled=False).new_page()
     page.goto(api.link())
     # Without scripts by Chromium's emulation, <noscript> stays closed: this is the last line of defence.
-    expect(page.get_by_text("This page did not open.")).to_be_visible()
+    expect(page.get_by_text("This page didn’t open.")).to_be_visible()
 
 
 def test_a_script_that_the_policy_does_not_name_is_not_run(browser: Browser, api: Scripted) -> None:
@@ -286,7 +286,7 @@ def test_a_page_opened_before_an_upgrade_works_on(browser: Browser, api: Scripte
     window.route("**/page", before)
     window.goto(api.link())
     window.locator("#number").wait_for()
-    assert read_code(dark_modules(window, ".here svg")) == [f"tel:{NUMBER}"]
+    assert read_code(dark_modules(window, ".qr svg")) == [f"tel:{NUMBER}"]
     expect(window.locator(".late")).not_to_be_attached()
     window.close()
 
@@ -325,7 +325,7 @@ def test_an_address_copied_to_another_browser_says_what_to_do(open_context: Open
     first.locator("#number").wait_for()
     second = open_context(locale=locale).new_page()
     second.goto(first.url)
-    said = {"en-US": "open the link again", "ru-RU": "откройте ссылку ещё раз"}[locale]
+    said = {"en-US": "open it again", "ru-RU": "откройте ещё раз"}[locale]
     expect(second.locator(".lead")).to_contain_text(said)
 
 
@@ -388,7 +388,7 @@ def open_digits(page: Page, api: Scripted) -> None:
 def test_the_last_four_digits_are_checked_once(window: Page, api: Scripted, entered: Callable[[Page], None]) -> None:
     open_digits(window, api)
     entered(window)
-    expect(window.locator(".note.bad")).to_have_text("These digits are wrong. 4 tries left.")
+    expect(window.locator(".note.bad")).to_have_text("These digits don’t match. 4 attempts left.")
     assert api.codes == ["1234"]
 
 
@@ -430,7 +430,7 @@ def test_keys_pressed_while_a_code_is_checked_are_kept(window: Page, api: Script
     held[0].continue_()
     expect(window.locator(".digits.busy")).to_have_count(0)
     window.keyboard.type(then)
-    expect(window.locator("#note")).to_have_text("These digits are wrong. 3 tries left.")
+    expect(window.locator("#note")).to_have_text("These digits don’t match. 3 attempts left.")
     assert api.codes == ["1234", "5678"]
 
 
@@ -490,7 +490,7 @@ def test_as_many_digits_as_the_challenge_has(window: Page, api: Scripted, length
     expect(window.locator("#lead")).to_contain_text("the last digit" if length == 1 else f"the last {length} digits")
     expect(window.locator(".digits span")).to_have_count(length)
     window.locator("#digits").fill(f"+7900{code}")
-    expect(window.locator("#note")).to_have_text("These digits are wrong. 2 tries left.")
+    expect(window.locator("#note")).to_have_text("These digits don’t match. 2 attempts left.")
     assert api.codes == [code]
 
 
@@ -513,7 +513,7 @@ def test_a_repeat_is_offered_from_the_time_that_is_named(window: Page, api: Scri
     stopped(window, api.link())
     began = time.monotonic()
     again = window.locator("#again")
-    expect(again).to_contain_text("Another call in")
+    expect(again).to_contain_text("Call me again in")
     expect(again).to_be_disabled()
     pass_time(window, wait - 3)
     expect(again).to_be_disabled()
@@ -538,7 +538,7 @@ def test_a_repeat_that_is_refused_waits_as_long_as_the_answer_says(window: Page,
     again = window.locator("#again")
     expect(again).to_be_enabled()
     again.click()
-    expect(again).to_contain_text("Another call in")
+    expect(again).to_contain_text("Call me again in")
     expect(again).to_be_disabled()
     pass_time(window, 21)
     expect(again).to_be_enabled()
@@ -675,7 +675,7 @@ def test_the_code_dials_the_number(window: Page, api: Scripted, number: str) -> 
     api.read = answer(200, resource(challenge={"type": "call_number", "number": number, "tel_uri": f"tel:{number}"}))
     window.goto(api.link())
     window.locator("#number").wait_for()
-    assert read_code(dark_modules(window, ".here svg")) == [f"tel:{number}"]
+    assert read_code(dark_modules(window, ".qr svg")) == [f"tel:{number}"]
     expect(window.get_by_role("img", name=re.compile("QR code that dials"))).to_be_visible()
     # Nobody is told the number but the telephone.
     assert {name for name, _ in api.asked} == {"read"}
