@@ -137,7 +137,8 @@ tools: .venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clie
 .PHONY: screens
 screens: .venv/.installed .venv-aws/.installed $(AXE)
 	mkdir -p .screens
-	SCREENS_DIR=.screens $(BIN)/pytest tests/stack/browser/test_screens.py tests/stack/browser/test_by_hand.py
+	SCREENS_DIR=.screens $(BIN)/pytest -n 2 tests/stack/browser/alone/test_screens.py
+	SCREENS_DIR=.screens $(BIN)/pytest tests/stack/browser/test_by_hand.py
 	@cd docs/screens && for picture in *.png; do cp "../../.screens/$$picture" .; done
 
 # The browser tests' checks of accessibility, and of syntax for older browsers.

@@ -78,16 +78,17 @@
     locale = wanted.find((tag) => tag in WORDS) || "en";
     words = WORDS[locale];
     root.lang = locale;
-    drawSurroundings(link && link.brand, link && link.id.startsWith("vrf_test_"));
     resource = drawn = switching = pending = null;
+    waits = [];
     ended = asking = offline = saidSoon = readAtEnd = false;
     repeatable = true;
     skew = repeatNotBefore = repeatedAt = refused = unwell = listenNotBefore = 0;
     waitFor = FIRST_WAIT;
     deafFor = DEAF_WAIT;
     connection.hidden = true;
+    if (link) poll();  // first: nothing that goes wrong below stops it
+    try { drawSurroundings(link && link.brand, link && link.id.startsWith("vrf_test_")); } catch (error) { cannotDraw(error); }
     if (link) {
-      poll();  // first: nothing that goes wrong below stops it
       try { draw("loading", [sign("phone"), heading(words.loading)], { quiet: true }); } catch (error) { cannotDraw(error); }
     } else {
       end("empty");

@@ -457,6 +457,7 @@ def test_requests_in_examples_are_accepted() -> None:
             {"phone": "+79000001234", "method": "voice_call", "allowed_methods": ["flash_call", "reverse_call"]},
         ),
         ("StartRequest", "startVerification", {"phone": "+79000001234", "return_url": "http://shop.example"}),
+        ("StartRequest", "startVerification", {"phone": "+79000001234", "brand": "Acme Shop"}),
         ("CheckRequest", "checkCode", {}),
         ("CheckRequest", "checkCode", {"code": 1234}),
         ("CheckRequest", "checkCode", {"code": "12a4"}),
@@ -645,8 +646,8 @@ def test_resource_fits(verification: Verification) -> None:
     assert violations_of({**body, **started}, "StartedVerification") == []
     assert violations_of({**body, "valid": False}, "CheckedVerification") == []
     # Nothing undocumented either: the schemas themselves stay open, so that clients stay tolerant.
-    # But for what a client token alone is told.
-    assert body.keys() == SCHEMAS["Verification"]["properties"].keys() - {"return_url"}
+    # But for what a client token alone is told, and a brand, where the start named one.
+    assert body.keys() == SCHEMAS["Verification"]["properties"].keys() - {"return_url", "brand"}
     # And what a client token alone is not told.
     assert body.keys() - {"reference", "metadata"} == set(SCHEMAS["Verification"]["required"])
     for attempt in body["attempts"]:

@@ -130,7 +130,7 @@ def test_the_page_draws_every_challenge_and_has_words_for_every_method() -> None
 
 def flat(words: dict[str, Any], before: str = "") -> dict[str, str]:
     """Texts by their path. A text with forms for numbers is one of each form."""
-    found = {}
+    found: dict[str, str] = {}
     for name, text in words.items():
         found |= flat(text, f"{before}{name}.") if isinstance(text, dict) else {f"{before}{name}": text}
     return found

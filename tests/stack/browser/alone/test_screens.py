@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from functions.serve_page import app
 from tests.stack.browser.alone.scripted import Scripted, answer, resource
 from tests.stack.browser.conftest import violations
 from tests.support.stacks import RETURN_ORIGIN
 
 Prepare = Callable[[Page, Scripted, str], None]
-# The first of a device's widths opens the window, which is resized to the others.
-DEVICES = {"phone": (320, 390), "desktop": (1280,)}
+# Of each kind of window its widths in pixels. The first opens it, and it is resized to the others.
+WINDOWS = {"touch": {"small-phone": 320, "phone": 390}, "mouse": {"desktop": 1280}}
 HEIGHT = 780
 SIX_DIGITS = {"type": "enter_digits", "length": 6}
 ALL_METHODS = ["reverse_call", "flash_call", "voice_call"]
@@ -179,26 +180,36 @@ SCREENS: dict[str, Prepare] = {
 }
 
 
-def keep(page: Page, screen: str, width: int, locale: str, theme: str) -> None:
+def keep(page: Page, *names: str) -> None:
     if folder := os.environ.get("SCREENS_DIR"):
-        page.screenshot(path=Path(folder) / f"{screen}-{width}-{locale}-{theme}.png")
+        page.screenshot(path=Path(folder) / f"{'-'.join(filter(None, names))}.png")
 
 
-@pytest.mark.parametrize("locale", ["en", "ru"])
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("locale", sorted(app.words()))
+@pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen(
-    open_context: Callable[..., BrowserContext], api: Scripted, screen: str, device: str, locale: str
+    open_context: Callable[..., BrowserContext], api: Scripted, screen: str, window: str, locale: str
 ) -> None:
-    page = open_context(DEVICES[device][0], HEIGHT, f"{locale}-XX").new_page()
+    widths = WINDOWS[window]
+    page = open_context(min(widths.values()), HEIGHT, f"{locale}-XX").new_page()
     SCREENS[screen](page, api, locale)
     expect(page.locator("html")).to_have_attribute("lang", locale)
-    assert len(page.locator("h1").all()) == 1
-    for width in DEVICES[device]:
+    expect(page.locator("h1")).to_have_count(1)
+    for device, width in widths.items():
         page.set_viewport_size({"width": width, "height": HEIGHT})
         for theme in ("dark", "light"):
             page.emulate_media(color_scheme=theme)
-            keep(page, screen, width, locale, theme)
+            keep(page, screen, device, locale, "dark" if theme == "dark" else "")
             assert violations(page, "color-contrast", "link-in-text-block") == []  # the rules that look at colours
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert violations(page) == []
+
+
+def test_a_language_has_every_form_for_numbers(window: Page, api: Scripted) -> None:
+    window.goto(api.link())
+    for language, words in app.words().items():
+        forms = window.evaluate("tag => new Intl.PluralRules(tag).resolvedOptions().pluralCategories", language)
+        counted = {name: text for name, text in words.items() if isinstance(text, dict) and "other" in text}
+        assert len(counted) >= 4
+        assert {name: set(forms) - text.keys() for name, text in counted.items()} == {name: set() for name in counted}
