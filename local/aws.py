@@ -99,7 +99,7 @@ class EmbeddedAws:
         command += ["--template-file", built / "template.yaml"]
         command += ["--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"]
         command += ["--tags", f"{API_ID_TAG}={API_ID}", "--parameter-overrides"]
-        command += [f'{name}="{value}"' for name, value in parameters.items()]
+        command += [f'{name}="{value.replace('"', '\\"')}"' for name, value in parameters.items()]
         environment = {name: value for name, value in sam_environment().items() if not name.startswith("AWS_")}
         run(command, env={**environment, **self.environment, "SAM_CLI_POLL_DELAY": "0.5"}, cwd=built, log=log)
         responses = template["Resources"]["Api"]["Properties"]["GatewayResponses"]
