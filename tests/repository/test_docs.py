@@ -114,6 +114,8 @@ def test_decisions_are_numbered_indexed_and_named_by_their_numbers() -> None:
     assert min(numbers) == 1
     index = re.findall(r"^\| (\d+) \| \[(.+)\]\(#.+\) \| (.+) \|$", text, re.MULTILINE)
     assert index == headings, "the index has a row for each decision, in the order of the page"
+    by_subject = re.findall(r"\]\(#(\d+)-", section(text, "## By subject"))
+    assert sorted(map(int, by_subject)) == sorted(numbers), "each decision stands under one subject"
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     sources = [name for name in tracked if Path(name).suffix in {".py", ".yaml", ".js", ".md", ".toml"}]
     named = [
