@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +26,7 @@ from tests.support.surroundings import (
     items,
 )
 from tests.support.template import FUNCTIONS
-from tests.support.twilio_verify import ACCOUNT, OTHER_SERVICE, SERVICE, Client, basic
+from tests.support.twilio_verify import ACCOUNT, OTHER_SERVICE, ROOT, SERVICE, Client, basic
 
 PARAMETERS = THREE_ROUTES
 
@@ -216,7 +217,24 @@ def test_attempts_are_told_of_one_verification(api: Api, client: Client) -> None
     assert attempt["conversion_status"] == "converted"
     refused(client.attempts(VerificationSid=sid, VerifyServiceSid=OTHER_SERVICE), 404, 20404)
     refused(client.attempts(), 400, 60200)
-    refused(client.attempts(ChannelDataTo=PHONE), 400, 60200)
+
+
+@pytest.mark.parametrize(
+    "name", ["ChannelDataTo", "Channel", "Country", "Status", "DateCreatedAfter", "DateCreatedBefore"]
+)
+def test_attempts_are_filtered_by_nothing_else(client: Client, name: str) -> None:
+    """A filter that is passed over would list what the caller did not ask for."""
+    sid = client.create(PHONE)["sid"]
+    answer = refused(client.attempts(VerificationSid=sid, **{name: "x"}), 400, 60200)
+    assert f"`{name}`" in answer["message"]
+    assert len(client.attempts(VerificationSid=sid, PageSize="20", Page="0")["attempts"]) == 1
+
+
+def test_a_parameter_of_a_query_is_given_once(client: Client) -> None:
+    sid = client.create(PHONE)["sid"]
+    twice = {"VerificationSid": [sid, "VE" + "0" * 32]}
+    answer = client.send("twilio_verify_attempts", f"{ROOT}/Attempts", multiValueQueryStringParameters=twice)
+    assert "`VerificationSid`" in refused(answer, 400, 60200)["message"]
 
 
 def test_an_attempt_at_a_reverse_call_is_converted_once_it_is_approved(api: Api, client: Client) -> None:
@@ -319,6 +337,24 @@ def test_a_body_that_is_no_form_is_refused(api: Api, client: Client, body: str) 
     refused(api.pass_gateway(event | {"body": body}), 400, 60200)
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x", "text/plain"])
+def test_a_body_of_another_type_is_refused_by_its_type(api: Api, client: Client, content_type: str) -> None:
+    event = load_event("twilio_verify_create")
+    event["headers"] |= {"Authorization": client.authorization, "content-type": content_type}
+    answer = refused(api.pass_gateway(event | {"body": json.dumps({"To": PHONE, "Code": "0427"})}), 400, 60200)
+    assert "application/x-www-form-urlencoded" in answer["message"]
+    assert "0427" not in answer["message"]  # nothing of the body
+
+
+@pytest.mark.parametrize("content_type", [None, "Application/X-WWW-Form-Urlencoded; charset=UTF-8"])
+def test_a_form_is_one_however_its_type_is_written(api: Api, client: Client, content_type: str | None) -> None:
+    event = load_event("twilio_verify_create")
+    del event["headers"]["content-type"]
+    event["headers"] |= {"Authorization": client.authorization, "CONTENT-TYPE": content_type}
+    event["headers"] = {name: text for name, text in event["headers"].items() if text}
+    assert api.pass_gateway(event | {"body": "To=%2B79000000011&Channel=call"}).status == 201
+
+
 @pytest.mark.parametrize("form", [{}, {"Code": "0000"}, {"To": PHONE}, {"VerificationSid": "VE1", "To": PHONE}])
 def test_a_check_of_nothing_is_refused(client: Client, form: dict[str, str]) -> None:
     answer = client.check(**form)
@@ -330,6 +366,7 @@ def test_a_code_that_is_none_costs_no_check(api: Api, client: Client, code: str)
     created = client.create(PHONE)
     answer = refused(client.check(To=PHONE, Code=code), 400, 60200)
     assert "`Code`" in answer["message"]
+    assert "{" not in answer["message"]  # a parameter's value, not our own API's body
     assert api.status(id_of(created))["checks_remaining"] == 5
 
 

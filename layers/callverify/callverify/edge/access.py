@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from callverify.domain.errors import ConfigurationFault, Unauthorized
@@ -204,24 +204,30 @@ def basic_policy(found: tuple[Caller, str] | None, method_arn: str) -> dict[str,
 
     At a door it is let in, as NOBODY, to be refused there in the door's words: the gateway's own 401 is one for all.
     """
-    api, stage, *path = method_arn.split("/")
-    if not found and "/".join(path[1:3]) != "twilio/v2":
+    if not found and method_arn.split("/")[3:5] != ["twilio", "v2"]:
         raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.")
-    statement = {
-        "Action": "execute-api:Invoke",
-        "Effect": "Allow",
-        "Resource": [f"{api}/{stage}/{route}" for route in BASIC_ROUTES],
+    if not found:
+        return _answer(method_arn, BASIC_ROUTES, NOBODY, {"kind": NOBODY})
+    caller, account = found
+    voice_calls = "allowed" if caller.voice_calls else ""
+    context = {"kind": BASIC, "account": account, "voice_calls": voice_calls, **_key_context(caller)}
+    return _answer(method_arn, BASIC_ROUTES, caller.key_id, context)
+
+
+def policy(caller: Caller, method_arn: str) -> dict[str, Any]:
+    """The authorizer's answer: every route that the credential may use, since the gateway caches it by that alone."""
+    if caller.kind is CallerKind.CLIENT_TOKEN:
+        routes = [route.format(id=caller.verification_id) for route in CLIENT_TOKEN_ROUTES]
+    else:
+        routes = [route for scope in Scope if scope in caller.scopes for route in ROUTES[scope]]
+    verification_id = caller.verification_id or ""
+    context = {
+        "kind": caller.kind,
+        **_key_context(caller),
+        "verification_id": verification_id,
+        "expires_at": caller.expires_at,
     }
-    context: dict[str, Any] = {"kind": NOBODY}
-    if found:
-        caller, account = found
-        voice_calls = "allowed" if caller.voice_calls else ""
-        context = {"kind": BASIC, "account": account, "voice_calls": voice_calls, **_key_context(caller)}
-    return {
-        "principalId": context.get("key_id", NOBODY),
-        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        "context": context,
-    }
+    return _answer(method_arn, routes, caller.key_id or verification_id, context)
 
 
 def _key_context(caller: Caller) -> dict[str, Any]:
@@ -234,28 +240,16 @@ def _key_context(caller: Caller) -> dict[str, Any]:
     }
 
 
-def policy(caller: Caller, method_arn: str) -> dict[str, Any]:
-    """The authorizer's answer: every route that the credential may use, since the gateway caches it by that alone.
-
-    Who may use none is denied by name: an answer without statements would be an error.
-    """
+def _answer(method_arn: str, routes: Sequence[str], principal: str, context: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy of so many routes. None are denied by name: an answer without statements would be an error."""
     api, stage = method_arn.split("/")[:2]
-    if caller.kind is CallerKind.CLIENT_TOKEN:
-        routes = [route.format(id=caller.verification_id) for route in CLIENT_TOKEN_ROUTES]
-    else:
-        routes = [route for scope in Scope if scope in caller.scopes for route in ROUTES[scope]]
     statement = {
         "Action": "execute-api:Invoke",
         "Effect": "Allow" if routes else "Deny",
         "Resource": [f"{api}/{stage}/{route}" for route in routes or ["*"]],
     }
     return {
-        "principalId": caller.key_id or caller.verification_id,
+        "principalId": principal,
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        "context": {
-            "kind": caller.kind,
-            **_key_context(caller),
-            "verification_id": caller.verification_id or "",
-            "expires_at": caller.expires_at,
-        },
+        "context": context,
     }

@@ -32,7 +32,7 @@ from callverify.edge.access import Access, basic_policy, is_basic, policy
 from callverify.edge.bodies import parse_webhook
 from callverify.events.telemetry import Telemetry
 from callverify.service.dial import Skipped
-from callverify.service.requests import MAX_BODY_BYTES
+from callverify.service.requests import MAX_BODY_BYTES, bound
 from callverify.service.webhooks import Answer as Acknowledgement
 from callverify.service.webhooks import Request as Report
 
@@ -148,16 +148,16 @@ class Api:
     @property
     def caller(self) -> Caller:
         """Who is asking, from the authorizer's context. Raises Unauthorized when there is none."""
-        context = self.event.raw_event.get("requestContext") or {}
-        found = context.get("authorizer") or {}
+        context, found = self.event.raw_event.get("requestContext") or {}, self._authorized
         try:
             return Caller(
-                kind=CallerKind(found.get("kind", "")),
+                kind=self._kind(found.get("kind", "")),
                 key_id=found.get("key_id", ""),
                 mode=Mode(found.get("mode", "")),
                 scopes=frozenset(found.get("scopes", "").split()),
                 verification_id=found.get("verification_id") or None,
                 expires_at=int(found.get("expires_at") or 0),
+                voice_calls=found.get("voice_calls") == "allowed",
                 address=(context.get("identity") or {}).get("sourceIp"),
                 key_name=found.get("key_name", ""),
                 # The gateway hands a text on.
@@ -166,19 +166,26 @@ class Api:
         except ValueError:
             raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.") from None
 
+    def _kind(self, name: str) -> CallerKind:
+        """The kind of a caller that these routes know. Raises ValueError."""
+        return CallerKind(name)
+
+    @property
+    def _authorized(self) -> Mapping[str, Any]:
+        """What the authorizer found out."""
+        return (self.event.raw_event.get("requestContext") or {}).get("authorizer") or {}
+
     @property
     def body(self) -> str | None:
         """The request's body as text, at most 16 KB of it. Raises InvalidRequest."""
         raw = self.event.raw_event
         body = raw.get("body")
-        if body is not None and len(body) > 2 * MAX_BODY_BYTES:
-            raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
         if body and raw.get("isBase64Encoded"):
             try:
-                body = base64.b64decode(body, validate=True).decode()
+                body = base64.b64decode(bound(body, 2 * MAX_BODY_BYTES), validate=True).decode()
             except (binascii.Error, UnicodeDecodeError):
                 raise InvalidRequest("The body is not UTF-8 text.") from None
-        return body
+        return body and bound(body)
 
     @property
     def idempotency_key(self) -> str | None:

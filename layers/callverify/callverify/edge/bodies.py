@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from callverify.domain.errors import InvalidRequest
-from callverify.service.requests import MAX_BODY_BYTES
 
 MAX_WEBHOOK_FIELDS = 120  # a vendor may report 100 calls at once
 _BOUNDARY = re.compile(r'boundary="?([^\s";,]{1,70})', re.IGNORECASE)
@@ -26,8 +25,6 @@ def parse_webhook(body: str, content_type: str) -> list[tuple[str, str]]:
 
     Read by its media type; by what it begins with where that says nothing. Raises InvalidRequest.
     """
-    if len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
-        raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
     body = body.removeprefix("\ufeff")
     media_type = content_type.partition(";")[0].strip().lower()
     is_json = media_type.endswith(("/json", "+json"))

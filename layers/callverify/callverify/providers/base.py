@@ -12,6 +12,7 @@ from callverify.providers.credentials import Field
 
 OUR_LONGEST_WINDOW = 900  # where the vendor has none of its own
 THEIR_CODE_CHECKS = 3
+CODE_DIGITS = 4  # of a flash call: the last of the calling number
 
 
 class Identifies(StrEnum):
@@ -55,11 +56,11 @@ class Code:
     checks: int | None = None
 
 
-def our_code(digits: int = 4) -> Code:
+def our_code(digits: int = CODE_DIGITS) -> Code:
     return Code(digits, ours=True)
 
 
-def their_code(digits: int = 4) -> Code:
+def their_code(digits: int = CODE_DIGITS) -> Code:
     """The tail of one of the vendor's numbers, which anybody can collect: 3 checks."""
     return Code(digits, ours=False, checks=THEIR_CODE_CHECKS)
 

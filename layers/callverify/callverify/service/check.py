@@ -10,7 +10,7 @@ from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
-from callverify.domain.words import Caller, Evidence, Scope, Status, has_code
+from callverify.domain.words import Caller, Evidence, Status, has_code
 from callverify.service import requests
 from callverify.service.context import Context
 from callverify.service.dial import rate_limited
@@ -24,14 +24,15 @@ class Checked:
     valid: bool
 
 
-def check(ctx: Context, caller: Caller, verification_id: str, body: str | None, *, once: bool = False) -> Checked:
-    """Compare a typed code. once: of several that are right at the same time, one is told so.
+def check(ctx: Context, caller: Caller, verification: Verification, body: str | None, *, once: bool = False) -> Checked:
+    """Compare a typed code with that of a verification that the caller may check.
+
+    once: of several that are right at the same time, one is told so.
 
     Judged in this order: the browser's address has room, a guess is spent, the code is compared. From then on nothing
     but the comparison decides the answer.
     Raises VerificationNotPending, MethodHasNoCode, RateLimited; InvalidRequest for what is no code, at no cost.
     """
-    verification = ctx.visible(caller, verification_id, Scope.WRITE)
     lane = ctx.lane(verification.mode)
     code = requests.parse_code(body, _digits(lane, verification))
     guess_id = secrets.token_hex(8)

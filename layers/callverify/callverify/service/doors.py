@@ -32,7 +32,7 @@ class Begun:
 
 
 class Door:
-    """Verifications of `owner`, for one caller. repeat, cancel: the service's own, of a verification's id."""
+    """Verifications of `owner`, for one caller. repeat, cancel: the service's own."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class Door:
         base_url: str,
         *,
         repeat: Callable[[str], Verification],
-        cancel: Callable[[str], Verification],
+        cancel: Callable[[Verification], Verification],
     ) -> None:
-        self.base_url = base_url
+        self._base_url = base_url
         self._ctx = ctx
         self._caller = caller
         self._owner = owner
@@ -59,7 +59,7 @@ class Door:
         method = self._spoken(phone) if method is Method.FLASH_CALL and self._caller.voice_calls else method
         body = json.dumps({"phone": phone, "method": method, **fields})
         try:
-            started = Start(self._ctx, self._caller, self.base_url, owned=Owned(self._owner, channel))(body, None)
+            started = Start(self._ctx, self._caller, self._base_url, owned=Owned(self._owner, channel))(body, None)
         except errors.VerificationInProgress:
             # Nobody is told of a reverse call, not even a caller with the same key: one user's call would verify both.
             live = self._live(phone) if has_code(method) else None
@@ -127,7 +127,7 @@ class Door:
     def check(self, verification: Verification, code: str) -> Checked:
         """Compare a typed code. Raises the errors of a check; RateLimited too where wrong codes have ended it."""
         try:
-            return check_code(self._ctx, self._caller, verification.id, json.dumps({"code": code}), once=True)
+            return check_code(self._ctx, self._caller, verification, json.dumps({"code": code}), once=True)
         except errors.VerificationNotPending:
             if self._ctx.fresh(verification).reason is EndReason.CHECKS_EXHAUSTED:
                 raise errors.RateLimited("Too many wrong codes.", limit="verification_guesses") from None
@@ -151,7 +151,7 @@ class Door:
 
     def cancel(self, verification: Verification) -> Verification:
         """Raises VerificationNotPending."""
-        return self._cancel(verification.id)
+        return self._cancel(verification)
 
     def is_approved(self, verification: Verification) -> bool:
         """Whether this owner was told that it is verified."""

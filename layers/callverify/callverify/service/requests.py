@@ -128,7 +128,7 @@ def parse_code(body: str | None, digits: int | None) -> str:
     code = _object(body, {"code"}).get("code")
     if not isinstance(code, str) or not (code.isascii() and code.isdigit()) or len(code) != (digits or len(code)):
         example = "042719"[: digits or 4]
-        raise InvalidRequest(f'`code` must be a string of {len(example)} digits, such as {{"code": "{example}"}}.')
+        raise InvalidRequest(f"`code` must be a string of {len(example)} digits, such as {example}.")
     return code
 
 
@@ -226,11 +226,17 @@ def end_user_ip(body: str | None) -> str | None:
     return _address(json.loads(body or "{}"))
 
 
+def bound(body: str, most: int = MAX_BODY_BYTES) -> str:
+    """The body. Raises InvalidRequest for one of more than so many bytes."""
+    if len(body.encode("utf-8", "surrogatepass")) > most:
+        raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
+    return body
+
+
 def _object(body: str | None, known: Collection[str]) -> dict[str, Any]:
     if body is None or not body.strip():
         raise InvalidRequest("The request has no body. Send a JSON object.")
-    if len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
-        raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
+    bound(body)
     try:
         value = json.loads(body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):

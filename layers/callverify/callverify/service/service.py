@@ -86,7 +86,7 @@ class Service:
 
     def check(self, caller: Caller, verification_id: str, body: str | None) -> check.Checked:
         """Compare a typed code. Raises the errors of a check: see `check`."""
-        return check.check(self._ctx, caller, verification_id, body)
+        return check.check(self._ctx, caller, self._ctx.visible(caller, verification_id, Scope.WRITE), body)
 
     def use(self, caller: Caller, verification_id: str, claimed: Claimed, by: str) -> bool:
         """Whether a verification proves what is claimed, and is used for it now: see `proof`."""
@@ -172,9 +172,12 @@ class Service:
 
     def cancel(self, caller: Caller, verification_id: str, body: str | None) -> Verification:
         """End a pending verification. Raises VerificationNotPending."""
-        ctx = self._ctx
-        verification = ctx.visible(caller, verification_id, Scope.WRITE, client_token=False)
+        verification = self._ctx.visible(caller, verification_id, Scope.WRITE, client_token=False)
         requests.parse_nothing(body)
+        return self._cancel(verification)
+
+    def _cancel(self, verification: Verification) -> Verification:
+        ctx = self._ctx
         while True:
             ctx.require_pending(verification)
             change = transitions.cancel(verification, ctx.now())
@@ -204,10 +207,7 @@ class Service:
         def again(verification_id: str) -> Verification:
             return self.repeat(caller, verification_id, None, idempotency_key=None, base_url=base_url).verification
 
-        def cancel(verification_id: str) -> Verification:
-            return self.cancel(caller, verification_id, None)
-
-        return Door(self._ctx, caller, owner, base_url, repeat=again, cancel=cancel)
+        return Door(self._ctx, caller, owner, base_url, repeat=again, cancel=self._cancel)
 
     def report(self, request: webhooks.Request) -> webhooks.Answer:
         """Take a provider's report: what it is answered with. Raises NotFound, Forbidden, InvalidRequest."""

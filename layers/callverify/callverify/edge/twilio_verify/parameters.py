@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from callverify.domain.errors import InvalidRequest
 from callverify.domain.text import quotable
 from callverify.domain.words import Method
-from callverify.service.requests import MAX_BODY_BYTES
 
+FORM = "application/x-www-form-urlencoded"
 REVERSE = "sna"  # silent network authentication: as here, there is no code, and a URL to open on the phone
 CHANNELS: Mapping[str, Method] = {
     REVERSE: Method.REVERSE_CALL,
@@ -26,6 +26,7 @@ AS_IS: Mapping[str, Collection[str]] = {"RiskCheck": ("enable",), "EnableSnaClie
 START = ("To", "Channel", "Locale", "DeviceIp", "Tags")
 CHECK = ("Code", "To", "VerificationSid")
 UPDATE = ("Status",)
+LIST = ("VerificationSid", "VerifyServiceSid", "PageSize", "Page", "PageToken")  # all there is, is on one page
 # What Twilio documents besides. There is no text to word, no payment to bind to, and no code but ours.
 NOT_HONOURED = frozenset(
     [
@@ -48,19 +49,19 @@ _NAMES = {
 }
 
 
-def parse_form(body: str | None, known: Collection[str]) -> dict[str, str]:
-    """The parameters of a request, of those that are known. Raises InvalidRequest."""
-    body = body or ""
-    if len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
-        raise InvalidRequest(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
+def parse_form(body: str, content_type: str, known: Collection[str]) -> dict[str, str]:
+    """The parameters of a body, of those that are known. Raises InvalidRequest."""
+    if content_type.partition(";")[0].strip().lower() not in ("", FORM):
+        raise InvalidRequest(f"The body must be a form: send `Content-Type: {FORM}`.")
     try:
         pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError:
         raise InvalidRequest(f"The body has more than {MOST_PARAMETERS} parameters.") from None
-    return _each(pairs, known)
+    return each_once(pairs, known)
 
 
-def _each(pairs: list[tuple[str, str]], known: Collection[str]) -> dict[str, str]:
+def each_once(pairs: Sequence[tuple[str, str]], known: Collection[str]) -> dict[str, str]:
+    """The parameters of a form or a query, but empty ones. Raises InvalidRequest."""
     given: dict[str, str] = {}
     for name, text in pairs:
         if name in given:

@@ -12,9 +12,9 @@ from callverify.domain.verification import Attempt, Verification
 from callverify.domain.view import timestamp
 from callverify.domain.words import EndReason, Method, Mode, Status
 from callverify.edge.twilio_verify.parameters import REVERSE
+from callverify.providers.base import CODE_DIGITS
 from callverify.service.context import id_of_number, number_of_id
 
-CODE_LENGTH = 4
 SINCE = "2026-11-27T00:00:00Z"  # of what is no record
 _SERVICE = re.compile("VA[0-9a-f]{32}")
 _VERIFICATION = re.compile("VE[0-9a-f]{32}")
@@ -27,8 +27,10 @@ _STATUS = {
 }
 
 
-def is_service(sid: str) -> bool:
-    return _SERVICE.fullmatch(sid) is not None
+def require_service(sid: str) -> None:
+    """Raises NotFound for what is no sid of a service."""
+    if not _SERVICE.fullmatch(sid):
+        raise NotFound("No such service.")
 
 
 def is_verification(sid: str) -> bool:
@@ -129,7 +131,7 @@ class Reader:
             "sid": sid,
             "account_sid": self.account,
             "friendly_name": "callverify",
-            "code_length": CODE_LENGTH,
+            "code_length": CODE_DIGITS,
             "lookup_enabled": False,
             "psd2_enabled": False,
             "skip_sms_to_landlines": False,
