@@ -131,7 +131,7 @@ tools: .venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clie
 .clients/.installed: Makefile
 	@command -v npm >/dev/null || { echo 'npm is needed for the client tests: it brings generators and linters' >&2; exit 1; }
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix .clients @redocly/cli@2.77.0 \
-	  @stoplight/spectral-cli@6.16.3 aws-amplify@6.22.1 axios@1.21.1 openapi-fetch@0.17.0 openapi-typescript@7.13.0 typescript@5.9.3
+	  @stoplight/spectral-cli@6.16.3 aws-amplify@6.22.1 axios@1.21.1 better-auth@1.7.25 openapi-fetch@0.17.0 openapi-typescript@7.13.0 typescript@5.9.3
 	@touch $@
 
 .PHONY: screens

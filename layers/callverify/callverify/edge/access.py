@@ -204,7 +204,7 @@ def basic_policy(found: tuple[Caller, str] | None, method_arn: str) -> dict[str,
 
     At a door it is let in, as NOBODY, to be refused there in the door's words: the gateway's own 401 is one for all.
     """
-    if not found and method_arn.split("/")[3:5] != ["twilio", "v2"]:
+    if not found and "/".join(method_arn.split("/")[3:5]) != "twilio/v2":
         raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.")
     if not found:
         return _answer(method_arn, BASIC_ROUTES, NOBODY, {"kind": NOBODY})

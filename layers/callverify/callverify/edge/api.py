@@ -77,8 +77,10 @@ class Api:
     """The routes of one function. Every error leaves as a problem, and none with a word of what it must not tell.
 
     public_base_url: the base of links to this API where the operator set one, else empty. origins: whose pages may
-    call it from a browser (CORS), in their normal form.
+    call it from a browser (CORS), in their normal form. knows: the kinds of callers, by the authorizer's words.
     """
+
+    knows: Mapping[str, CallerKind] = {kind: kind for kind in CallerKind}
 
     def __init__(
         self,
@@ -148,10 +150,11 @@ class Api:
     @property
     def caller(self) -> Caller:
         """Who is asking, from the authorizer's context. Raises Unauthorized when there is none."""
-        context, found = self.event.raw_event.get("requestContext") or {}, self._authorized
+        context = self.event.raw_event.get("requestContext") or {}
+        found = context.get("authorizer") or {}
         try:
             return Caller(
-                kind=self._kind(found.get("kind", "")),
+                kind=self.knows[found.get("kind", "")],
                 key_id=found.get("key_id", ""),
                 mode=Mode(found.get("mode", "")),
                 scopes=frozenset(found.get("scopes", "").split()),
@@ -163,17 +166,8 @@ class Api:
                 # The gateway hands a text on.
                 all_keys=str(found.get("all_keys")).lower() == "true",
             )
-        except ValueError:
+        except (KeyError, ValueError):
             raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.") from None
-
-    def _kind(self, name: str) -> CallerKind:
-        """The kind of a caller that these routes know. Raises ValueError."""
-        return CallerKind(name)
-
-    @property
-    def _authorized(self) -> Mapping[str, Any]:
-        """What the authorizer found out."""
-        return (self.event.raw_event.get("requestContext") or {}).get("authorizer") or {}
 
     @property
     def body(self) -> str | None:

@@ -86,6 +86,8 @@ class Request:
 class Facade(Api):
     """The façade's routes. Every error leaves in Twilio's form."""
 
+    knows: Mapping[str, CallerKind] = {BASIC: CallerKind.API_KEY}
+
     def __init__(
         self,
         service: Callable[[], Service],
@@ -96,15 +98,9 @@ class Facade(Api):
         super().__init__(telemetry, now, public_base_url)
         self._service = service
 
-    def _kind(self, name: str) -> CallerKind:
-        """Of a Basic credential alone."""
-        if name != BASIC:
-            raise ValueError(name)
-        return CallerKind.API_KEY
-
     @property
     def reader(self) -> Reader:
-        account = str(self._authorized.get("account", ""))
+        account = str(self.event.raw_event["requestContext"]["authorizer"].get("account", ""))
         if not account.startswith("AC"):
             account = derived("AC", self.caller.key_id)
         return Reader(account, f"{self.base_url}{ROOT}", self._now())
