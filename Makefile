@@ -72,7 +72,8 @@ test: .venv/.installed .venv-aws/.installed
 	  tests/unit tests/providers tests/service tests/repository tests/stack/leaks vendors
 
 .PHONY: test-stack
-test-stack: .venv/.installed .venv-aws/.installed .venv-clients/.installed .clients/.installed $(AXE) chromium java
+test-stack: .venv/.installed .venv-aws/.installed .venv-clients/.installed .clients/.installed .venv-vendors-twilio/.installed \
+  .twilio/.installed $(AXE) chromium java
 	PYTHONPATH=.:layers/callverify $(BIN)/python -m tests.stack $(TEST_OPTIONS)
 
 .PHONY: test-page
@@ -106,7 +107,7 @@ CLIENTS_APART := async-newtel twilio smsru-api aiosmsru
 vendor-clients: .venv/.installed .venv-vendors/.installed $(CLIENTS_APART:%=.venv-vendors-%/.installed)
 	$(BIN)/pytest tests/providers/public_clients
 
-# Twilio's own SDKs in front of the deployed service.
+# Twilio's own SDKs in front of the deployed service: `make test-stack` runs them too.
 .PHONY: twilio-sdks
 twilio-sdks: .venv/.installed .venv-aws/.installed .venv-vendors-twilio/.installed .twilio/.installed
 	$(BIN)/pytest -n 3 tests/stack/twilio_sdks
@@ -125,7 +126,7 @@ java:
 # All that the tests need, for CI.
 .PHONY: tools
 tools: .venv/.installed .venv-aws/.installed .venv-checkov/.installed .venv-clients/.installed .venv-vendors/.installed \
-  .clients/.installed $(AXE) $(ACORN)
+  .venv-vendors-twilio/.installed .clients/.installed .twilio/.installed $(AXE) $(ACORN)
 
 # openapi-typescript wants TypeScript 5.
 .clients/.installed: Makefile

@@ -42,6 +42,7 @@ RUNS = (
             "tests/stack/contract",
             "tests/stack/clients",
             "tests/stack/browser",
+            "tests/stack/twilio_sdks",
             "tests/stack/journeys",
             "tests/stack/snippets",
             "tests/stack/local",

@@ -18,8 +18,6 @@ from tests.support.client import Secrets, Vendors, new_phone
 MODULES = ROOT / ".clients/node_modules"
 SECONDS = 60
 
-pytestmark = pytest.mark.stack
-
 
 class Browser:
     """One browser at better-auth's API, with cookies of its own."""
