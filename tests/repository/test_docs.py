@@ -155,6 +155,7 @@ NOT_ON_THE_STACK = (
     "git ",
     "make build\n.venv/bin/sam deploy",
     "aws ",
+    "cd examples/better-auth",
     "REGION=$(aws ",
     "API_ID=$(aws ",
     'echo "[',

@@ -15,6 +15,7 @@ from callverify.domain import errors
 from callverify.domain.value import value
 from callverify.domain.verification import PROOF_SECONDS, Verification
 from callverify.domain.words import Caller, EndReason, Method, Scope, Status, has_code
+from callverify.service.cancel import cancel
 from callverify.service.check import Checked
 from callverify.service.check import check as check_code
 from callverify.service.context import Context
@@ -32,7 +33,7 @@ class Begun:
 
 
 class Door:
-    """Verifications of `owner`, for one caller. repeat, cancel: the service's own."""
+    """Verifications of `owner`, for one caller. repeat: the service's own, of an id."""
 
     def __init__(
         self,
@@ -42,14 +43,12 @@ class Door:
         base_url: str,
         *,
         repeat: Callable[[str], Verification],
-        cancel: Callable[[Verification], Verification],
     ) -> None:
         self._base_url = base_url
         self._ctx = ctx
         self._caller = caller
         self._owner = owner
         self._repeat = repeat
-        self._cancel = cancel
 
     def start(self, phone: str, method: Method, channel: str, fields: Mapping[str, Any]) -> Begun:
         """Begin a verification, or have the live one of this owner repeated, where both have a code.
@@ -151,7 +150,7 @@ class Door:
 
     def cancel(self, verification: Verification) -> Verification:
         """Raises VerificationNotPending."""
-        return self._cancel(verification)
+        return cancel(self._ctx, verification)
 
     def is_approved(self, verification: Verification) -> bool:
         """Whether this owner was told that it is verified."""

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from callverify.domain import errors
-from callverify.domain import verification as transitions
 from callverify.domain.claims import IdempotencyKey
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, Deadline, Method, Mode, Phone, Scope
 from callverify.providers.base import Line
-from callverify.service import check, events, follow_up, repeat, requests, search, switch, webhooks
+from callverify.service import cancel, check, events, follow_up, repeat, requests, search, switch, webhooks
 from callverify.service.context import Context
 from callverify.service.dial import Skipped, blocked, rate_limited
 from callverify.service.follow_up import FollowUp
@@ -174,20 +173,7 @@ class Service:
         """End a pending verification. Raises VerificationNotPending."""
         verification = self._ctx.visible(caller, verification_id, Scope.WRITE, client_token=False)
         requests.parse_nothing(body)
-        return self._cancel(verification)
-
-    def _cancel(self, verification: Verification) -> Verification:
-        ctx = self._ctx
-        while True:
-            ctx.require_pending(verification)
-            change = transitions.cancel(verification, ctx.now())
-            try:
-                canceled = ctx.store.apply(change, ctx.now(), ctx.lane(verification.mode).claims.ended(change))
-            except Stale:
-                verification = ctx.changed(verification)
-                continue
-            ctx.count_end("Canceled", canceled)
-            return canceled
+        return cancel.cancel(self._ctx, verification)
 
     def block(self, caller: Caller, body: str | None) -> None:
         """Have nothing started for a phone: see `blocks`."""
@@ -207,7 +193,7 @@ class Service:
         def again(verification_id: str) -> Verification:
             return self.repeat(caller, verification_id, None, idempotency_key=None, base_url=base_url).verification
 
-        return Door(self._ctx, caller, owner, base_url, repeat=again, cancel=self._cancel)
+        return Door(self._ctx, caller, owner, base_url, repeat=again)
 
     def report(self, request: webhooks.Request) -> webhooks.Answer:
         """Take a provider's report: what it is answered with. Raises NotFound, Forbidden, InvalidRequest."""
