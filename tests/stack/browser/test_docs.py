@@ -51,7 +51,7 @@ def test_a_link_to_a_schema_opens_it(window: Page, stack: dict[str, str]) -> Non
 def test_search_finds_operations_errors_and_schemas(window: Page, stack: dict[str, str]) -> None:
     visit(window, stack)
     window.keyboard.press("/")
-    field = window.get_by_label("Search")
+    field = window.get_by_role("searchbox", name="Search")
     expect(field).to_be_focused()
     field.fill("phone_mismatch")
     found = window.locator(".search li a")
