@@ -246,6 +246,12 @@ def evidence(route: Route) -> Evidence:
     return Evidence.PROVIDER_READ_BACK if route.read_back else Evidence.PROVIDER_SIGNATURE
 
 
+def test_every_function_is_explained() -> None:
+    parts = section((ROOT / "docs/how-it-works.md").read_text(), "## The parts")
+    named = [name for cells in table(parts) for name in re.findall(r"`(\w+)`", cells[0])]
+    assert sorted(named) == sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+
+
 def test_every_metric_is_explained() -> None:
     assert set(names(section(OPERATIONS, "## Metrics"))) == counted_metrics()
 
