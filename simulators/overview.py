@@ -42,7 +42,7 @@ def _modes(modes: Mapping[str, Mode]) -> Iterator[dict[str, object]]:
 
 def _owner(rule: Rule) -> str:
     """The vendor of a route, as its path writes it; of a call that steers the simulators, anything else."""
-    return rule.endpoint.partition(".")[0]
+    return str(rule.endpoint).partition(".")[0]
 
 
 def _calls(rule: Rule) -> list[str]:
