@@ -168,6 +168,12 @@ def test_no_word_says_left_twice_on_a_screen(language: str) -> None:
     assert [name for name, text in flat(WORDS[language]).items() if "Остал" in text] in ([], ["left"])
 
 
+@pytest.mark.parametrize("language", WORDS)
+def test_no_call_is_said_to_be_free(language: str) -> None:
+    """The user's tariff decides."""
+    assert not re.search(r"\bfree\b|бесплатн", " ".join(flat(WORDS[language]).values()), re.IGNORECASE)
+
+
 # Brands
 
 

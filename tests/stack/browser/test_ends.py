@@ -68,7 +68,7 @@ def link_incomplete(page: Page, service: Service) -> None:
 ENDS: dict[str, Prepare] = {
     "Number confirmed": verified,
     "Too many wrong codes": tries_used_up,
-    "We couldn’t confirm this number": failed,
+    "Number not confirmed": failed,
     "Time’s up": expired,
     "Confirmation canceled": canceled,
     "This link has expired": link_ended,

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from functions.serve_page import app
 from tests.stack.browser.alone.scripted import Scripted, answer, resource
-from tests.stack.browser.conftest import violations
+from tests.stack.browser.conftest import LOGO_ORIGIN, violations
 from tests.support.stacks import RETURN_ORIGIN
 
 Prepare = Callable[[Page, Scripted, str], None]
@@ -35,7 +35,7 @@ BRANDED = {
             "pale": {
                 "name": "Pale",
                 "color": "#ffdd2d",
-                "logo_url": "https://logos.example/pale.svg",
+                "logo_url": f"{LOGO_ORIGIN}/pale.svg",
                 "support_url": "mailto:help@pale.example",
             },
             "dark": {"name": "Dark", "color": "#101820"},
@@ -130,7 +130,7 @@ def branded(brand: str, prepare: Prepare) -> Prepare:
 
     def prepared(page: Page, api: Scripted, locale: str) -> None:
         api.configure(**BRANDED)
-        page.route("https://logos.example/**", lambda route: route.fulfill(body=LOGO, content_type="image/svg+xml"))
+        page.route(f"{LOGO_ORIGIN}/**", lambda route: route.fulfill(body=LOGO, content_type="image/svg+xml"))
         plain = api.link
         api.link = lambda locale="en", **more: plain(locale, brand=brand, **more)  # type: ignore[method-assign]
         prepare(page, api, locale)
@@ -203,6 +203,8 @@ def test_screen(
             keep(page, screen, device, locale, "dark" if theme == "dark" else "")
             assert violations(page, "color-contrast", "link-in-text-block") == []  # the rules that look at colours
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        # A title is one line, but for the smallest telephones.
+        assert device == "small-phone" or page.evaluate("document.querySelector('h1').clientHeight") < 36
     assert violations(page) == []
 
 
