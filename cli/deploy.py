@@ -172,7 +172,7 @@ def _build(architecture: str, no_build: bool) -> None:
 
 def _sam_deploy(plan: Deployment, values: Mapping[str, str], *, yes: bool, dry_run: bool) -> None:
     """`sam deploy` shows the change set, and asks."""
-    command: list[str | Path] = [SAM, "deploy", "--template-file", BUILT, "--stack-name", plan.name]
+    command: list[str | Path] = [SAM, "deploy", "--stack-name", plan.name]
     command += ["--region", plan.region] if plan.region else []
     command += ["--no-confirm-changeset"] if yes or dry_run else []
     command += ["--no-execute-changeset"] if dry_run else []
