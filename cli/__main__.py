@@ -16,6 +16,9 @@ COMMANDS = {
     "show": "verifications",
     "check": "verifications",
     "cancel": "verifications",
+    "search": "records",
+    "block": "records",
+    "unblock": "records",
     "listen": "listen",
     "trigger": "trigger",
     "api-key": "api_keys",
@@ -24,6 +27,7 @@ COMMANDS = {
     "redrive": "redrive",
     "dashboard": "dashboard",
     "deploy": "deploy",
+    "restore": "restore",
     "destroy": "destroy",
     "completion": "completion",
 }

@@ -35,6 +35,7 @@ from tests.support.template import (
     TEXT,
     as_list,
     environment,
+    own,
     resolve,
     routes,
     statements,
@@ -413,7 +414,7 @@ def test_a_process_has_ended_when_another_takes_over() -> None:
 def test_a_message_is_hidden_for_as_long_as_a_function_works_on_it() -> None:
     for name, resource in RESOURCES.items():
         if resource["Type"] == "AWS::Lambda::EventSourceMapping" and "Queue" in str(resource["Properties"]):
-            queue = resource["Properties"]["EventSourceArn"]["GetAtt"].partition(".")[0]
+            queue = own(resource["Properties"]["EventSourceArn"])["GetAtt"].partition(".")[0]
             function = FUNCTIONS.get(resource["Properties"]["FunctionName"]["Ref"].partition(".")[0], {})
             timeout = function.get("Timeout", GLOBALS["Timeout"])
             if queue in RESOURCES and RESOURCES[queue]["Type"] == "AWS::SQS::Queue":

@@ -19,6 +19,9 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "show": (NO_ID,),
     "check": (NO_ID, "0000"),
     "cancel": (NO_ID,),
+    "search": ("--phone", "+79000000103"),
+    "block": ("+79000000103", "--test"),
+    "unblock": ("+79000000103", "--test"),
     "listen": ("--count", "1"),
     "trigger": ("verification.created",),
     "api-key create": ("shop",),
@@ -29,6 +32,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "redrive": ("events",),
     "dashboard": (),
     "deploy": ("--yes", "--no-build", "--stack", "shop"),
+    "restore": (),
     "destroy": ("--stack", "shop"),
     "completion": ("bash",),
 }

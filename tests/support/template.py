@@ -56,7 +56,16 @@ def as_list(value: object) -> list[Any]:
 def statements(function: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What a function of FUNCTIONS may do."""
     found = [statement for policy in function.get("Policies", []) for statement in policy["Statement"]]
-    return [each["If"][1] if each.keys() == {"If"} else each for each in found]
+    found = [each["If"][1] if each.keys() == {"If"} else each for each in found]
+    return [each | {"Resource": own(each["Resource"])} for each in found]
+
+
+def own(value: Any) -> Any:
+    """What stands there while no table was restored."""
+    match value:
+        case {"If": ["IsRestored", _, of_the_stack]}:
+            return of_the_stack
+    return value
 
 
 def routes(function: Mapping[str, Any]) -> list[dict[str, Any]]:

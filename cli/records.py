@@ -1,0 +1,90 @@
+"""`search`, `block` and `unblock`: what is kept about verifications and phones, for support and for the law."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cli.output import print_json, table, without_tokens
+from cli.target import LIVE, TEST, Target, as_json, on_stack
+
+in_test_mode = click.option("--test", "test", is_flag=True, help="Of test mode.")
+
+
+def mode(test: bool) -> str:
+    return TEST if test else LIVE
+
+
+@click.command()
+@click.option("--reference", help="Yours, of the start request.")
+@click.option("--phone", help="In E.164. The key needs the scope verifications:search.")
+@click.option("--limit", type=click.IntRange(1, 20), default=20, show_default=True)
+@click.option("--after", help="`next` of the page before.")
+@in_test_mode
+@as_json
+@on_stack
+def search(target: Target, test: bool, as_json: bool, limit: int, **asked: str | None) -> None:
+    """Find verifications by reference or by phone, newest first, those that have ended too.
+
+    It finds what the key has started; a key made with --all-keys finds what every key of its mode has.
+
+    \b
+    Example:
+      callverify search --phone +79000001237
+    """
+    if bool(asked["reference"]) == bool(asked["phone"]):
+        raise click.UsageError("Name one of --reference and --phone.")
+    body: dict[str, Any] = {"limit": limit, **{name: value for name, value in asked.items() if value}}
+    page = target.api(mode(test)).call("POST", "/verifications/search", body)
+    if as_json:
+        print_json(page | {"verifications": [without_tokens(each) for each in page["verifications"]]})
+        return
+    rows = [
+        (each["created_at"], each["id"], each["status"], each["method"], each["provider"], each["phone"])
+        for each in page["verifications"]
+    ]
+    click.echo(table(rows, ("created_at", "id", "status", "method", "provider", "phone")) if rows else "none found")
+    if page["next"]:
+        click.echo(f"more: --after {page['next']}", err=True)
+
+
+@click.command()
+@click.argument("phone")
+@in_test_mode
+@as_json
+@on_stack
+def block(target: Target, phone: str, test: bool, as_json: bool) -> None:
+    """Block PHONE: no start for it is accepted until it is unblocked.
+
+    The key needs the scope verifications:block.
+
+    \b
+    Example:
+      callverify block +79000001237
+    """
+    target.api(mode(test)).call("PUT", "/blocks", {"phone": phone})
+    _say("blocked", as_json)
+
+
+@click.command()
+@click.argument("phone")
+@in_test_mode
+@as_json
+@on_stack
+def unblock(target: Target, phone: str, test: bool, as_json: bool) -> None:
+    """Unblock PHONE: starts for it are accepted again.
+
+    \b
+    Example:
+      callverify unblock +79000001237
+    """
+    target.api(mode(test)).call("DELETE", "/blocks", {"phone": phone})
+    _say("unblocked", as_json)
+
+
+def _say(state: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"state": state})
+    else:
+        click.echo(f"{state}, in the key's mode")
