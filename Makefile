@@ -32,7 +32,7 @@ help:
 .PHONY: help-more
 help-more:
 	@echo 'make test-page     the hosted page alone, in every state (Chromium, npm)'
-	@echo 'make test-upgrade  from 0.1.0 to this version and back, and a changed parameter, on stacks of their own'
+	@echo 'make test-upgrade  from 0.1.0 to this version and back, every parameter changed, deployment by command, restoring; on stacks of their own'
 	@echo 'make test-cognito  sign-ins at a Cognito user pool, by Amplify and in a browser too, on a stack of its own (Chromium, npm)'
 	@echo 'make test-engines  the store under many requests at once, and the attacks at a small size, on real engines (Java 17, npm)'
 	@echo 'make test-deep     crashes at every point, requests in every order, 10,000 starts at failing vendors, and seeded faults (an hour)'

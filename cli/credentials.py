@@ -57,7 +57,7 @@ def offered(given: Mapping[str, Any]) -> dict[str, list[str]]:
         except ConfigurationFault as fault:
             wrong.append(str(fault))
     if wrong:
-        raise Refused("; ".join(wrong) + ". Nothing was written")
+        raise Refused("nothing was written: " + "; ".join(wrong))
     return found
 
 

@@ -19,7 +19,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "show": (NO_ID,),
     "check": (NO_ID, "0000"),
     "cancel": (NO_ID,),
-    "search": ("--phone", "+79000000103"),
+    "search": ("--reference", "order", "--test"),
     "block": ("+79000000103", "--test"),
     "unblock": ("+79000000103", "--test"),
     "listen": ("--count", "1"),

@@ -194,6 +194,30 @@ SEEDS = {
         "HTTP 401: Invalid token",
         "provider-credentials, telefon_ip",
     ),
+    "SMS.RU's `api_id` was changed or mistyped": Seed(
+        lambda operator: operator.credentials("sms_ru", api_id="00000000-0000-0000-0000-000000000001"),
+        "account sms_ru",
+        "200",
+        "provider-credentials, sms_ru",
+    ),
+    "New-Tel's keys were changed or mistyped": Seed(
+        lambda operator: operator.credentials("new_tel", signing_key="0" * 48),
+        "account new_tel",
+        "",
+        "provider-credentials, new_tel",
+    ),
+    "Twilio's `auth_token` was changed or mistyped": Seed(
+        lambda operator: operator.credentials("twilio", auth_token="0" * 32),
+        "account twilio",
+        "401",
+        "provider-credentials, twilio",
+    ),
+    "a vendor's reports don't reach this API by its token": Seed(
+        lambda operator: operator.without_route("/webhooks/{provider}/{rest+}"),
+        "webhook sms_ru",
+        "answered ",
+        "sms_ru.webhook_token",
+    ),
     "a vendor's account has no money left": Seed(
         lambda operator: operator.simulators(
             "/faults", {"provider": "smsc", "mode": "no_money", "on": "balance", "times": None}

@@ -87,7 +87,7 @@ def test_from_the_first_deployment_to_the_last(operator: Operator) -> None:
     operator.env["CALLVERIFY_API_KEY"] = key.strip()
     operator.verify("first verified call")
 
-    credentials = '{"ucaller": {"key": "made up", "service_id": 1}}'
+    credentials = '{"ucaller": {"key": "made-up", "service_id": 1}}'
     operator.run("credentials", "secrets", "set", "provider-credentials", "--stack", NAME, stdin=credentials)
     operator.run("update", "deploy", "--stack", NAME, "--set", "RetentionHours=48", "--no-build", "--yes")
     assert 'RetentionHours = "48"' in operator.file.read_text()
