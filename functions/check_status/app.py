@@ -27,8 +27,14 @@ def check(verification_id: str) -> Response[str]:
 
 @api.route("/verifications/search", "POST")
 def search() -> Response[str]:
-    page = wiring.service().search(api.caller, api.body)
+    page = wiring.records().search(api.caller, api.body)
     return api.reply_many(page.verifications, next=page.next)
+
+
+@api.route("/verifications/{id}/history", "GET")
+def history(verification_id: str) -> Response[str]:
+    entries = wiring.records().history(api.caller, verification_id)
+    return api.answer({"id": verification_id, "history": entries})
 
 
 @api.route("/events", "GET")

@@ -61,7 +61,7 @@ def api(
 
     A file's PARAMETERS are changes for all of its tests.
 
-    At the end of every test, whatever it was about: nothing leaked.
+    At the end of every test, whatever it was about: nothing leaked, and every verification has its history.
     """
     parameters: dict[str, str] = getattr(request.module, "PARAMETERS", {}) | getattr(request, "param", {})
     for name, value in surroundings.environment(**parameters).items():
@@ -84,6 +84,7 @@ def api(
     yield api
     try:
         api.assert_nothing_leaked()
+        api.judge_histories()
     finally:
         surroundings.drop_table()
         surroundings.new_container()

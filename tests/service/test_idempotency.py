@@ -346,9 +346,9 @@ def test_a_repeat_whose_verification_ends_meanwhile_is_told_so(api: Api, monkeyp
     api.advance(61)
     begin_repeat = transitions.begin_repeat
 
-    def cancel_first(before: Verification, now: int) -> Change:
+    def cancel_first(before: Verification, now: int, by: str | None) -> Change:
         assert api.cancel(started.id).status == 200
-        return begin_repeat(before, now)
+        return begin_repeat(before, now, by)
 
     monkeypatch.setattr(transitions, "begin_repeat", cancel_first)
     answer = api.repeat(started.id, headers=KEY)

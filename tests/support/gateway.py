@@ -16,11 +16,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from callverify.domain.errors import Busy
 from callverify.domain.keys import Keys
+from callverify.store.items import verification_of
 from functions.authorize import app as authorize
 from functions.follow_up import app as follow_up
 from simulators import accounts
 from simulators.webhooks import Webhook
-from tests.support import surroundings
+from tests.support import histories, surroundings
 from tests.support.forgeries import forger
 from tests.support.handlers import HANDLERS, WEBHOOKS, Answer, answer_of
 from tests.support.logs import Measured, metrics_of
@@ -285,6 +286,12 @@ class Api(Gateway):
         answer = self.send_webhook(webhook)
         self.webhook_answers.append(answer)
         return answer.status, str(answer.body)
+
+    def judge_histories(self) -> None:
+        """Of all verifications that there are; printed, which pytest shows of a test that fails."""
+        for item in surroundings.items():
+            if record := verification_of(item):
+                print(histories.judge(record, self.now))
 
     def assert_nothing_leaked(self) -> None:
         """No number, credential or token in any log line, and none at rest."""

@@ -23,6 +23,7 @@ HANDLERS: Mapping[tuple[str, str], Callable[[dict[str, Any], Any], dict[str, Any
     ("POST", "/verifications/{id}/cancel"): start_verification.handler,
     ("GET", "/verifications/{id}"): check_status.handler,
     ("POST", "/verifications/{id}/check"): check_status.handler,
+    ("GET", "/verifications/{id}/history"): check_status.handler,
     ("POST", "/verifications/search"): check_status.handler,
     ("GET", "/events"): check_status.handler,
     ("PUT", "/blocks"): manage_records.handler,

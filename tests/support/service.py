@@ -15,6 +15,7 @@ from callverify.service.context import Context
 from callverify.service.follow_up import FollowUp
 from callverify.service.lane import live_lane, test_lane
 from callverify.service.policy import Policy
+from callverify.service.records import Records
 from callverify.service.service import Service
 from callverify.store import Index, Store
 from tests.support.dynamodb import MemoryDynamoDb
@@ -135,17 +136,17 @@ class Parts:
             keys=self.keys,
             clock=clock,
         )
-        return Service(
-            Context(
-                self.store,
-                self.index,
-                self.keys,
-                policy,
-                {Mode.LIVE: live, Mode.TEST: test},
-                self.observer,
-                clock,
-                lambda message, delay: self.follow_ups.append((self.clock() + delay, message)),
-                lambda seconds: Deadline.after(seconds, clock),
-                pause=self.pause,
-            )
+        context = Context(
+            self.store,
+            self.index,
+            self.keys,
+            policy,
+            {Mode.LIVE: live, Mode.TEST: test},
+            self.observer,
+            clock,
+            lambda message, delay: self.follow_ups.append((self.clock() + delay, message)),
+            lambda seconds: Deadline.after(seconds, clock),
+            pause=self.pause,
         )
+        self.record_service = Records(context)
+        return Service(context)

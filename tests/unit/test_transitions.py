@@ -178,9 +178,9 @@ ROWS: dict[str, Row] = {
         **refused(*PAST, *OVER),
     },
     "spend_guess": {
-        **of(("starting", "unknown"), guesses=1),
-        "started": {"guesses": 3},
-        "picked": {"guesses": 2},
+        **of(("starting", "unknown"), guesses=1, checks=(0,)),
+        "started": {"guesses": 3, "checks": (0,)},
+        "picked": {"guesses": 2, "checks": (0,)},
         **refused(*PAST, *OVER),
     },
     "judge_wrong": {

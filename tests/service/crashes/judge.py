@@ -18,6 +18,7 @@ from callverify.providers.sandbox import TEST_NUMBERS
 from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS
 from callverify.service.service import Stepped
 from callverify.service.started import Started
+from tests.support import histories
 from tests.support.service import TABLE
 from tests.support.vendors import FakeVendor, Mood
 
@@ -56,6 +57,7 @@ class Judge:
             self._judge_attempts(verification)
             self._judge_payments(verification, paid)
             self._judge_evidence(verification)
+            histories.judge(verification, int(self.world.now))
             live[verification.phone_hash] += verification.is_live(self.world.now)
         assert not paid, f"paid for without an intention on record: {paid}"
         for phone_hash in self._phones if not self.world.tests else ():

@@ -78,9 +78,9 @@ def seed(bench: Bench, count: int, of_the_phone: int) -> None:
 
 
 def page(bench: Bench, caller: Caller, body: dict[str, Any]) -> tuple[Page, Asked]:
-    bench.service.search(caller, json.dumps(body))  # the first of a day makes the item that counts them
+    bench.record_service.search(caller, json.dumps(body))  # the first of a day makes the item that counts them
     with counted(bench.client) as asked:
-        found = bench.service.search(caller, json.dumps(body))
+        found = bench.record_service.search(caller, json.dumps(body))
     return found, asked
 
 

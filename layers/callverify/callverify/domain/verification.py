@@ -32,6 +32,7 @@ from callverify.domain.words import (
 MAX_SWITCHES = 2
 SWITCH_SECONDS = TEN_MINUTES  # from the start
 MAX_PHONE_MISMATCHES = 3
+MAX_CHECKS = 5  # whose times are kept
 CLIENT_TOKEN_SECONDS = 30 * 60  # from the start
 PROOF_SECONDS = TEN_MINUTES  # from the moment that it was verified, at a front door
 
@@ -44,7 +45,7 @@ class StepKind(StrEnum):
 
 @value
 class Attempt:
-    """One start at one provider by one method. `step`: the accepted request that it belongs to (1: the start)."""
+    """One start at one provider by one method, of the request `step` (1: the start). ms, cost: as in CallOutcome."""
 
     number: int
     step: int
@@ -53,6 +54,8 @@ class Attempt:
     outcome: Outcome
     at: int
     reason: Reason | None = None
+    ms: int | None = None
+    cost: str | None = None
 
 
 @value
@@ -60,7 +63,8 @@ class Step:
     """One accepted request that may cost one call. `error`: the code it was answered with, if it failed.
 
     claimed_at: when a process last began to work on it; while `done` is false it may still be at work.
-    call_id: the vendor's id of a repeat, which is another than that of the first call.
+    call_id: the vendor's id of a repeat, which is another than that of the first call. by: the name of the API key that
+    asked for it; None for a browser.
     """
 
     number: int
@@ -69,6 +73,7 @@ class Step:
     done: bool = False
     error: str | None = None
     call_id: str | None = None
+    by: str | None = None
 
 
 @value
@@ -77,10 +82,11 @@ class Verification:
 
     code_hash: of the code of the current attempt, where the vendor picked it. answered_at: when its provider answered.
     repeat_at: when a repeat may be asked for. webhook_call_id, reported_at: of the provider's last report. guesses:
-    codes that were spent on; wrong: those of them that were compared and wrong. owner: what it belongs to in the API of
-    a front door, where channel is the word that it was asked for by; None for our own API. revision: how often what a
-    client token may read was written. ttl: until when it is kept, as found in the table; None before it was read from
-    there.
+    codes that were spent on; wrong: those of them that were compared and wrong. checks: when the last codes came, in
+    seconds from created_at, or -1 less those where an API key sent it. canceled_by: the name of an API key. owner: what
+    it belongs to in the API of a front door, where channel is the word that it was asked for by; None for our own API.
+    revision: how often what a client token may read was written. ttl: until when it is kept, as found in the table;
+    None before it was read from there.
     """
 
     id: str
@@ -121,6 +127,8 @@ class Verification:
     address_block_hash: str | None = None
     owner: str | None = None
     channel: str | None = None
+    checks: tuple[int, ...] | None = None
+    canceled_by: str | None = None
     revision: int = 1
     ttl: int | None = field(default=None, compare=False)
 
@@ -183,8 +191,13 @@ class Change:
 # Starting
 
 
-def begin(draft: Verification, method: Method, provider: str, *, window: int, checks: int) -> Change:
-    """The first attempt of a verification that is not stored yet. checks: codes that may be wrong before it fails."""
+def begin(
+    draft: Verification, method: Method, provider: str, *, window: int, checks: int, by: str | None = None
+) -> Change:
+    """The first attempt of a verification that is not stored yet. checks: codes that may be wrong before it fails.
+
+    by: the name of the API key that asks, here and below; None for a browser.
+    """
     at = draft.created_at
     return Change(
         None,
@@ -193,7 +206,7 @@ def begin(draft: Verification, method: Method, provider: str, *, window: int, ch
             method=method,
             provider=provider,
             attempts=(Attempt(1, 1, method, provider, Outcome.STARTING, at),),
-            steps=(Step(1, StepKind.START, claimed_at=at),),
+            steps=(Step(1, StepKind.START, claimed_at=at, by=by),),
             expires_at=at + window,
             guess_limit=checks,
         ),
@@ -216,9 +229,11 @@ def go_on(
     return Change(before, replace(after, guess_limit=checks), _SAME_STEP)
 
 
-def switch(before: Verification, method: Method, provider: str, *, window: int, checks: int, now: int) -> Change:
+def switch(
+    before: Verification, method: Method, provider: str, *, window: int, checks: int, now: int, by: str | None = None
+) -> Change:
     """A new step with an attempt by another method, or again by the same one."""
-    step = Step(len(before.steps) + 1, StepKind.SWITCH, claimed_at=now)
+    step = Step(len(before.steps) + 1, StepKind.SWITCH, claimed_at=now, by=by)
     after = _attempt(before, method, provider, step.number, window, now)
     return Change(before, replace(after, steps=(*before.steps, step), guess_limit=checks), _SAME_STEP)
 
@@ -292,8 +307,8 @@ def count_mismatch(before: Verification, by: int) -> Change:
 # The vendor's own repeat
 
 
-def begin_repeat(before: Verification, now: int) -> Change:
-    step = Step(len(before.steps) + 1, StepKind.REPEAT, claimed_at=now)
+def begin_repeat(before: Verification, now: int, by: str | None = None) -> Change:
+    step = Step(len(before.steps) + 1, StepKind.REPEAT, claimed_at=now, by=by)
     after = replace(before, steps=(*before.steps, step), repeats_remaining=before.repeats_remaining - 1)
     return Change(before, after, _SAME_STEP)
 
@@ -319,9 +334,12 @@ def note_report(before: Verification, call_id: str, *, now: int) -> Change:
 # Guessing
 
 
-def spend_guess(before: Verification) -> Change:
+def spend_guess(before: Verification, now: int | None = None, by: str | None = None) -> Change:
     """Take one guess before anything is compared."""
-    return Change(before, replace(before, guesses=before.guesses + 1), Guard(unchanged=("guesses",)))
+    seconds = max(0, (now or before.created_at) - before.created_at)
+    checks = (*(before.checks or ()), -1 - seconds if by else seconds)[-MAX_CHECKS:]
+    after = replace(before, guesses=before.guesses + 1, checks=checks)
+    return Change(before, after, Guard(unchanged=("guesses",)))
 
 
 def judge_wrong(before: Verification, now: int) -> Change:
@@ -355,8 +373,9 @@ def fail(before: Verification, failed: CallOutcome, reason: EndReason, *, step_e
     return Change(before, _ended(after, Status.FAILED, reason, now), _SAME_STEP)
 
 
-def cancel(before: Verification, now: int) -> Change:
-    return Change(before, _ended(before, Status.CANCELED, EndReason.CANCELED_BY_CLIENT, now))
+def cancel(before: Verification, now: int, by: str | None = None) -> Change:
+    after = replace(before, canceled_by=by)
+    return Change(before, _ended(after, Status.CANCELED, EndReason.CANCELED_BY_CLIENT, now))
 
 
 def expire(before: Verification, now: int) -> Change:
@@ -369,7 +388,7 @@ def _ended(record: Verification, status: Status, reason: EndReason, now: int) ->
 
 
 def _judged(record: Verification, outcome: CallOutcome) -> Verification:
-    attempt = replace(record.attempt, outcome=outcome.outcome, reason=outcome.reason)
+    attempt = replace(record.attempt, outcome=outcome.outcome, reason=outcome.reason, ms=outcome.ms, cost=outcome.cost)
     return replace(record, attempts=(*record.attempts[:-1], attempt))
 
 

@@ -138,6 +138,11 @@ class Caller:
     def is_key(self) -> bool:
         return self.kind is CallerKind.API_KEY
 
+    @property
+    def name(self) -> str | None:
+        """The key's, for the record; None for a browser."""
+        return (self.key_name or self.key_id) if self.is_key else None
+
 
 @value
 class Phone:
@@ -207,7 +212,8 @@ class CallOutcome:
 
     call_id: the vendor's id of the call, where it has one. vendor_words: the vendor's own text with digits masked,
     for the operator's log. code_differs: the vendor reports another code than the one that was asked for. code: what
-    the vendor picked, where that is its choice.
+    the vendor picked, where that is its choice. ms: how long its answer took. cost: what it says that the call costs,
+    an amount and an ISO 4217 currency, such as "0.4 RUB".
     """
 
     outcome: Outcome
@@ -217,6 +223,8 @@ class CallOutcome:
     vendor_words: str | None = None
     code_differs: bool = False
     code: str | None = field(default=None, repr=False)
+    ms: int | None = None
+    cost: str | None = None
 
     @property
     def is_configuration_fault(self) -> bool:

@@ -27,7 +27,7 @@ ROUTES = {
         "POST/verifications/*/switch",
         "POST/verifications/*/cancel",
     ),
-    Scope.READ: ("GET/verifications/*", "GET/events", "POST/verifications/search"),
+    Scope.READ: ("GET/verifications/*", "GET/verifications/*/history", "GET/events", "POST/verifications/search"),
     Scope.SEARCH: ("POST/verifications/search",),
     Scope.BLOCK: ("PUT/blocks", "DELETE/blocks"),
 }
@@ -236,7 +236,7 @@ def _key_context(caller: Caller) -> dict[str, Any]:
         "key_name": caller.key_name,
         "mode": caller.mode,
         "scopes": " ".join(sorted(caller.scopes)),
-        "all_keys": caller.all_keys,
+        "all_keys": "yes" if caller.all_keys else "",
     }
 
 

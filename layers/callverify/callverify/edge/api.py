@@ -163,8 +163,7 @@ class Api:
                 voice_calls=found.get("voice_calls") == "allowed",
                 address=(context.get("identity") or {}).get("sourceIp"),
                 key_name=found.get("key_name", ""),
-                # The gateway hands a text on.
-                all_keys=str(found.get("all_keys")).lower() == "true",
+                all_keys=found.get("all_keys") == "yes",
             )
         except (KeyError, ValueError):
             raise Unauthorized("Send `Authorization: Bearer <API key or client token>`.") from None

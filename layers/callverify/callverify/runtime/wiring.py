@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from callverify.events.deliver import Delivery
     from callverify.events.publish import Publisher
     from callverify.events.updates import Updates
+    from callverify.service.records import Records
 
 __all__ = ["telemetry"]
 
@@ -39,6 +40,19 @@ __all__ = ["telemetry"]
 @cache
 def service() -> Service:
     """The verification service."""
+    return Service(_context())
+
+
+@cache
+def records() -> Records:
+    """What finds records, and tells their history."""
+    from callverify.service.records import Records
+
+    return Records(_context())
+
+
+@cache
+def _context() -> Context:
     live = live_lane(
         lambda: lines()(),
         registry.route,
@@ -61,7 +75,7 @@ def service() -> Service:
     lanes = {Mode.LIVE: live, Mode.TEST: test}
     context = Context(store(), index(), keys(), policy(), lanes, telemetry(), time.time, _later)
     updates = _updates()
-    return Service(replace(context, tell=updates.tell) if updates else context)
+    return replace(context, tell=updates.tell) if updates else context
 
 
 @cache

@@ -76,7 +76,7 @@ def _spend(ctx: Context, lane: Lane, caller: Caller, verification: Verification,
                 limit="verification_guesses",
                 retry_after=1,
             )
-        change = transitions.spend_guess(verification)
+        change = transitions.spend_guess(verification, ctx.now(), caller.name)
         try:
             return ctx.store.apply(change, ctx.now(), lane.claims.check(change, caller, guess_id))
         except Stale:

@@ -6,6 +6,7 @@ Starts, switches and resumed steps all go through it. They differ in how the fir
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from callverify.domain import errors
 from callverify.domain import verification as transitions
@@ -212,7 +213,7 @@ class Dial:
     # Asking
 
     def _ask(self, line: Line, record: Verification, *, others: int) -> CallOutcome:
-        share = self._share(others)
+        share, began = self._share(others), self._ctx.clock()
         self._asked = True
         order = self._order(line, record)
         first = share.within(share.remaining() / 2) if line.route.resends_safely else share
@@ -226,7 +227,7 @@ class Dial:
         self._lane.breaker.judge(line.provider, outcome)
         if outcome.code_differs:
             self._lane.observer.count("CodeDiffers", provider=line.provider, method=line.method)
-        return outcome
+        return replace(outcome, ms=max(0, round((self._ctx.clock() - began) * 1000)))
 
     def _order(self, line: Line, record: Verification) -> CallOrder:
         code = line.route.code

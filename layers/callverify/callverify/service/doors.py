@@ -150,7 +150,7 @@ class Door:
 
     def cancel(self, verification: Verification) -> Verification:
         """Raises VerificationNotPending."""
-        return cancel(self._ctx, verification)
+        return cancel(self._ctx, verification, self._caller.name)
 
     def is_approved(self, verification: Verification) -> bool:
         """Whether this owner was told that it is verified."""

@@ -34,7 +34,7 @@ def repeat(
         raise errors.NoProviderAvailable("The provider of this call is no longer configured.")
     if line.stopped:
         raise errors.NoProviderAvailable("The operator has stopped paid calls, and this repeat may be one.")
-    change = transitions.begin_repeat(verification, ctx.now())
+    change = transitions.begin_repeat(verification, ctx.now(), caller.name)
     claims = [*([key] if key else ()), *lane.claims.repeat(change, line, caller)]
     begun = ctx.store.apply(change, change.after.step.claimed_at, claims)
     deadline = ctx.deadline(VENDOR_SECONDS)

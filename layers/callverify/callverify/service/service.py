@@ -11,7 +11,7 @@ from callverify.domain.value import value
 from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, Deadline, Method, Mode, Phone, Scope
 from callverify.providers.base import Line
-from callverify.service import cancel, check, events, follow_up, repeat, requests, search, switch, webhooks
+from callverify.service import cancel, check, events, follow_up, repeat, requests, switch, webhooks
 from callverify.service.context import Context
 from callverify.service.dial import Skipped, blocked, rate_limited
 from callverify.service.follow_up import FollowUp
@@ -78,10 +78,6 @@ class Service:
     def read(self, caller: Caller, verification_id: str) -> Verification:
         """The verification as it is now. No provider is asked: follow-ups do that."""
         return self._ctx.visible(caller, verification_id, Scope.READ)
-
-    def search(self, caller: Caller, body: str | None) -> search.Page:
-        """One page of verifications of a reference or a phone: see `search`."""
-        return search.search(self._ctx, caller, body)
 
     def check(self, caller: Caller, verification_id: str, body: str | None) -> check.Checked:
         """Compare a typed code. Raises the errors of a check: see `check`."""
@@ -173,7 +169,7 @@ class Service:
         """End a pending verification. Raises VerificationNotPending."""
         verification = self._ctx.visible(caller, verification_id, Scope.WRITE, client_token=False)
         requests.parse_nothing(body)
-        return cancel.cancel(self._ctx, verification)
+        return cancel.cancel(self._ctx, verification, caller.name)
 
     def block(self, caller: Caller, body: str | None) -> None:
         """Have nothing started for a phone: see `blocks`."""

@@ -144,7 +144,8 @@ class Start:
         def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
             fresh = replace(draft, created_at=self._ctx.now())  # what it waits for may take its time
             checks = self._lane.claims.checks(line)
-            change = transitions.begin(fresh, line.method, line.provider, window=line.window, checks=checks)
+            by = self._caller.name
+            change = transitions.begin(fresh, line.method, line.provider, window=line.window, checks=checks, by=by)
             own = [*([key] if key else ()), *self._pointer(line)]
             return change, [*own, *self._lane.claims.start(change, line, phone, dead)]
 

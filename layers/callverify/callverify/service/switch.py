@@ -48,6 +48,7 @@ def switch(
             window=line.window,
             checks=lane.claims.checks(line),
             now=ctx.now(),
+            by=caller.name,
         )
         return change, [*([key] if key else ()), *lane.claims.switch(change, line, phone, caller)]
 

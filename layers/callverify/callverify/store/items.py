@@ -138,6 +138,7 @@ def _verification(item: Item) -> Verification:
         "steps": tuple(
             _read(Step, {"number": 1, "kind": StepKind.START, "claimed_at": 0, "done": True, **step}) for step in steps
         ),
+        "checks": tuple(item["checks"]) if "checks" in item else None,
         "allowed_methods": tuple(_word(Method, each) for each in item.get("allowed_methods", [method])),
     }
     if given.get("challenge"):

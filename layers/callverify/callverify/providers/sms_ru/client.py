@@ -174,7 +174,14 @@ def _called(body: Mapping[str, Any]) -> CallOutcome:
         challenge=Challenge.enter_digits(CODE_DIGITS),
         call_id=_id(body.get("call_id")),
         code=f"{number:0{CODE_DIGITS}}",
+        cost=_cost(body.get("cost")),
     )
+
+
+def _cost(given: object) -> str | None:
+    """In roubles, the account's currency; None for what is no amount."""
+    amount = given if isinstance(given, int | float) and not isinstance(given, bool) else -1
+    return f"{amount:.10g} RUB" if 0 <= amount < 10**6 else None
 
 
 def _id(given: object) -> str | None:
