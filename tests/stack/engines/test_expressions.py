@@ -169,7 +169,7 @@ def front_doors(bench: Bench) -> None:
     bench.store.take([PointTo()], change, now)
     assert bench.store.pointed_to(verification.key_id, "", verification.phone_hash, now) == verification.id
     assert [bench.store.use(verification, by, now) for by in ("first", "first", "second")] == [True, True, False]
-    assert bench.store.is_used(verification.id)
+    assert bench.store.used_by(verification.id)
 
 
 def exhausted(bench: Bench) -> None:

@@ -156,7 +156,7 @@ class Door:
         """Whether this owner was told that it is verified."""
         if verification.status is not Status.VERIFIED:
             return False
-        return has_code(verification.method) or self._ctx.store.is_used(verification.id)
+        return has_code(verification.method) or self._ctx.store.used_by(verification.id) is not None
 
     def _is_approvable(self, verification: Verification) -> bool:
         return self._is_recent(verification) and not self.is_approved(verification)

@@ -65,12 +65,6 @@ class Service:
         found = self._ctx.visible(caller, verification_id, Scope.WRITE, client_token=False)
         return answer(self._ctx, found, base_url, replayed=True)
 
-    def decoy(self, verification_id: str | None, *, base_url: str) -> Started:
-        """The look of a started verification where there is nobody to verify: see `decoy`."""
-        from callverify.service import decoy
-
-        return decoy.decoy(self._ctx, verification_id, base_url)
-
     def judge_phone(self, caller: Caller, text: str) -> Phone:
         """The phone that a start could be for. Raises InvalidPhone and CountryNotAllowed."""
         return self._ctx.lane(caller.mode).judge(text, list(Method))
@@ -88,6 +82,10 @@ class Service:
         from callverify.service import proof
 
         return proof.use(self._ctx, caller, verification_id, claimed, by)
+
+    def used_by(self, verification_id: str) -> str | None:
+        """Who has used a verification as a proof: the `by` of `use`."""
+        return self._ctx.store.used_by(verification_id)
 
     def repeat(
         self, caller: Caller, verification_id: str, body: str | None, *, idempotency_key: str | None, base_url: str

@@ -99,8 +99,10 @@ class Verifications:
         item = self._table.read(_pointer(key_id, owner, phone_hash))
         return str(item["verification_id"]) if item and item["ttl"] > now else None
 
-    def is_used(self, verification_id: str) -> bool:
-        return self._table.read(f"used#{verification_id}") is not None
+    def used_by(self, verification_id: str) -> str | None:
+        """Whose this proof is; None where nobody has used it."""
+        item = self._table.read(f"used#{verification_id}")
+        return str(item["by"]) if item else None
 
     def idempotency_key(self, key_hash: str, now: int) -> IdempotencyKey | None:
         item = self._table.read(f"idempotency#{key_hash}")

@@ -163,9 +163,7 @@ class Triggers:
             raise Refused(UNAVAILABLE)
         known = session.verification_of(rounds)
         service = self._service()
-        if request.get("userNotFound"):
-            started = service.decoy(known, base_url=self._base_url)
-        elif known:
+        if known:
             started = service.started(CALLER, known, base_url=self._base_url)
         else:
             started = self._start(SignIn.of(event), nonce, request.get("clientMetadata") or {}, deadline)
@@ -212,7 +210,7 @@ class Triggers:
         verification_id, nonce = private.get("verification_id"), private.get("nonce")
         if not (verification_id and nonce and isinstance(answer, str)):
             return False
-        if answer != verification_id and not self._is_code(verification_id, answer):
+        if answer != verification_id and not self._is_code(verification_id, answer, nonce):
             return False
         who = SignIn.of(event)
         if not self._service().use(CALLER, verification_id, who.claimed, by=nonce):
@@ -221,10 +219,14 @@ class Triggers:
             self._accounts.give_to_phone(who.username, who.attributes)
         return True
 
-    def _is_code(self, verification_id: str, answer: str) -> bool:
+    def _is_code(self, verification_id: str, answer: str, nonce: str) -> bool:
         """Whether it is the code that is waited for. What is no code costs no guess."""
-        with suppress(errors.InvalidRequest, errors.MethodHasNoCode, errors.VerificationNotPending):
-            return self._service().check(CALLER, verification_id, json.dumps({"code": answer})).valid
+        with suppress(errors.InvalidRequest, errors.MethodHasNoCode):
+            try:
+                return self._service().check(CALLER, verification_id, json.dumps({"code": answer})).valid
+            except errors.VerificationNotPending:
+                # Cognito asks again where it has lost our answer: this sign-in's code was right.
+                return self._service().used_by(verification_id) == nonce
         return False
 
 
