@@ -78,8 +78,8 @@ def is_code(body: object) -> bool:
 def filter_failure(_context: HookContext, failure: Failure, case: AnyCase, response: Response) -> bool:
     """Drops what looks like a failure to somebody who does not read what the document says in words."""
     in_words = [
-        # Which URLs are the operator's.
-        response.status_code == 400 and "`return_url`" in response.text,
+        # Which URLs and brands are the operator's.
+        response.status_code == 400 and ("`return_url`" in response.text or "`brand`" in response.text),
         # As many digits as the challenge of that verification has.
         response.status_code == 400 and "`code` must be a string of" in response.text and is_code(case.body),
         # No JSON Schema says it without refusing what is above U+FFFF too.
