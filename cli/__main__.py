@@ -49,9 +49,9 @@ class Commands(click.Group):
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def callverify() -> None:
-    """Run, watch and look after callverify.
+    """Deploy, watch and maintain callverify.
 
-    Without --stack, a command is about the local stack of `make dev`.
+    Without --stack, a command works on the local stack of `make dev`.
 
     \b
     Example:

@@ -87,7 +87,7 @@ def _entries(secret_id: str, text: str) -> list[Any]:
     except ValueError:
         entries = None
     if not isinstance(entries, list):
-        raise Refused(f"the secret {secret_id} is not a JSON list: mend it first")
+        raise Refused(f"the secret {secret_id} is not a JSON list: correct it first")
     return entries
 
 
@@ -108,7 +108,7 @@ def api_key() -> None:
     show_default=True,
     help="What it may do; repeat the option for more.",
 )
-@click.option("--all-keys", is_flag=True, help="It finds what every key of its mode has started.")
+@click.option("--all-keys", is_flag=True, help="Let it find what every key of its mode has started.")
 @click.option("--voice-calls", is_flag=True, help="SDKs of Twilio Verify may get a voice call with it.")
 @as_json
 @on_stack
@@ -154,7 +154,7 @@ def revoke(target: Target, name: str, as_json: bool) -> None:
 @as_json
 @on_stack
 def list_(target: Target, as_json: bool) -> None:
-    """List the keys in force, and entries that are none.
+    """List the keys in force, and malformed entries.
 
     \b
     Example:

@@ -34,7 +34,7 @@ def parse(text: str) -> dict[str, Any]:
     try:
         given = json.loads(text, object_pairs_hook=once)
     except ValueError as error:
-        raise Refused(f'it is no JSON: {error}; such as {{"vendor": {{"token": "…"}}}}') from None
+        raise Refused(f'it is not JSON ({error}); write it as {{"vendor": {{"token": "…"}}}}') from None
     if not isinstance(given, dict):
         raise Refused("it must be a JSON object of providers")
     return given
@@ -124,4 +124,4 @@ def _parsed(secret_id: str, text: str, replace: bool) -> dict[str, Any]:
         return before
     if replace:
         return {}
-    raise Refused(f"the secret {secret_id} is no JSON object: mend it, or write all of it anew with --replace")
+    raise Refused(f"the secret {secret_id} is not a JSON object: correct it, or replace all of it with --replace")

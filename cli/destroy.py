@@ -114,7 +114,7 @@ def destroy(stack: str, as_json: bool) -> None:
     if click.get_text_stream("stdin").isatty():
         click.echo(f"\nType {stack} to delete it: ", nl=False, err=as_json)
     if sys.stdin.readline().strip() != stack:
-        raise Refused("nothing was deleted: the name that was typed is another")
+        raise Refused("nothing was deleted: you typed another name")
     on_ctrl_c(f"stopped waiting; AWS goes on deleting {stack}")
     delete(client, stack)
     deployments.remove(stack)

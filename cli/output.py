@@ -17,6 +17,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 message`, `2 messages`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def without_tokens(resource: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in resource.items() if name not in TOKENS}
 

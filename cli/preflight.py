@@ -63,7 +63,7 @@ def _check_state(stack: str, state: str) -> None:
         command = f"aws cloudformation continue-update-rollback --stack-name {stack}"
         raise Refused(f"{stack} is in {state}: mend what its events name, then `{command}`, and deploy again")
     if state.endswith("_IN_PROGRESS") and state != "REVIEW_IN_PROGRESS":
-        raise Refused(f"{stack} is in {state}: somebody is at it; wait for the end")
+        raise Refused(f"{stack} is in {state}: a change is in progress; wait until it ends")
 
 
 def _check_bucket(session: Any, cloud_formation: Any, bucket: str | None) -> None:

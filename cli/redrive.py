@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.errors import Refused, on_ctrl_c
-from cli.output import print_json
+from cli.output import counted, print_json
 from cli.target import Target, as_json, on_stack
 
 # By what is in them: outputs of the template, the dead letters' queue first. What failed in the table's stream came
@@ -50,10 +50,6 @@ def _is_position(body: str) -> bool:
     return isinstance(message, dict) and "DDBStreamBatchInfo" in message
 
 
-def counted(number: int) -> str:
-    return f"{number} message{'' if number == 1 else 's'}"
-
-
 @click.command()
 @click.argument("what", type=click.Choice(list(QUEUES)))
 @as_json
@@ -61,7 +57,7 @@ def counted(number: int) -> str:
 def redrive(target: Target, what: str, as_json: bool) -> None:
     """Send the messages of a dead-letter queue again, after their cause was fixed.
 
-    WHAT `stream` only counts: those can't be sent again. It exits with 1 if messages stay.
+    WHAT `stream` only counts: those can't be sent again. Exits with 1 if messages are left.
 
     \b
     Example:
@@ -73,9 +69,9 @@ def redrive(target: Target, what: str, as_json: bool) -> None:
     if as_json:
         print_json({"sent_again": moved, "left": left})
     else:
-        click.echo(f"{counted(moved)} of {what} sent again")
+        click.echo(f"{counted(moved, 'message')} of {what} sent again")
     if left:
         raise Refused(
-            f"{counted(left)} can't be sent again, left in {dead_letters.removesuffix('Url')}. Each names a failed "
-            "batch of the table's stream, or holds a record that can't be read. See docs/operations.md, Dead letters"
+            f"{counted(left, 'message')} can't be sent again, left in {dead_letters.removesuffix('Url')}. Each names "
+            "a failed batch of the stream, or holds a record that can't be read. See Dead letters in docs/operations.md"
         )

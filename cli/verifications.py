@@ -35,10 +35,10 @@ def path_of(verification_id: str, *more: str) -> str:
 @click.command()
 @click.argument("phone")
 @click.option("--method", type=click.Choice(METHODS), help="Default: the service chooses, free methods first.")
-@click.option("--provider", help="Ask this vendor alone.")
+@click.option("--provider", help="Ask only this vendor.")
 @click.option("--allow", "allowed", multiple=True, type=click.Choice(METHODS), help="What a switch may use.")
 @click.option("--locale", type=click.Choice(["ru", "en"]))
-@click.option("--reference", help="Yours; echoed, and found by `search`.")
+@click.option("--reference", help="A reference of yours, returned as you sent it; `search` finds it.")
 @click.option("--page", is_flag=True, help="Print the hosted page's address: it opens this verification.")
 @click.option("--no-wait", is_flag=True, help="Don't wait for the end.")
 @as_json
@@ -47,7 +47,7 @@ def start(target: Target, phone: str, as_json: bool, page: bool, no_wait: bool, 
     """Start a verification of PHONE, and watch it until it ends.
 
     A flash call's or voice call's code can be typed while it is watched. A test number, such as +79000000101,
-    takes the test key. With --json, each state is a line. It exits with 1 if the verification ends unverified.
+    takes the test key. With --json, each state is a line. Exits with 1 if the verification ends unverified.
 
     \b
     Example:
@@ -139,7 +139,7 @@ def show(target: Target, verification_id: str, as_json: bool) -> None:
 @as_json
 @on_stack
 def check(target: Target, verification_id: str, code: str, as_json: bool) -> None:
-    """Check the CODE of a flash call or voice call. It exits with 1 for a wrong one.
+    """Check the CODE of a flash call or voice call. Exits with 1 if it is wrong.
 
     \b
     Example:

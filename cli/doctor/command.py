@@ -29,7 +29,7 @@ from cli.doctor.secrets import check_api_keys, check_event_signing, check_pepper
 from cli.doctor.stack import Check, Finding, Stack, State
 from cli.doctor.verification import check_verification
 from cli.errors import on_ctrl_c
-from cli.output import print_json
+from cli.output import counted, print_json
 from cli.target import Target, as_json, on_stack
 
 CHECKS: Sequence[Check] = (
@@ -83,9 +83,9 @@ def table(findings: Sequence[Finding]) -> str:
 @as_json
 @on_stack
 def doctor(target: Target, phone: str, as_json: bool) -> None:
-    """Look whether everything that a stack needs is in place, and name the setting where it is not.
+    """Check that everything a stack needs is in place. It names the setting to change.
 
-    It makes one test key for one verification in test mode, and revokes it. It exits with 1 if there is a fault.
+    It makes one test key for one verification in test mode, and revokes it. Exits with 1 if there is a fault.
 
     \b
     Example:
@@ -99,6 +99,6 @@ def doctor(target: Target, phone: str, as_json: bool) -> None:
         print_json({"faults": faults, "warnings": warnings, "findings": [asdict(finding) for finding in findings]})
     else:
         click.echo(table(findings))
-        click.echo(f"\n{faults or 'no'} fault(s), {warnings or 'no'} warning(s)")
+        click.echo(f"\n{counted(faults, 'fault')}, {counted(warnings, 'warning')}")
     if faults:
         sys.exit(1)

@@ -25,6 +25,7 @@ PHRASES = {
     "goes over to": "falls back to; switches to",
     "This is not possible now": "what is wrong, then what would be right",
     "message(s)": "1 message, 2 messages",
+    "fault(s)": "1 fault, 2 faults",
     "whoever": "the role: an attacker, the caller",
     "who asks": "the role: an attacker, the caller",
     "a name that is none": "the name, and the names that there are",

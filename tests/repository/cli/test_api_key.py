@@ -155,7 +155,7 @@ def test_an_answer_that_is_lost_loses_no_key(client: Any) -> None:
 
 def test_others_that_write_without_end_are_told_of(client: Any) -> None:
     others = [partial(add, client, f"other {number}") for number in range(TURNS)]
-    with pytest.raises(Refused, match="try again"):
+    with pytest.raises(Refused, match="run this one again"):
         add(Interleaved(client, *others), "shop")
     assert len(names(client)) == TURNS
 

@@ -161,7 +161,7 @@ def test_a_file_with_a_mistake_is_not_deployed_from(tmp_path: Path, monkeypatch:
         ("ROLLBACK_COMPLETE", "callverify destroy --stack shop"),
         ("DELETE_FAILED", "callverify destroy --stack shop"),
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name shop"),
-        ("UPDATE_IN_PROGRESS", "wait for the end"),
+        ("UPDATE_IN_PROGRESS", "wait until it ends"),
     ],
 )
 def test_a_stack_that_can_t_be_updated(aws: Aws, state: str, remedy: str) -> None:

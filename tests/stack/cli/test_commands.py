@@ -133,7 +133,7 @@ def test_a_key_is_made_and_revoked(profile: str) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("{", "it is no JSON"),
+        ("{", "it is not JSON"),
         ("[]", "it must be a JSON object of providers"),
         ('{"ucaler": {}}', "there is no provider 'ucaler'; there are "),
         ('{"ucaller": {}, "ucaller": {}}', "ucaller: named twice"),
