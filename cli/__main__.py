@@ -23,6 +23,7 @@ COMMANDS = {
     "trigger": "trigger",
     "api-key": "api_keys",
     "secrets": "credentials",
+    "paid-calls": "paid_calls",
     "doctor": "doctor.command",
     "redrive": "redrive",
     "dashboard": "dashboard",

@@ -92,7 +92,7 @@ def set_(target: Target, name: str, source: Any, replace: bool, only_check: bool
     secret_id, off = f"{target.name}/{name}", list[str]()
 
     def change(text: str, turn: int) -> str | None:  # noqa: ARG001
-        before = _parsed(secret_id, text, replace)
+        before = read_object(secret_id, text, replace=replace)
         off[:] = [each for each in before if each not in given and each != PAID_CALLS] if replace else []
         # Providers are replaced. That paid calls are stopped stays so until somebody says otherwise.
         kept = {name: value for name, value in before.items() if not replace or name == PAID_CALLS}
@@ -115,7 +115,8 @@ def set_(target: Target, name: str, source: Any, replace: bool, only_check: bool
     )
 
 
-def _parsed(secret_id: str, text: str, replace: bool) -> dict[str, Any]:
+def read_object(secret_id: str, text: str, *, replace: bool = False) -> dict[str, Any]:
+    """The secret's JSON object. Raises Refused for anything else, unless it is replaced anyway."""
     try:
         before = json.loads(text or "{}")
     except ValueError:

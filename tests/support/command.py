@@ -27,6 +27,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "api-key create": ("shop",),
     "api-key revoke": ("shop",),
     "api-key list": (),
+    "paid-calls stop": (),
+    "paid-calls resume": (),
     "secrets set": ("provider-credentials",),
     "doctor": (),
     "redrive": ("events",),

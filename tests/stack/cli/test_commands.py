@@ -28,6 +28,7 @@ ELSEWHERE = {
     "api-key revoke",
     "block",
     "unblock",
+    "paid-calls stop",
 }
 SECONDS = 60
 
@@ -144,6 +145,19 @@ def test_credentials_are_looked_at_before_they_are_written(profile: str, given: 
     done = run(profile, "secrets", "set", "provider-credentials", stdin=given)
     assert done.returncode == 1
     assert says in done.stderr
+
+
+def test_paid_calls_stop_and_go_on(alone: None, profile: str) -> None:  # noqa: ARG001
+    assert "paid calls: stopped within " in run(profile, "paid-calls", "stop").stdout
+    refused = run(profile, "start", new_phone(), "--method", "flash_call")
+    assert refused.returncode == 1
+    assert "no_provider_available" in refused.stderr
+    assert printed(run(profile, "paid-calls", "resume", "--json"))[0]["paid_calls"] == "allowed"
+
+    def started() -> int:
+        return run(profile, "start", new_phone(), "--method", "flash_call", "--no-wait").returncode
+
+    until(started, lambda code: code == 0)
 
 
 class Receiver(BaseHTTPRequestHandler):
