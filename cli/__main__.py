@@ -16,6 +16,7 @@ COMMANDS = {
     "show": "verifications",
     "check": "verifications",
     "cancel": "verifications",
+    "history": "verifications",
     "search": "records",
     "block": "records",
     "unblock": "records",

@@ -1,4 +1,4 @@
-"""`start`, `show`, `check` and `cancel`: one verification."""
+"""`start`, `show`, `check`, `cancel` and `history`: one verification."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callverify.providers.sandbox import TEST_NUMBERS
 from cli.api import Api, Problem
 from cli.errors import on_ctrl_c
 from cli.live import states
-from cli.output import fields, print_json, summary, without_tokens
+from cli.output import clock, fields, print_json, summary, without_tokens
 from cli.target import LIVE, TEST, Target, as_json, on_stack
 
 METHODS = ("flash_call", "reverse_call", "voice_call")
@@ -173,3 +173,24 @@ def cancel(target: Target, verification_id: str, as_json: bool) -> None:
         print_json(without_tokens(canceled))
     else:
         click.echo(summary(canceled))
+
+
+@click.command()
+@click.argument("verification_id", metavar="ID")
+@as_json
+@on_stack
+def history(target: Target, verification_id: str, as_json: bool) -> None:
+    """Show what happened to a verification, in order, and by whom.
+
+    \b
+    Example:
+      callverify history vrf_4tc0j4d2wa2ex1fjfg3ct4haht
+    """
+    path = path_of(verification_id, "history")
+    found = target.api(mode_of(verification_id)).call("GET", path)
+    if as_json:
+        print_json(found)
+        return
+    for entry in found["history"]:
+        more = [f"{name}: {value}" for name, value in entry.items() if name not in ("at", "what", "by")]
+        click.echo("  ".join([clock(entry["at"]), entry["what"], f"by {entry['by']}", *more]))

@@ -19,6 +19,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "show": (NO_ID,),
     "check": (NO_ID, "0000"),
     "cancel": (NO_ID,),
+    "history": (NO_ID,),
     "search": ("--reference", "order", "--test"),
     "block": ("+79000000103", "--test"),
     "unblock": ("+79000000103", "--test"),

@@ -84,6 +84,9 @@ def test_a_verification_is_watched_until_it_ends(profile: str, stack: dict[str, 
     assert run(profile, "cancel", id_).stderr.startswith("Error: ")
     (shown,) = printed(run(profile, "show", id_, "--json"))
     assert shown["status"] == "verified"
+    happened = run(profile, "history", id_).stdout.splitlines()
+    assert "  created  by " in happened[0]
+    assert "  verified  by " in happened[-1]
 
 
 def test_one_that_the_vendor_refuses(profile: str) -> None:
