@@ -111,7 +111,7 @@ def test_nothing_of_the_stream_is_sent_or_dropped(queues: Queues, capsys: pytest
     assert queues.all() == {"StreamDeadLetterQueueUrl": sorted([POSITION, RECORD])}
     said = capsys.readouterr()
     assert "2 messages can't be sent again, left in StreamDeadLetterQueue" in said.err
-    assert "docs/operations.md, Dead letters" in said.err
+    assert "Dead letters in docs/operations.md" in said.err
 
 
 @pytest.mark.parametrize("what", ["events", "publications", "follow-ups"])
