@@ -179,7 +179,7 @@ check: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=.:layers/callverify $(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/cfn-lint template.yaml waf.yaml examples/cognito/pool.yaml
+	$(BIN)/cfn-lint template.yaml waf.yaml examples/cognito/pool.yaml examples/export/bucket.yaml
 	$(BIN)/sam validate
 
 .PHONY: check-cloud
