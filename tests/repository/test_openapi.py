@@ -42,7 +42,7 @@ from callverify.service.dial import Skipped
 from callverify.service.events import MAX_EVENTS
 from tests.support.document import DOCUMENT, SCHEMAS, SPEC, violations, violations_of
 from tests.support.template import API, FUNCTIONS
-from tests.support.twilio_verify import basic
+from tests.support.twilio_verify import ACCOUNT, SERVICE, basic
 
 ROOT = Path(__file__).resolve().parents[2]
 HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -836,10 +836,10 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
 def _ask_as_an_sdk(call: Any, stack: dict[str, str], number: str) -> list[str]:
     """Every operation of the façade, by a credential of its own; returns their names."""
     root = "/twilio/v2"
-    service = {"service": "VA" + "b" * 32}
+    service = {"service": SERVICE}
     create, check = (f"post {root}/Services/{{service}}/{name}" for name in ("Verifications", "VerificationCheck"))
     fetch, update = (f"{verb} {root}/Services/{{service}}/Verifications/{{verification}}" for verb in ("get", "post"))
-    key, nobody = (basic("AC" + "a" * 32, password) for password in (stack["API_KEY"], "cv_live_nobody"))
+    key, nobody = (basic(ACCOUNT, password) for password in (stack["API_KEY"], "cv_live_nobody"))
     answered = []
 
     def expect(

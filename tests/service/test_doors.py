@@ -14,9 +14,10 @@ from callverify.service import check
 from callverify.service.doors import Door
 from tests.service.test_routes import OURS, PHONE, SPOKEN, manifest, reverse
 from tests.support.service import BASE_URL, LIVE, Parts
+from tests.support.twilio_verify import OTHER_SERVICE
+from tests.support.twilio_verify import SERVICE as OWNER
 
 DIALLED = manifest("dialled", reverse())
-OWNER = "VA" + "b" * 32
 
 
 def door(parts: Parts, owner: str = OWNER) -> Door:
@@ -58,7 +59,7 @@ def test_no_number_leads_to_a_reverse_call_nor_to_one_of_another_owner() -> None
     begun = door(parts).start(other, Method.FLASH_CALL, "sms", {}).verification
     assert door(parts).of_phone(other).id == begun.id
     another_key = Caller(CallerKind.API_KEY, key_id="another", scopes=frozenset(Scope))
-    for stranger in (door(parts, "VA" + "c" * 32), parts.service.door(another_key, OWNER, BASE_URL)):
+    for stranger in (door(parts, OTHER_SERVICE), parts.service.door(another_key, OWNER, BASE_URL)):
         with pytest.raises(errors.NotFound):
             stranger.of_phone(other)
 

@@ -11,6 +11,7 @@ import pytest
 
 from callverify.domain.verification import PROOF_SECONDS
 from callverify.runtime import wiring
+from callverify.service.context import number_of_id
 from functions.authorize import app as authorize
 from tests.support.document import violations_of
 from tests.support.follow_ups import end
@@ -493,15 +494,13 @@ def test_a_verification_belongs_to_its_service(api: Api, client: Client) -> None
 def test_a_verification_of_our_own_api_is_none_of_the_facades(api: Api, client: Client) -> None:
     native = api.start(method="flash_call")
     client.create("+79000000012")
-    number = int(native.id.removeprefix("vrf_").translate(CROCKFORD), 32)
-    sid = f"VE{number:032x}"
+    sid = f"VE{number_of_id(native.id):032x}"
     refused(client.fetch(sid), 404, 20404)
     refused(client.attempts(VerificationSid=sid), 404, 20404)
     refused(client.check(VerificationSid=sid, Code=api.code(PHONE)), 404, 20404)
     refused(client.check(To=PHONE, Code=api.code(PHONE)), 404, 20404)
 
 
-CROCKFORD = str.maketrans("0123456789abcdefghjkmnpqrstvwxyz", "0123456789abcdefghijklmnopqrstuv")
 BASE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/v1/"
 
 

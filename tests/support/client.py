@@ -356,7 +356,7 @@ class Operator:
         self._env = env
         self.table = env["TABLE_NAME"]
 
-    def _client(self, name: str) -> Any:
+    def client(self, name: str) -> Any:
         return boto3.Session(
             aws_access_key_id=self._env["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self._env["AWS_SECRET_ACCESS_KEY"],
@@ -365,11 +365,11 @@ class Operator:
 
     @cached_property
     def _dynamodb(self) -> Any:
-        return self._client("dynamodb")
+        return self.client("dynamodb")
 
     @cached_property
     def _secrets_manager(self) -> Any:
-        return self._client("secretsmanager")
+        return self.client("secretsmanager")
 
     # The table
 
@@ -419,7 +419,7 @@ class Operator:
         """Bring a question about the current attempt that is due, past the queue, which others fill too."""
         question = {"verification_id": id_, "attempt": int(self.record(id_)["attempt_number"]), "ask_at": [1]}
         event = {"Records": [{"messageId": "1", "body": json.dumps(question), "eventSource": "aws:sqs"}]}
-        functions = self._client("lambda")
+        functions = self.client("lambda")
         names = [each["FunctionName"] for each in functions.list_functions(MaxItems=50)["Functions"]]
         (name,) = (each for each in names if "-FollowUpFunction" in each)
         answer = functions.invoke(FunctionName=f"{name}:live", Payload=json.dumps(event))

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import requests
 from botocore.exceptions import ClientError
@@ -16,7 +15,7 @@ from botocore.exceptions import ClientError
 from local.aws import STACK_NAME, EmbeddedAws
 from local.build import ROOT
 from tests.support import stacks
-from tests.support.client import Answer, Api, Secrets, Vendors, until
+from tests.support.client import Answer, Api, Operator, Secrets, Vendors, until
 from tests.support.stacks import Plan
 
 USERS = "users"
@@ -47,11 +46,11 @@ class Stack:
 
     @cached_property
     def cognito(self) -> Any:
-        return client(self.env, "cognito-idp")
+        return Operator(self.env).client("cognito-idp")
 
     @cached_property
     def functions(self) -> Any:
-        return client(self.env, "lambda")
+        return Operator(self.env).client("lambda")
 
     @cached_property
     def triggers(self) -> str:
@@ -123,13 +122,8 @@ class SignIn:
         until(read, lambda answer: bool(answer["status"] == status))
 
 
-def client(env: Mapping[str, str], service: str) -> Any:
-    session = boto3.Session(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], region_name=env["AWS_REGION"])
-    return session.client(service, endpoint_url=env["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
-
-
 def outputs(env: Mapping[str, str], stack: str) -> dict[str, str]:
-    (described,) = client(env, "cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    (described,) = Operator(env).client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
 
 
@@ -139,7 +133,7 @@ def code_of(error: ClientError) -> str:
 
 
 def make_pool(env: Mapping[str, str]) -> None:
-    formation = client(env, "cloudformation")
+    formation = Operator(env).client("cloudformation")
     # The embedded AWS has no firewall for pools.
     formation.create_stack(
         StackName=USERS,
@@ -161,7 +155,7 @@ def make_pool(env: Mapping[str, str]) -> None:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("cognito")
     with stacks.deployed(Plan(PARAMETERS), directory) as env:
-        formation = client(env, "cloudformation")
+        formation = Operator(env).client("cloudformation")
         if USERS not in [each["StackName"] for each in formation.describe_stacks()["Stacks"]]:
             make_pool(env)
         pool = outputs(env, USERS)

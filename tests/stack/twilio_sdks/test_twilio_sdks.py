@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.support.client import Answer, Api, Secrets, Vendors, new_phone, until
+from tests.support.twilio_verify import ACCOUNT, OTHER_SERVICE, SERVICE
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).parent
@@ -26,7 +27,6 @@ COMMANDS: Mapping[str, list[str | Path]] = {
     "python": [ROOT / ".venv-vendors-twilio/bin/python", HERE / "drive.py"],
     "node": ["node", HERE / "drive.mjs", ROOT / ".twilio/package.json"],
 }
-ACCOUNT, SERVICE, OTHER_SERVICE = "AC" + "a" * 32, "VA" + "b" * 32, "VA" + "c" * 32
 
 
 class Sdk:
@@ -101,10 +101,6 @@ def phone() -> str:
     return new_phone()
 
 
-def other(code: str) -> str:
-    return "1111" if code != "1111" else "2222"
-
-
 def dial(api: Api, vendors: Vendors, phone: str, url: str) -> None:
     """The user opens the page and calls the number that it shows."""
     told = parse_qs(urlsplit(url).fragment)
@@ -126,8 +122,8 @@ def test_the_quickstart(sdk: Sdk, vendors: Vendors, phone: str) -> None:
     assert created["date_created"]
     assert len(created["send_code_attempts"]) == 1
 
-    code = vendors.codes(phone)[-1]
-    wrong = sdk.call("check", to=phone, code=other(code))
+    code = vendors.code(phone)
+    wrong = sdk.call("check", to=phone, code=vendors.wrong_code(phone))
     assert (wrong["status"], wrong["valid"], wrong["sid"]) == ("pending", False, created["sid"])
     right = sdk.call("check", to=phone, code=code)
     assert (right["status"], right["valid"], right["sid"]) == ("approved", True, created["sid"])
@@ -198,8 +194,8 @@ def test_60200_for_a_check_of_a_reverse_call_by_its_number(sdk: Sdk, phone: str)
 
 def test_60202(sdk: Sdk, vendors: Vendors, phone: str) -> None:
     sdk.call("create", to=phone, channel="call")
-    code = vendors.codes(phone)[-1]
-    states = [sdk.call("check", to=phone, code=other(code))["status"] for _ in range(5)]
+    code, wrong = vendors.code(phone), vendors.wrong_code(phone)
+    states = [sdk.call("check", to=phone, code=wrong)["status"] for _ in range(5)]
     assert states == ["pending"] * 4 + ["max_attempts_reached"]
     sdk.raises(429, 60202, "check", to=phone, code=code)
 
