@@ -76,6 +76,7 @@ def run(client: Any, *, starts: int) -> list[Finding]:
     publications = Publications(
         lambda: publisher,
         world.index,
+        lambda _: None,
         mock.create_autospec(Telemetry, instance=True),
         lambda body: aws.send_message(QueueUrl="aside", MessageBody=body),
     )

@@ -37,6 +37,11 @@ def history(verification_id: str) -> Response[str]:
     return api.answer({"id": verification_id, "history": entries})
 
 
+@api.route("/usage", "GET")
+def usage() -> Response[str]:
+    return api.answer(wiring.records().usage(api.caller, api.query("day")))
+
+
 @api.route("/events", "GET")
 def events() -> Response[str]:
     return api.answer(wiring.service().events(api.caller, api.query("after"), api.query("limit")))

@@ -805,6 +805,8 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     expect(409, "cursor_unknown", search, "API_KEY", {"reference": key, "after": "x"})
     expect(422, "invalid_phone", search, "TEST_API_KEY", {"phone": number})
     answered.append(search)
+    assert call("get /usage", "API_KEY")[0] == 200
+    expect(400, "invalid_request", "get /usage", "API_KEY", query="?day=today")
     history = "get /verifications/{id}/history"
     assert call(history, "API_KEY", **of_it)[0] == 200
     expect(403, "forbidden", history, token, **of_it)

@@ -24,6 +24,7 @@ HANDLERS: Mapping[tuple[str, str], Callable[[dict[str, Any], Any], dict[str, Any
     ("GET", "/verifications/{id}"): check_status.handler,
     ("POST", "/verifications/{id}/check"): check_status.handler,
     ("GET", "/verifications/{id}/history"): check_status.handler,
+    ("GET", "/usage"): check_status.handler,
     ("POST", "/verifications/search"): check_status.handler,
     ("GET", "/events"): check_status.handler,
     ("PUT", "/blocks"): manage_records.handler,

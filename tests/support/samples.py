@@ -9,6 +9,7 @@ JOURNEYS: dict[str, tuple[int, str | int | None]] = {
     "start_twilio": (201, None),
     "status": (404, "not_found"),
     "search": (200, None),
+    "usage": (200, None),
     "history": (404, "not_found"),
     "check_right": (404, "not_found"),
     "check_wrong": (404, "not_found"),

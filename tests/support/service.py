@@ -17,7 +17,7 @@ from callverify.service.lane import live_lane, test_lane
 from callverify.service.policy import Policy
 from callverify.service.records import Records
 from callverify.service.service import Service
-from callverify.store import Index, Store
+from callverify.store import Index, Store, Usage
 from tests.support.dynamodb import MemoryDynamoDb
 from tests.support.points import Points
 from tests.support.vendors import FakeVendor
@@ -148,5 +148,6 @@ class Parts:
             lambda seconds: Deadline.after(seconds, clock),
             pause=self.pause,
         )
-        self.record_service = Records(context)
+        usage = Usage(cast("Any", self.client), INDEX_TABLE, sleep=lambda _: None, monotonic=self.clock)
+        self.record_service = Records(context, usage)
         return Service(context)

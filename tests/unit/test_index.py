@@ -133,11 +133,11 @@ def test_a_busy_index_fails_the_batch_before_anything_is_published(
     event = {"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": image}} for image in images]}
     failing: Any = Failing(dynamodb, BUSY[name])
     with pytest.raises(Busy):
-        Publications(lambda: publisher, Index(failing, INDEX_TABLE, sleep=lambda _: None), Telemetry(), print).publish(
-            event
-        )
+        Publications(
+            lambda: publisher, Index(failing, INDEX_TABLE, sleep=lambda _: None), print, Telemetry(), print
+        ).publish(event)
     assert not published
-    Publications(lambda: publisher, index, Telemetry(), print).publish(event)
+    Publications(lambda: publisher, index, print, Telemetry(), print).publish(event)
     assert len(published) == 2
     assert of_phone(index) == [record(2).id, record(1).id]
 

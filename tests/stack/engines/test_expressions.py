@@ -15,6 +15,7 @@ import pytest
 from callverify.domain import errors
 from callverify.domain.claims import CoolDown, PointTo, ReturnGuess
 from callverify.domain.limits import CalendarLimit, RollingLimit
+from callverify.domain.usage import Amounts, Place
 from callverify.domain.verification import Change
 from callverify.domain.words import DAY, Caller, CallerKind, Event, Mode
 from callverify.providers.sandbox import TEST_NUMBERS
@@ -22,8 +23,19 @@ from callverify.service.follow_up import FollowUp
 from callverify.service.policy import Policy
 from callverify.service.service import Service
 from callverify.service.started import Started
-from callverify.store import Index, LimitReached, Store, blocks, calendar, counters, index, numbers, verifications
-from tests.stack.engines.bench import NOW, PHONE, Bench
+from callverify.store import (
+    Index,
+    LimitReached,
+    Store,
+    Usage,
+    blocks,
+    calendar,
+    counters,
+    index,
+    numbers,
+    verifications,
+)
+from tests.stack.engines.bench import NOW, PHONE, Bench, index_of
 from tests.support.follow_ups import end
 from tests.support.points import Crash, crash
 from tests.support.routes import BY_CALL_ID, BY_PHONE, OUR_CODE, READ_BACK, THEIR_CODE
@@ -158,6 +170,16 @@ def indexed(bench: Bench) -> None:
     (third,) = bench.index.of_reference(Mode.LIVE, "r", after=second.place, limit=2)
     newest_first = [first.verification_id, second.verification_id, third.verification_id]
     assert newest_first == sorted((each.id for each in records), reverse=True)
+    usage = Usage(bench.client, index_of(bench.table))
+    place = Place(Mode.LIVE, "2027-01-15", "shop", OUR_CODE.provider, OUR_CODE.method)
+    ended = {each.id: [(place, Amounts(starts=1, cost_RUB=400_000))] for each in records}
+    usage.count({records[0].id: ended[records[0].id]}, NOW)
+    for _ in range(2):
+        usage.count(ended, NOW)
+    for key_id in ("shop", None):
+        (found,) = usage.of_day(Mode.LIVE, "2027-01-15", key_id).values()
+        assert found == {"starts": 3, "cost_RUB": 1_200_000}
+    assert usage.of_day(Mode.LIVE, "2027-01-15", "other") == {}
     bench.index.remove(records)
     assert bench.index.of_reference(Mode.LIVE, "r", limit=2) == []
 

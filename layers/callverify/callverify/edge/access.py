@@ -27,7 +27,13 @@ ROUTES = {
         "POST/verifications/*/switch",
         "POST/verifications/*/cancel",
     ),
-    Scope.READ: ("GET/verifications/*", "GET/verifications/*/history", "GET/events", "POST/verifications/search"),
+    Scope.READ: (
+        "GET/verifications/*",
+        "GET/verifications/*/history",
+        "GET/usage",
+        "GET/events",
+        "POST/verifications/search",
+    ),
     Scope.SEARCH: ("POST/verifications/search",),
     Scope.BLOCK: ("PUT/blocks", "DELETE/blocks"),
 }

@@ -55,19 +55,22 @@ class Publications:
 
     What can't be published is put aside, to be published again. An index that can't be written fails the batch before
     anything of it is published: all of it comes again.
-    tell: given all changes, for the browsers that listen; None where push is off.
+    usage: counts what verifications that have just ended used. tell: given all changes, for the browsers that listen;
+    None where push is off.
     """
 
     def __init__(
         self,
         publisher: Callable[[], Publisher],
         index: Index,
+        usage: Callable[[Sequence[Verification]], None],
         telemetry: Telemetry,
         put_aside: PutAside,
         tell: Callable[[Iterable[Change]], None] | None = None,
     ) -> None:
         self._publisher = publisher
         self._index = index
+        self._count_usage = usage
         self._telemetry = telemetry
         self._put_aside = put_aside
         self._tell = tell
@@ -75,6 +78,7 @@ class Publications:
     def publish(self, event: Mapping[str, Any]) -> None:
         readable, failed = self._read(event["Records"])
         self._index.add(after for _, (before, after) in readable if before is None and after)
+        self._count_usage([change[1] for _, change in readable if change[1] and _has_ended(*change)])
         for record in failed + self._refused(readable):
             self._put_aside(without_hashes(record))
         if self._tell:
@@ -166,6 +170,11 @@ def without_hashes(record: Mapping[str, Any]) -> str:
         for name, image in record.get("dynamodb", {}).items()
     }
     return json.dumps({**record, "dynamodb": images})
+
+
+def _has_ended(before: Verification | None, after: Verification | None) -> bool:
+    pending = before is None or before.status is Status.PENDING
+    return after is not None and pending and after.status is not Status.PENDING
 
 
 def _subject(record: Mapping[str, Any]) -> str:

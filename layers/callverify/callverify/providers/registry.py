@@ -37,6 +37,12 @@ def route(name: str, method: str) -> Route | None:
     return next((route for route in routes if route.method == method), None)
 
 
+def is_paid(name: str, method: str) -> bool:
+    """Whether calls of a route cost money; of one that this version doesn't have, they may."""
+    found = route(name, method)
+    return found is None or found.paid
+
+
 def in_order(lines: Sequence[Line], order: Sequence[str]) -> list[Line]:
     """Lines in the order in which a start that names no method asks them.
 

@@ -23,7 +23,7 @@ from callverify.service.context import Context
 from callverify.service.lane import live_lane, test_lane
 from callverify.service.policy import Policy
 from callverify.service.service import Service
-from callverify.store import Index, Store
+from callverify.store import Index, Store, Usage
 
 if TYPE_CHECKING:
     # What the functions behind the API do without: 3 ms of their cold starts (measured 2026-11).
@@ -48,7 +48,7 @@ def records() -> Records:
     """What finds records, and tells their history."""
     from callverify.service.records import Records
 
-    return Records(_context())
+    return Records(_context(), usage())
 
 
 @cache
@@ -174,7 +174,9 @@ def publications() -> Publications:
         _send("REPUBLISH_QUEUE_URL", message)
 
     updates = _updates()
-    return Publications(publisher, index(), telemetry(), put_aside, updates.tell_changes if updates else None)
+    return Publications(
+        publisher, index(), _count_usage, telemetry(), put_aside, updates.tell_changes if updates else None
+    )
 
 
 @cache
@@ -186,6 +188,18 @@ def _updates() -> Updates | None:
     from callverify.events.updates import PUBLISH_SECONDS, Updates
 
     return Updates(aws.publisher_of_updates(host, PUBLISH_SECONDS), time.time, telemetry().update_unpublished)
+
+
+def _count_usage(ended: Sequence[Verification]) -> None:
+    from callverify.domain.usage import used
+
+    usage().count({each.id: [*used(each, registry.is_paid)] for each in ended}, int(time.time()))
+
+
+@cache
+def usage() -> Usage:
+    """What API keys have used, by day."""
+    return Usage(aws.client("dynamodb"), settings.needed("INDEX_TABLE_NAME"))
 
 
 @cache

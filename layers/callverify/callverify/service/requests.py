@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -177,6 +178,18 @@ def parse_cursor(value: str | None) -> int:
     if value is not None and not (value.isascii() and value.isdigit() and len(value) <= 15):
         raise CursorUnknown(UNKNOWN_CURSOR)
     return int(value or 0)
+
+
+def parse_day(value: str | None) -> str | None:
+    """A day such as 2026-11-27. Raises InvalidRequest."""
+    if value is None:
+        return None
+    try:
+        if date.fromisoformat(value).isoformat() == value:
+            return value
+    except ValueError:
+        pass
+    raise InvalidRequest("`day` must be a day in UTC, such as 2026-11-27.")
 
 
 def cursor_of(place: str) -> str:

@@ -15,12 +15,13 @@ from callverify.store.events import EventLog
 from callverify.store.index import Index
 from callverify.store.pools import Pools
 from callverify.store.table import Blocked, LimitReached, Stale, Table, Taken, put_new
+from callverify.store.usage import Usage
 from callverify.store.verifications import Verifications
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-__all__ = ["Blocked", "Index", "LimitReached", "Stale", "Store", "Taken"]
+__all__ = ["Blocked", "Index", "LimitReached", "Stale", "Store", "Taken", "Usage"]
 
 
 class Store(Verifications, Blocks, Breakers, EventLog, Pools):

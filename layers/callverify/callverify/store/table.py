@@ -181,6 +181,20 @@ class Table:
         )
         return [deserialized(item) for item in answer["Items"]]
 
+    def all_of(self, pk: str, prefix: str) -> list[Item]:
+        """All items of a `pk` whose `sk` begins so, maybe a little late."""
+        request: dict[str, Any] = {
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk",
+            "ExpressionAttributeValues": serialized({":pk": pk} | ({":prefix": prefix} if prefix else {})),
+        }
+        found = list[Item]()
+        while True:
+            answer = self._ask(self._client.query, TableName=self._name, **request)
+            found += map(deserialized, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return found
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def write_many(self, *, puts: Iterable[Item] = (), deletes: Iterable[Item] = ()) -> None:
         """Put items, or delete those of these keys: each by itself, in any order and without a condition."""
         requests: dict[tuple[str, str], Any] = {
