@@ -45,7 +45,7 @@ from tests.support.vendors import Mood
 
 def parts_of_the_store() -> Iterator[tuple[Any, str, Any]]:
     """Each method of the store, and each function that puts a write together: where it is, its name, and itself."""
-    for part in (Store, Index):
+    for part in (Store, Index, Usage):
         for name, method in inspect.getmembers(part, inspect.isfunction):
             if not name.startswith("__"):
                 yield part, name, method
@@ -170,6 +170,7 @@ def indexed(bench: Bench) -> None:
     (third,) = bench.index.of_reference(Mode.LIVE, "r", after=second.place, limit=2)
     newest_first = [first.verification_id, second.verification_id, third.verification_id]
     assert newest_first == sorted((each.id for each in records), reverse=True)
+    assert len(bench.record_service.search(LIVE, '{"reference": "r", "limit": 2}').verifications) == 2
     usage = Usage(bench.client, index_of(bench.table))
     place = Place(Mode.LIVE, "2027-01-15", "shop", OUR_CODE.provider, OUR_CODE.method)
     ended = {each.id: [(place, Amounts(starts=1, cost_RUB=400_000))] for each in records}
