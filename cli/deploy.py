@@ -177,7 +177,7 @@ def _sam_deploy(plan: Deployment, values: Mapping[str, str], *, yes: bool, dry_r
     command += ["--no-confirm-changeset"] if yes or dry_run else []
     command += ["--no-execute-changeset"] if dry_run else []
     command += ["--no-progressbar", "--parameter-overrides"]
-    command += [f'{name}="{value}"' for name, value in values.items()]
+    command += [f'{name}="{value.replace('"', '\\"')}"' for name, value in values.items()]
     done = subprocess.run(command, cwd=ROOT, env=sam_environment(), stdout=sys.stderr, check=False)  # noqa: S603
     if done.returncode:
         raise Refused(f"{plan.name} was not deployed; the SAM CLI says above why")

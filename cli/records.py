@@ -1,4 +1,4 @@
-"""`search`, `block` and `unblock`: what is kept about verifications and phones, for support and for the law."""
+"""`search`, `block` and `unblock`: what is kept about verifications and phones."""
 
 from __future__ import annotations
 

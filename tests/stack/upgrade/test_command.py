@@ -16,6 +16,7 @@ from tests.support.command import callverify
 
 NAME = "shop"
 TEST_NUMBER = "+79000000103"
+CHANGES = ("--set", "RetentionHours=48", "--set", 'Brands={"acme": {"name": "Acme"}}')
 
 
 class Operator:
@@ -47,6 +48,10 @@ class Operator:
             json.loads(line) for line in self.run(step, "start", TEST_NUMBER, "--stack", NAME, "--json").splitlines()
         ]
         assert [states[0]["status"], states[-1]["status"]] == ["pending", "verified"]
+
+    def parameter(self, name: str) -> str:
+        (stack,) = self.aws.cloud_formation.describe_stacks(StackName=NAME)["Stacks"]
+        return next(each["ParameterValue"] for each in stack["Parameters"] if each["ParameterKey"] == name)
 
     def tables(self) -> list[str]:
         session = boto3.Session("local", "local", region_name=self.env["AWS_REGION"])
@@ -89,8 +94,9 @@ def test_from_the_first_deployment_to_the_last(operator: Operator) -> None:
 
     credentials = '{"ucaller": {"key": "made-up", "service_id": 1}}'
     operator.run("credentials", "secrets", "set", "provider-credentials", "--stack", NAME, stdin=credentials)
-    operator.run("update", "deploy", "--stack", NAME, "--set", "RetentionHours=48", "--no-build", "--yes")
+    operator.run("update", "deploy", "--stack", NAME, *CHANGES, "--no-build", "--yes")
     assert 'RetentionHours = "48"' in operator.file.read_text()
+    assert operator.parameter("Brands") == '{"acme": {"name": "Acme"}}'
     operator.verify("after the update")
     operator.run("rollback", "deploy", "--stack", NAME, "--unset", "RetentionHours", "--no-build", "--yes")
     assert "RetentionHours" not in operator.file.read_text()

@@ -24,6 +24,12 @@ CHOSEN = {
     "CognitoUserPoolArn": "pending",
     "EventWebhookUrl": "https://shop.example/events",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarms",
+    "Brands": '{"acme": {"name": "Acme"}}',
+    "EventRetentionHours": "36",
+    "BrandName": "Shop",
+    "BrandColor": "#336699",
+    "BrandLogoUrl": "https://shop.example/logo.svg",
+    "SupportUrl": "https://shop.example/help",
     "StartConcurrency": "50",
     "DeliveryConcurrency": "5",
 }
