@@ -18,6 +18,7 @@ COMMANDS = {
     "cancel": "verifications",
     "history": "verifications",
     "search": "records",
+    "usage": "records",
     "block": "records",
     "unblock": "records",
     "listen": "listen",

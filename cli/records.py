@@ -1,4 +1,4 @@
-"""`search`, `block` and `unblock`: what is kept about verifications and phones."""
+"""`search`, `usage`, `block` and `unblock`: what is kept about verifications and phones."""
 
 from __future__ import annotations
 
@@ -47,6 +47,36 @@ def search(target: Target, test: bool, as_json: bool, limit: int, **asked: str |
     click.echo(table(rows, ("created_at", "id", "status", "method", "provider", "phone")) if rows else "none found")
     if page["next"]:
         click.echo(f"more: --after {page['next']}", err=True)
+
+
+@click.command()
+@click.option("--day", help="A UTC day, such as 2026-11-27. Default: today.")
+@in_test_mode
+@as_json
+@on_stack
+def usage(target: Target, day: str | None, test: bool, as_json: bool) -> None:
+    """Show what the key used in a day, by provider and method.
+
+    A key made with --all-keys sees what every key of its mode used.
+
+    \b
+    Example:
+      callverify usage --day 2026-11-27
+    """
+    found = target.api(mode(test)).call("GET", "/usage", day=day)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            *(each[name] for name in ("provider", "method", "starts", "verified", "paid_calls")),
+            ", ".join(f"{amount} {currency}" for currency, amount in each["cost"].items()),
+        )
+        for each in found["usage"]
+    ]
+    headings = ("provider", "method", "starts", "verified", "paid calls", "cost")
+    click.echo(f"{found['day']}, {found['mode']}")
+    click.echo(table(rows, headings) if rows else "nothing was used")
 
 
 @click.command()

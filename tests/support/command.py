@@ -21,6 +21,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "cancel": (NO_ID,),
     "history": (NO_ID,),
     "search": ("--reference", "order", "--test"),
+    "usage": (),
     "block": ("+79000000103", "--test"),
     "unblock": ("+79000000103", "--test"),
     "listen": ("--count", "1"),

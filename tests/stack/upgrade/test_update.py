@@ -14,12 +14,13 @@ from tests.support.client import Api, Secrets, Vendors, new_phone, until
 
 # Not of this machine: a domain is another address, a processor another build, and a table has a test of its own.
 LEFT = {"PublicBaseUrl", "DomainName", "CertificateArn", "HostedZoneId", "Architecture", "RestoredTableStreamArn"}
+# It changes the API's definition, which the embedded AWS makes anew: test_upgrade.py has that.
+LEFT |= {"AllowedOrigins"}
 # What a rule can't tell.
 CHOSEN = {
     "ProviderOrder": "smsc,ucaller,telefon_ip",
     "AllowedCountries": "RU,KZ,GE",
     "DefaultCountry": "KZ",
-    "AllowedOrigins": "https://shop.example",
     "ReturnOrigins": "https://shop.example",
     "CognitoUserPoolArn": "pending",
     "EventWebhookUrl": "https://shop.example/events",
