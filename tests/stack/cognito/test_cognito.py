@@ -161,12 +161,15 @@ def invoked(deployed: Stack, name: str, **request: Any) -> Any:
     return payload if "FunctionError" in answer else payload["response"]
 
 
-def test_an_unknown_user_is_refused(deployed: Stack) -> None:
-    nobody: dict[str, Any] = {"userAttributes": {}, "userNotFound": True}
+def test_an_unknown_user_is_shown_a_challenge_that_nobody_answers(deployed: Stack) -> None:
+    nobody = {"userAttributes": {}, "userNotFound": True}
+    created = invoked(deployed, "create", **nobody)
+    public = created["publicChallengeParameters"]
+    assert public["type"] == "call_number"
+    answer = {"challengeAnswer": public["verification_id"]}
+    private = {"privateChallengeParameters": created["privateChallengeParameters"]}
+    assert invoked(deployed, "verify", **nobody, **answer, **private) == {"answerCorrect": False}
     assert invoked(deployed, "define", **nobody)["failAuthentication"] is True
-    assert invoked(deployed, "define", session=[], **nobody)["failAuthentication"] is True
-    assert invoked(deployed, "create", **nobody)["errorMessage"] == "PHONE_NOT_ALLOWED"
-    assert invoked(deployed, "verify", **nobody) == {"answerCorrect": False}
 
 
 def test_another_pool_is_refused(deployed: Stack) -> None:

@@ -83,6 +83,12 @@ class Service:
 
         return proof.use(self._ctx, caller, verification_id, claimed, by)
 
+    def decoy(self, verification_id: str | None, *, base_url: str) -> Started:
+        """The look of a started verification where there is nobody to verify: see `decoy`."""
+        from callverify.service import decoy
+
+        return decoy.decoy(self._ctx, verification_id, base_url)
+
     def used_by(self, verification_id: str) -> str | None:
         """Who has used a verification as a proof: the `by` of `use`."""
         return self._ctx.store.used_by(verification_id)

@@ -48,8 +48,6 @@ def verification_of(session: Sequence[Round]) -> str | None:
 def define(request: Mapping[str, Any]) -> dict[str, Any]:
     """The response of DefineAuthChallenge: tokens, another round, or the end."""
     session: Sequence[Round] = request.get("session") or ()
-    if request.get("userNotFound"):
-        return _fail()
     if not session:
         return _next()
     if nonce_of(session) is None or any(each.get("challengeName") != CUSTOM_CHALLENGE for each in session):
@@ -59,7 +57,8 @@ def define(request: Mapping[str, Any]) -> dict[str, Any]:
         return _fail()
     if answers and answers[-1].get("challengeResult") is True:
         proofs = {_proof(each) for each in answers}
-        return _issue() if len(proofs) == 1 and None not in proofs else _fail()
+        proven = len(proofs) == 1 and None not in proofs and not request.get("userNotFound")
+        return _issue() if proven else _fail()
     return _next() if len(answers) < MOST_ANSWERS else _fail()
 
 

@@ -163,7 +163,9 @@ class Triggers:
             raise Refused(UNAVAILABLE)
         known = session.verification_of(rounds)
         service = self._service()
-        if known:
+        if request.get("userNotFound"):
+            started = service.decoy(known, base_url=self._base_url)
+        elif known:
             started = service.started(CALLER, known, base_url=self._base_url)
         else:
             started = self._start(SignIn.of(event), nonce, request.get("clientMetadata") or {}, deadline)
