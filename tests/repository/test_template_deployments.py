@@ -246,6 +246,11 @@ def test_bodies_are_judged_by_the_service(plain: dict[str, Any]) -> None:
     assert body["components"]["schemas"] == {"jsonobject": {"type": "object"}}
     asked = {path for path, item in body["paths"].items() if "requestBody" in item.get("post", {})}
     # A repeat needs no body.
-    assert asked == {"/verifications", "/verifications/{id}/check", "/verifications/{id}/switch"}
+    assert asked == {
+        "/verifications",
+        "/verifications/search",
+        "/verifications/{id}/check",
+        "/verifications/{id}/switch",
+    }
     for path in asked:
         assert list(body["paths"][path]["post"]["requestBody"]["content"]) == ["application/json"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -64,9 +64,11 @@ def in_order(lines: Sequence[Line], order: Sequence[str]) -> list[Line]:
     return [line if place in own else next(rest) for place, line in enumerate(placed)]
 
 
-def tellable(name: str) -> str:
-    """A mistyped name, quoted after a space; nothing of what may be a credential in the wrong place."""
-    return f" {name!r}" if re.fullmatch(r"[A-Za-z][A-Za-z._-]{0,19}", name) else ""
+def tellable(name: str, known: Iterable[str]) -> str:
+    """A name that is one of the `known` mistyped, quoted after a space. Another one may be a credential: nothing."""
+    from difflib import get_close_matches
+
+    return f" {name!r}" if get_close_matches(name, known, cutoff=0.75) else ""
 
 
 def _rank(line: Line) -> int:
@@ -88,7 +90,7 @@ def lines(name: str, given: Any, http: VendorHttp) -> list[Line]:
     for member in given:
         if member not in known:
             raise ConfigurationFault(
-                setting, f"has an unknown field{tellable(member)}; known fields are {', '.join(sorted(known))}"
+                setting, f"has an unknown field{tellable(member, known)}; known fields are {', '.join(sorted(known))}"
             )
     values = {each: text for field in declared.credentials for each, text in field.read(given, setting).items()}
     for option in declared.options:

@@ -50,12 +50,9 @@ class Lines:
         for name in given.keys() - set(NAMES):
             if stop.is_meant(name):
                 continue
-            known = ", ".join(NAMES)
-            self._fault(
-                ConfigurationFault(
-                    CREDENTIALS, f"unknown provider{registry.tellable(name)}; known providers are {known}"
-                )
-            )
+            told = registry.tellable(name, NAMES)
+            problem = f"unknown provider{told}; known providers are {', '.join(NAMES)}"
+            self._fault(ConfigurationFault(CREDENTIALS, problem))
         lines: list[Line] = []
         for name in dict.fromkeys(entry.partition(":")[0] for entry in self._order):
             if name in given:
