@@ -72,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
         click.echo(text, err=True)
         return code
 
+    # What Ctrl-C cuts short in the middle of its making complains as it is taken down.
+    sys.unraisablehook = lambda _: None
     try:
         code = callverify.main(given, prog_name="callverify", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):

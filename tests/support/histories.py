@@ -5,7 +5,7 @@ from __future__ import annotations
 from callverify.domain.history import history
 from callverify.domain.questions import planned, planned_in_test
 from callverify.domain.verification import Verification
-from callverify.domain.words import Mode, Outcome, Status
+from callverify.domain.words import Mode, Outcome, Status, has_code
 from callverify.providers import registry
 from callverify.providers.names import NAMES
 from tests.support.document import violations_of
@@ -16,8 +16,11 @@ ENDS = {status.value for status in Status} - {Status.PENDING}
 def judge(record: Verification, now: int) -> str:
     """Judge a record's history: told in one line."""
     route = registry.route(record.provider, record.method)
-    asked = planned_in_test(record) if record.mode is Mode.TEST else planned(record)
-    entries = history(record, now, asked if route and route.read_back else ())
+    if record.mode is Mode.TEST:
+        asked = () if has_code(record.method) else planned_in_test(record)
+    else:
+        asked = planned(record) if route and route.read_back else ()
+    entries = history(record, now, asked)
     told = f"{record.id}: " + ", ".join(f"{each['what']} by {each['by']}" for each in entries)
     whats = [each["what"] for each in entries]
     if record.provider in NAMES:  # not that of a vendor made up for a test

@@ -43,6 +43,12 @@ class Points:
         finally:
             self._processes.pop()
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a request that writes is on its way."""
+        passed = self._processes[-1][0] if self._processes else []
+        return bool(passed) and passed[-1] in {f"before {name}" for name in WRITES}
+
     def reach(self, name: str) -> None:
         if not self._processes:  # the test itself is looking
             return
