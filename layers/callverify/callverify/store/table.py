@@ -111,6 +111,10 @@ class Table:
         self._sleep = sleep
         self._monotonic = monotonic
 
+    def seconds(self) -> float:
+        """Of a clock that shows how much time passes."""
+        return self._monotonic()
+
     def read(self, pk: str) -> Item | None:
         """One consistent read."""
         answer = self._ask(self._client.get_item, TableName=self._name, Key=serialized({"pk": pk}), ConsistentRead=True)

@@ -129,10 +129,16 @@ class Verifications:
     def _apply(self, change: Change, now: int, claims: Sequence[Claim]) -> Verification:
         keys = [claim for claim in claims if isinstance(claim, IdempotencyKey)]
         others = [claim for claim in claims if not isinstance(claim, IdempotencyKey)]
-        record = self._record(change, now)
         if change.before and all(isinstance(claim, CoolDown | TakeHold | KnowCall) for claim in claims):
-            return self._answer(record, change, now, claims)
-        self._write([*(self._take_key(key, change, now) for key in keys), record], others, change, now)
+            return self._answer(self._record(change, now), change, now, claims)
+        began = self._table.seconds()
+
+        def first() -> list[Write]:
+            # A window that has ended while we counted and read is over.
+            at = now + int(self._table.seconds() - began)
+            return [*(self._take_key(key, change, now) for key in keys), self._record(change, at)]
+
+        self._write(first, others, change, now)
         return change.after
 
     def _answer(self, record: Write, change: Change, now: int, claims: Sequence[Claim]) -> Verification:
@@ -148,9 +154,9 @@ class Verifications:
 
     def take(self, claims: Sequence[Claim], change: Change, now: int) -> None:
         """Write claims on their own, in the name of a change that was written before."""
-        self._write([], claims, change, now)
+        self._write(list, claims, change, now)
 
-    def _write(self, first: Sequence[Write], claims: Sequence[Claim], change: Change, now: int) -> None:
+    def _write(self, first: Callable[[], Sequence[Write]], claims: Sequence[Claim], change: Change, now: int) -> None:
         """Count by the calendar, write the rest in one transaction, and give back what was no call.
 
         Where a counter is full, the transaction still says what is judged before it.
@@ -164,7 +170,7 @@ class Verifications:
             last = [table.check(f"limit#full#{record.id}", "attribute_exists(pk)", {}, lambda _: reached)]
         try:
             known = counters.known_forms(inside, now, self._table.read)
-            self._table.adapt(lambda forms: [*first, *self._claims(inside, change, now, forms), *last], known)
+            self._table.adapt(lambda forms: [*first(), *self._claims(inside, change, now, forms), *last], known)
         except Lost:
             self._calendar.take_off(taken)
             raise
