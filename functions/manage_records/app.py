@@ -1,4 +1,4 @@
-"""Block and unblock phones."""
+"""Block phones, erase records: what is asked for by people who support others."""
 
 from callverify.edge.api import Api, Response, no_content
 from callverify.runtime import settings, startup, wiring
@@ -22,6 +22,17 @@ def block() -> Response[str]:
 def unblock() -> Response[str]:
     wiring.service().unblock(api.caller, api.body)
     return no_content()
+
+
+@api.route("/verifications/{id}", "DELETE")
+def erase(verification_id: str) -> Response[str]:
+    wiring.service().erase(api.caller, verification_id)
+    return no_content()
+
+
+@api.route("/erasures", "POST")
+def erase_phone() -> Response[str]:
+    return api.answer(wiring.service().erase_phone(api.caller, api.body))
 
 
 startup.ready(startup.pepper, imported=[startup.phones])

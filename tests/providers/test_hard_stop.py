@@ -119,7 +119,7 @@ def test_an_address_that_answers_nothing_leaves_time_for_the_next(full: int, mon
 
 # The delivery of events
 
-EVENT = json.dumps({"id": "evt_1", "data": {"id": "vrf_1"}})
+EVENT = json.dumps({"id": "evt_1", "type": "verification.verified", "data": {"id": "vrf_1"}})
 
 
 def deliver(url: str, monkeypatch: pytest.MonkeyPatch, body: str = EVENT) -> list[str]:
@@ -133,6 +133,7 @@ def deliver(url: str, monkeypatch: pytest.MonkeyPatch, body: str = EVENT) -> lis
         clock=time.time,
         about=lambda _: None,
         note=lambda message, **_: notes.append(message),
+        is_erased=lambda _: False,
     ).send(body)
     return notes
 

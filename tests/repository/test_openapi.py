@@ -395,6 +395,7 @@ PARSERS: dict[str, Any] = {
     "searchVerifications": bodies.parse_search,
     "blockPhone": bodies.parse_phone,
     "unblockPhone": bodies.parse_phone,
+    "erasePhone": bodies.parse_phone,
 }
 
 
@@ -796,6 +797,14 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     expect(422, "invalid_phone", "put /blocks", "TEST_API_KEY", blocked)
     expect(400, "invalid_request", "delete /blocks", "API_KEY", {})
     assert call("delete /blocks", "API_KEY", blocked) == (204, "")
+    erase = "delete /verifications/{id}"
+    expect(409, "verification_pending", erase, "TEST_API_KEY", id=expect(
+        201, "pending", start, "TEST_API_KEY", {"phone": "+79000000103", "method": "reverse_call"}
+    )["id"])
+    assert call(erase, "TEST_API_KEY", **flash) == (204, "")
+    expect(404, "not_found", erase, "TEST_API_KEY", **flash)
+    assert call("post /erasures", "API_KEY", {"phone": f"+7900000{digits + 800}"}) == (200, {"erased": 0, "done": True})
+    expect(400, "invalid_request", "post /erasures", "API_KEY", {})
     answered += _ask_as_an_sdk(call, stack, f"+7900000{digits + 400}")
     search = "post /verifications/search"
     for credential, body in (("API_KEY", {"phone": number, "limit": 1}), ("TEST_API_KEY", {"reference": key})):

@@ -29,6 +29,8 @@ HANDLERS: Mapping[tuple[str, str], Callable[[dict[str, Any], Any], dict[str, Any
     ("GET", "/events"): check_status.handler,
     ("PUT", "/blocks"): manage_records.handler,
     ("DELETE", "/blocks"): manage_records.handler,
+    ("DELETE", "/verifications/{id}"): manage_records.handler,
+    ("POST", "/erasures"): manage_records.handler,
     ("GET", WEBHOOKS): receive_webhook.handler,
     ("POST", WEBHOOKS): receive_webhook.handler,
     ("POST", f"{TWILIO_SERVICE}/Verifications"): twilio_verify.handler,

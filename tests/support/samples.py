@@ -18,6 +18,8 @@ JOURNEYS: dict[str, tuple[int, str | int | None]] = {
     "cancel": (404, "not_found"),
     "block": (204, None),
     "unblock": (204, None),
+    "erase": (404, "not_found"),
+    "erase_phone": (200, None),
     "webhook_telefon_ip": (404, "not_found"),
     "webhook_sms_ru": (404, "not_found"),
     "webhook_smsc": (404, "not_found"),

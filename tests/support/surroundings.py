@@ -70,11 +70,11 @@ WRITE_KEY = "cv_live_" + "W" * 43
 NO_SCOPE_KEY = "cv_live_" + "N" * 43
 SUPPORT_KEY = "cv_live_" + "S" * 43
 READ, WRITE, SEARCH = "verifications:read", "verifications:write", "verifications:search"
-BLOCK = "verifications:block"
+BLOCK, ERASE = "verifications:block", "verifications:erase"
 API_KEYS = [
-    (LIVE_KEY, [READ, WRITE, BLOCK], "live"),
+    (LIVE_KEY, [READ, WRITE, BLOCK, ERASE], "live"),
     (OTHER_LIVE_KEY, [READ, WRITE], "live"),
-    (TEST_KEY, [READ, WRITE, BLOCK], "test"),
+    (TEST_KEY, [READ, WRITE, BLOCK, ERASE], "test"),
     (READ_KEY, [READ], "live"),
     (WRITE_KEY, [WRITE], "live"),
     (NO_SCOPE_KEY, [], "live"),

@@ -8,6 +8,7 @@ CallverifyError
 ├── Forbidden                  403  forbidden
 ├── PhoneBlocked               403  phone_blocked
 ├── NotFound                   404  not_found
+├── VerificationPending        409  verification_pending
 ├── VerificationNotPending     409  verification_not_pending
 ├── VerificationInProgress     409  verification_in_progress
 ├── MethodHasNoCode            409  method_has_no_code
@@ -112,6 +113,10 @@ class PhoneBlocked(CallverifyError):
 
 class NotFound(CallverifyError):
     status, code, title = HTTPStatus.NOT_FOUND, "not_found", "Not found"
+
+
+class VerificationPending(CallverifyError):
+    status, code, title = HTTPStatus.CONFLICT, "verification_pending", "Verification pending"
 
 
 class VerificationNotPending(CallverifyError):

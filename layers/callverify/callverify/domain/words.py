@@ -112,6 +112,7 @@ class Scope(StrEnum):
     WRITE = "verifications:write"
     SEARCH = "verifications:search"  # by phone
     BLOCK = "verifications:block"
+    ERASE = "verifications:erase"
 
 
 @value

@@ -36,6 +36,7 @@ ROUTES = {
     ),
     Scope.SEARCH: ("POST/verifications/search",),
     Scope.BLOCK: ("PUT/blocks", "DELETE/blocks"),
+    Scope.ERASE: ("DELETE/verifications/*", "POST/erasures"),
 }
 CLIENT_TOKEN_ROUTES = (
     "GET/verifications/{id}",

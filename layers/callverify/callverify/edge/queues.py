@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from callverify.domain.erasure import Erased
 from callverify.domain.questions import after_report
 from callverify.domain.verification import Verification
 from callverify.domain.words import Clock, Note, Status
@@ -15,14 +16,14 @@ from callverify.events.telemetry import Telemetry
 from callverify.service.follow_up import FollowUp
 from callverify.service.service import Service
 from callverify.store import Index
-from callverify.store.items import verification_of_image
+from callverify.store.items import erasure_of_image, verification_of_image
 
 LONGEST_DELAY_SECONDS = 900  # SQS's own maximum, and that of every window
 
 Send = Callable[[str, int], None]  # a message, to be received after so many seconds
 PutAside = Callable[[str], None]
 Record = Mapping[str, Any]
-Change = tuple[Verification | None, Verification | None]  # a record before and after
+Change = tuple[Verification | None, Verification | Erased | None]  # a record before and after
 
 
 def each_message(
@@ -47,7 +48,8 @@ def each_message(
 def change(record: Record) -> Change:
     """The record before and after a change in the table's stream; None where there is no record."""
     images = record["dynamodb"]
-    return verification_of_image(images.get("OldImage")), verification_of_image(images.get("NewImage"))
+    new = images.get("NewImage")
+    return verification_of_image(images.get("OldImage")), erasure_of_image(new) or verification_of_image(new)
 
 
 class Publications:
@@ -77,10 +79,16 @@ class Publications:
 
     def publish(self, event: Mapping[str, Any]) -> None:
         readable, failed = self._read(event["Records"])
-        self._index.add(after for _, (before, after) in readable if before is None and after)
-        self._count_usage([change[1] for _, change in readable if change[1] and _has_ended(*change)])
+        records = [(before, after) for _, (before, after) in readable if isinstance(after, Verification)]
+        self._index.add(after for before, after in records if before is None)
+        self._count_usage([after for before, after in records if _has_ended(before, after)])
         for record in failed + self._refused(readable):
             self._put_aside(without_hashes(record))
+        # All that came before is published by now, for changes of one record come in order.
+        for _, (before, after) in readable:
+            if isinstance(after, Erased):
+                self._publisher().erase(after)
+                self._index.remove([before] if before else [])
         if self._tell:
             self._tell(change for _, change in readable)
 
@@ -140,8 +148,8 @@ class FollowUps:
             else:
                 self._schedule(before, after)
 
-    def _schedule(self, before: Verification | None, after: Verification | None) -> None:
-        if after is None or after.status is not Status.PENDING:
+    def _schedule(self, before: Verification | None, after: Verification | Erased | None) -> None:
+        if not isinstance(after, Verification) or after.status is not Status.PENDING:
             return
         subject, now = FollowUp(after.id, after.attempt.number), int(self._clock())
         if before is None or before.attempt.number != after.attempt.number:

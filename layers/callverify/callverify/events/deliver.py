@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from callverify.domain.erasure import EVENT_TYPE
 from callverify.domain.errors import ConfigurationFault
 from callverify.domain.words import Clock, Deadline, Note
 
@@ -99,7 +100,8 @@ def backoff(receive_count: int, *, base: float, jitter: Callable[[float, float],
 class Delivery:
     """Sends events to one URL. `read_secrets` gives the JSON list of `whsec_…` secrets, the first ones newest.
 
-    `about` is told whose event it is before it is sent.
+    `about` is told whose event it is before it is sent. is_erased: whether a verification's events are to be told to
+    nobody any more.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Delivery:
         clock: Clock,
         about: Callable[[str], None],
         note: Note,
+        is_erased: Callable[[str], bool],
         resolve: Resolve = resolve,
     ) -> None:
         self._url = url
@@ -119,6 +122,7 @@ class Delivery:
         self._clock = clock
         self._about = about
         self._note = note
+        self._is_erased = is_erased
         self._resolve = resolve
 
     def send(self, body: str) -> None:
@@ -129,6 +133,9 @@ class Delivery:
 
         event = json.loads(body)
         self._about(event["data"]["id"])
+        if event["type"] != EVENT_TYPE and self._is_erased(event["data"]["id"]):
+            self._note("event of an erased verification not delivered", event_id=event["id"])
+            return
         parts = urlsplit(self._url)
         secure = parts.scheme == "https"
         if not parts.hostname or not (secure or (self._allow_private and parts.scheme == "http")):

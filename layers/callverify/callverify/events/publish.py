@@ -8,6 +8,7 @@ from itertools import batched
 from typing import Any, Protocol
 
 from callverify.aws import is_busy
+from callverify.domain.erasure import EVENT_TYPE, Erased
 from callverify.domain.verification import Verification
 from callverify.domain.view import resource, timestamp
 from callverify.domain.words import Clock, Event, Mode, Note, Outcome, Status
@@ -22,10 +23,12 @@ _ENDS = {
 SOURCE = "callverify"
 
 
-def transition(before: Verification | None, after: Verification | None) -> Event | None:
+def transition(before: Verification | None, after: Verification | Erased | None) -> Event | None:
     """The event between two images of a record; None for what moves nothing that a receiver is told of."""
     if after is None:
         return None
+    if isinstance(after, Erased):
+        return _told("erased", "erased", after.mode, after.at, {"id": after.verification_id, "erased_by": after.by})
     if before is None and after.status is Status.PENDING:
         return _event("created", after, after.created_at)
     if before is None or before.status is not after.status:
@@ -43,18 +46,22 @@ def _agreed(verification: Verification) -> int | None:
 
 def _event(kind: str, verification: Verification, happened_at: int, *, number: int = 1) -> Event:
     """number: of the attempt, which tells apart what can happen more than once."""
-    event_id = f"evt_{verification.id.removeprefix('vrf_')}_{kind}" + (f"_{number}" if number > 1 else "")
+    # As of no time at all: an event tells what was written, not what a clock makes of it.
+    data = resource(verification, now=0)
+    return _told(kind + (f"_{number}" if number > 1 else ""), kind, verification.mode, happened_at, data)
+
+
+def _told(name: str, kind: str, mode: Mode, happened_at: int, data: Mapping[str, Any]) -> Event:
+    event_id = f"evt_{data['id'].removeprefix('vrf_')}_{name}"
     body = {
         "id": event_id,
         "type": f"verification.{kind}",
-        "mode": verification.mode,
+        "mode": mode,
         "created_at": timestamp(happened_at),
-        # As of no time at all: an event tells what was written, not what a clock makes of it.
-        "data": resource(verification, now=0),
+        "data": data,
     }
     # ASCII: no queue, bus or receiver on the way can refuse or change a character of it.
-    text = json.dumps(body, separators=(",", ":"))
-    return Event(event_id, f"verification.{kind}", verification.mode, text, verification.id)
+    return Event(event_id, f"verification.{kind}", mode, json.dumps(body, separators=(",", ":")), data["id"])
 
 
 class Bus(Protocol):
@@ -94,7 +101,7 @@ class Publisher:
         self._failed = failed
 
     def publish(
-        self, changes: Iterable[tuple[Verification | None, Verification | None]], *, numbered: bool = False
+        self, changes: Iterable[tuple[Verification | None, Verification | Erased | None]], *, numbered: bool = False
     ) -> dict[int, bool]:
         """Publish the transitions among the changes of records, each given as (before, after).
 
@@ -103,8 +110,8 @@ class Publisher:
         then all of it has to be done again, in this order.
         """
         events = {place: event for place, change in enumerate(changes) if (event := transition(*change))}
-        unnumbered = set[str]() if numbered else {event.id for mode in Mode for event in self._number(mode, events)}
-        listed = [event for event in events.values() if event.id not in unnumbered]
+        unnumbered, erased = (set[str](), self._erased(events)) if numbered else self._number(events)
+        listed = [event for event in events.values() if event.id not in unnumbered | erased]
         refused = set(unnumbered)
         for some in batched(listed, 10, strict=False):  # EventBridge takes ten at once
             refused |= {event.id for event in self._put(some)}
@@ -114,13 +121,26 @@ class Publisher:
             self._note("events published", events=published)
         return {place: event.id not in unnumbered for place, event in events.items() if event.id in refused}
 
-    def _number(self, mode: Mode, events: Mapping[int, Event]) -> list[Event]:
-        """Those that could not be numbered."""
-        mine = [event for event in events.values() if event.mode is mode]
-        refused = self._store.number_events(mode, mine, int(self._clock()))
-        for event in refused:
-            self._failed(event.verification_id, Unpublished("the table refused an event"))
-        return refused
+    def _number(self, events: Mapping[int, Event]) -> tuple[set[str], set[str]]:
+        """The ids of those that could not be numbered, and of those whose verification is erased."""
+        unnumbered, erased = set[str](), set[str]()
+        for mode in Mode:
+            mine = [event for event in events.values() if event.mode is mode]
+            found = self._store.number_events(mode, mine, int(self._clock()))
+            for event in found.refused:
+                self._failed(event.verification_id, Unpublished("the table refused an event"))
+            unnumbered |= {event.id for event in found.refused}
+            erased |= found.erased
+        return unnumbered, erased
+
+    def _erased(self, events: Mapping[int, Event]) -> set[str]:
+        """The ids of those, of events that have their numbers, whose verification is erased."""
+        told = [event for event in events.values() if event.type != EVENT_TYPE]
+        return {event.id for event in told if self._store.has_erased_events(event.verification_id)}
+
+    def erase(self, erased: Erased) -> None:
+        """Leave of a verification's events no more than that they were."""
+        self._store.scrub_events(erased, int(self._clock()))
 
     def _put(self, events: Sequence[Event]) -> list[Event]:
         """Those that the bus refused."""

@@ -53,10 +53,10 @@ class Updates:
         else:
             self._lost = 0.0
 
-    def tell_changes(self, changes: Iterable[tuple[Verification | None, Verification | None]]) -> None:
+    def tell_changes(self, changes: Iterable[tuple[Verification | None, object]]) -> None:
         """Publish each new revision among the changes of records, given as (before, after)."""
         for before, after in changes:
-            if before and after and before.revision != after.revision:
+            if before and isinstance(after, Verification) and before.revision != after.revision:
                 self.tell(after)
 
     def _is_of_use(self, verification: Verification) -> bool:

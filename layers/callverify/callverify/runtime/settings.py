@@ -107,6 +107,7 @@ def policy(fault: Fault) -> Policy:
         ip_refused_10m=number("IP_REFUSED_10M_LIMIT", standard.ip_refused_10m),
         key_refused_hour=number("KEY_REFUSED_HOUR_LIMIT", standard.key_refused_hour),
         key_search_day=number("KEY_SEARCH_DAY_LIMIT", standard.key_search_day),
+        key_erasure_day=number("KEY_ERASURE_DAY_LIMIT", standard.key_erasure_day),
         verification_guesses=number("VERIFICATION_GUESS_LIMIT", standard.verification_guesses),
         phone_guesses=number("PHONE_GUESS_LIMIT", standard.phone_guesses),
     )

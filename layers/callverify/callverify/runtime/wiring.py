@@ -229,6 +229,7 @@ def delivery() -> Delivery:
         clock=time.time,
         about=telemetry().about,
         note=telemetry().note,
+        is_erased=store().has_erased_events,
     )
 
 

@@ -49,6 +49,10 @@ class Claims:
         """A search by phone."""
         return ()
 
+    def erasure(self, caller: Caller) -> Sequence[CalendarLimit]:  # noqa: ARG002
+        """An erasure by phone."""
+        return ()
+
     def start(self, change: Change, line: Line, phone: Phone, dead: str | None) -> Sequence[Claim]:  # noqa: ARG002
         """`dead`: a verification that has ended, whose lock may be taken over."""
         return [Unblocked()]
@@ -124,6 +128,9 @@ class LiveClaims(Claims):
 
     def search(self, caller: Caller) -> Sequence[CalendarLimit]:
         return [self._limits.search(caller)]
+
+    def erasure(self, caller: Caller) -> Sequence[CalendarLimit]:
+        return [self._limits.erasure(caller)]
 
     def start(self, change: Change, line: Line, phone: Phone, dead: str | None) -> Sequence[Claim]:
         limits = self._limits.of(change.after, line, phone, change.after.address_hash)

@@ -22,6 +22,9 @@ class Limits:
     def search(self, caller: Caller) -> CalendarLimit:
         return CalendarLimit("key_search_day", caller.key_id, self._policy.key_search_day, DAY)
 
+    def erasure(self, caller: Caller) -> CalendarLimit:
+        return CalendarLimit("key_erasure_day", caller.key_id, self._policy.key_erasure_day, DAY)
+
     def asked_by(self, caller: Caller, record: Verification, line: Line, phone: Phone | None) -> list[Claim]:
         """A browser is counted by its own address, and not by the one that the start named."""
         address = record.address_hash if caller.is_key else None

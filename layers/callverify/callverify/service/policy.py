@@ -39,6 +39,7 @@ class Policy:
     ip_refused_10m: int = 5
     key_refused_hour: int = 300
     key_search_day: int = 1000
+    key_erasure_day: int = 1000
     verification_guesses: int = 5
     phone_guesses: int = 9
 

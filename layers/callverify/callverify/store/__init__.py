@@ -11,6 +11,7 @@ from callverify.domain.words import DAY
 from callverify.store.blocks import Blocks
 from callverify.store.calendar import CalendarCounters
 from callverify.store.counters import Breakers
+from callverify.store.erasures import Erasures
 from callverify.store.events import EventLog
 from callverify.store.index import Index
 from callverify.store.pools import Pools
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Blocked", "Index", "LimitReached", "Stale", "Store", "Taken", "Usage"]
 
 
-class Store(Verifications, Blocks, Breakers, EventLog, Pools):
+class Store(Verifications, Blocks, Breakers, Erasures, EventLog, Pools):
     """Verifications and what belongs to them, blocked phones, providers that fail, and the list of events.
 
     retention: seconds that a record stays readable after its client token. event_retention: and an event after it

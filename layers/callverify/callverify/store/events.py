@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import batched
 
 from callverify.domain.errors import busy
+from callverify.domain.value import value
 from callverify.domain.words import Event, Mode
 from callverify.store import table
 from callverify.store.items import Item
@@ -22,6 +23,14 @@ CLOSE_AFTER = 120  # seconds; a publisher's function is given less
 CLOSED_AT_ONCE = 4
 
 
+@value
+class Numbered:
+    """refused: events that DynamoDB will never take as they are. erased: ids of those whose verification is erased."""
+
+    refused: list[Event]
+    erased: set[str]
+
+
 class EventLog:
     _table: Table
     _event_retention: int
@@ -31,14 +40,20 @@ class EventLog:
 
     # Publishing
 
-    def number_events(self, mode: Mode, events: Iterable[Event], now: int) -> list[Event]:
+    def as_kept(self, mode: Mode, number: int, event: Event, until: int) -> Event:
+        """See `Erasures`."""
+        raise NotImplementedError
+
+    def number_events(self, mode: Mode, events: Iterable[Event], now: int) -> Numbered:
         """Give each event a number of its mode and keep it; one that has been here keeps its number, where it is known.
 
-        Returns those that DynamoDB will never take as they are.
+        Of one whose verification is erased, only that it was is kept.
         """
         new = {event.id: event for event in events}.values()
-        batches = batched(new, EVENTS_AT_ONCE, strict=False)
-        return [refused for batch in batches for refused in self._number(mode, batch, now)]
+        found = Numbered([], set())
+        for batch in batched(new, EVENTS_AT_ONCE, strict=False):
+            self._number(mode, batch, now, found)
+        return found
 
     def published(self) -> None:
         """All that this container has numbered has reached its receivers, and will not come again."""
@@ -46,22 +61,22 @@ class EventLog:
             memory.over |= memory.put
             memory.put.clear()
 
-    def _number(self, mode: Mode, batch: Iterable[Event], now: int) -> list[Event]:
-        left, refused = [*batch], list[Event]()
+    def _number(self, mode: Mode, batch: Iterable[Event], now: int, found: Numbered) -> None:
+        left = [*batch]
         floor, memory = 0, self._memory[mode]
         for turn in range(CONFLICT_RETRIES):
             if not left:
-                return refused
+                return
             own, others, new = reserve(
                 self._table, mode, memory, left, now, kept=self._event_retention, turn=turn, floor=floor
             )
             again, filled = list[Event](), set[int]()
             for event in left:
                 try:
-                    if not self._place(mode, event, [*others, own], filled):
+                    if not self._place(mode, event, [*others, own], filled, found):
                         again.append(event)
                 except Refused:
-                    refused.append(event)
+                    found.refused.append(event)
             signs = {mark(event) for event in left}
             for sign, number in own.numbers():
                 if sign in signs and number not in filled:
@@ -75,7 +90,7 @@ class EventLog:
             left = again
         raise busy() from TimeoutError("the numbers of events kept being taken")
 
-    def _place(self, mode: Mode, event: Event, known: Iterable[Reservation], filled: set[int]) -> bool:
+    def _place(self, mode: Mode, event: Event, known: Iterable[Reservation], filled: set[int], found: Numbered) -> bool:
         """Put an event at the first of its numbers that nothing else has; whether there was one."""
         sign = mark(event)
         for each in known:
@@ -84,7 +99,10 @@ class EventLog:
                 continue
             filled.add(number)
             try:
-                if self._put_event(mode, number, event, each.until):
+                kept = self.as_kept(mode, number, event, each.until)
+                if kept is not event:
+                    found.erased.add(event.id)
+                if self._put_event(mode, number, kept, each.until):
                     return True
             except Refused:
                 self._fill(mode, number, each.until)

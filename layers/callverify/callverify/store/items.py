@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, cast
 
+from callverify.domain.erasure import ERASED, Erased
 from callverify.domain.verification import Attempt, Step, StepKind, Verification
 from callverify.domain.words import Challenge, EndReason, Evidence, Method, Mode, Outcome, Reason, Status
 
@@ -144,6 +145,15 @@ def _verification(item: Item) -> Verification:
     if given.get("challenge"):
         given["challenge"] = _read(Challenge, {"type": "", **given["challenge"]})
     return _read(Verification, given)
+
+
+def erasure_of_image(image: Mapping[str, Any] | None) -> Erased | None:
+    """The tombstone in an image of the table's stream."""
+    if not image or not image["pk"]["S"].startswith("verification#") or image.get("status") != {"S": ERASED}:
+        return None
+    item = deserialized(image)
+    verification_id = item["pk"].removeprefix("verification#")
+    return Erased(verification_id, Mode(item["mode"]), item["erased_at"], item["erased_by"])
 
 
 def verification_of_image(image: Mapping[str, Any] | None) -> Verification | None:

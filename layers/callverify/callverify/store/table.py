@@ -218,6 +218,13 @@ class Table:
             self._wait(turn)
             turn += 1
 
+    def remove(self, write: Write) -> None:
+        """Run a delete by itself. Raises what it loses to."""
+        try:
+            self._ask(self._client.delete_item, TableName=self._name, **write.request)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise write.lost({}) from None
+
     def delete(self, pk: str) -> None:
         self._ask(self._client.delete_item, TableName=self._name, Key=serialized({"pk": pk}))
 

@@ -3,7 +3,8 @@
 Items, by the prefix of `pk`. All but those that say so carry `ttl`, which only sweeps: an item whose end has
 passed is ignored.
 
-    verification#<id>            the record
+    verification#<id>            the record, or that it was erased, when and by which key
+    events_of#<id>               the numbers of its events, and whether they are erased
     phone#<hash>                 which live verification a phone has: lock and pointer
     <provider>#<hash>            that a call of this phone may still be reported by a provider that knows phones alone
     hold#<provider>#<hash>#<n>   that this phone was shown this number by a provider
