@@ -798,9 +798,13 @@ def test_the_deployed_stack_answers_as_documented(stack: dict[str, str]) -> None
     expect(400, "invalid_request", "delete /blocks", "API_KEY", {})
     assert call("delete /blocks", "API_KEY", blocked) == (204, "")
     erase = "delete /verifications/{id}"
-    expect(409, "verification_pending", erase, "TEST_API_KEY", id=expect(
-        201, "pending", start, "TEST_API_KEY", {"phone": "+79000000103", "method": "reverse_call"}
-    )["id"])
+    expect(
+        409,
+        "verification_pending",
+        erase,
+        "TEST_API_KEY",
+        id=expect(201, "pending", start, "TEST_API_KEY", {"phone": "+79000000103", "method": "reverse_call"})["id"],
+    )
     assert call(erase, "TEST_API_KEY", **flash) == (204, "")
     expect(404, "not_found", erase, "TEST_API_KEY", **flash)
     assert call("post /erasures", "API_KEY", {"phone": f"+7900000{digits + 800}"}) == (200, {"erased": 0, "done": True})

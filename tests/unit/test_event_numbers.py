@@ -147,18 +147,18 @@ def judge(table: MemoryDynamoDb, read: tuple[list[str], int], *names: str, now: 
 
 def test_every_interleaving_of_two_publishers_and_a_reader(tables: Tables) -> None:
     count = 0
-    for order in orders(A=3, B=2, R=2):
+    for order in orders(A=5, B=3, R=1):
         table = tables()
         running = play(table, order, A=publishing("a1", "a2"), B=publishing("b1"), R=reading)
         for each in running.values():
             each.finish()
         judge(table, running["R"].result, "a1", "a2", "b1")
         count += 1
-    assert count == 210
+    assert count == 504
 
 
 def test_one_batch_at_two_publishers_has_its_numbers_once(tables: Tables) -> None:
-    for order in orders(A=3, B=2, R=2):
+    for order in orders(A=5, B=3, R=1):
         table = tables()
         running = play(table, order, A=publishing("a1", "a2"), B=publishing("a1", "a2"), R=reading)
         for each in running.values():
@@ -174,10 +174,10 @@ AGAIN = {
 
 
 @pytest.mark.parametrize("batches", AGAIN.values(), ids=AGAIN)
-@pytest.mark.parametrize("lived", range(4))
+@pytest.mark.parametrize("lived", range(6))
 def test_a_publisher_that_died_comes_again(tables: Tables, lived: int, batches: list[tuple[str, ...]]) -> None:
     """lived: how many requests it made. Meanwhile another one publishes, and a reader reads."""
-    for order in orders(B=1, C=3, R=1):
+    for order in orders(B=1, C=5, R=1):
         table = tables()
         play(table, "A" * lived, A=publishing("a1", "a2"))
 
@@ -191,13 +191,13 @@ def test_a_publisher_that_died_comes_again(tables: Tables, lived: int, batches: 
         judge(table, running["R"].result, "b1", *{name for batch in [("a1", "a2"), *batches] for name in batch})
 
 
-@pytest.mark.parametrize("lived", range(1, 3))
+@pytest.mark.parametrize("lived", [1, 3])
 def test_what_a_dead_publisher_left_is_closed_by_another_and_stops_nobody(tables: Tables, lived: int) -> None:
     table = tables()
     play(table, "A" * lived, A=publishing("a1", "a2"))
     store = store_of(table)
     publishing("b1")(store)
-    told = ["a1"] if lived == 2 else []
+    told = ["a1"] if lived == 3 else []
     first, cursor = reading(store, 0, NOW)
     assert [name for name in first if name != "old"] == told
     later = NOW + CLOSE_AFTER
@@ -207,7 +207,7 @@ def test_what_a_dead_publisher_left_is_closed_by_another_and_stops_nobody(tables
     assert reading(store, cursor, later)[0] == ["b1", "b2", "c"]
     # It comes after all: what has no number has a new one.
     publishing("a1", "a2", now=later)(store_of(table))
-    judge(table, (first, cursor), "a1", "a2", "b1", "b2", "c", now=later) if lived == 2 else None
+    judge(table, (first, cursor), "a1", "a2", "b1", "b2", "c", now=later) if lived == 3 else None
     assert sorted(reading(store, 0, later)[0])[:2] == ["a1", "a2"]
 
 
@@ -235,7 +235,7 @@ def test_the_counter_stays_small(tables: Tables) -> None:
     assert sum("f_" in name for name in counter) <= 3
 
 
-def test_an_event_costs_one_put_and_a_batch_one_write_of_the_counter(tables: Tables) -> None:
+def test_an_event_costs_two_writes_and_a_batch_one_of_the_counter(tables: Tables) -> None:
     table = tables()
     asked: list[str] = []
 
@@ -251,7 +251,7 @@ def test_an_event_costs_one_put_and_a_batch_one_write_of_the_counter(tables: Tab
         asked.clear()
         publishing(*names)(store)
         store.published()
-        assert asked == ["update_item", *["put_item"] * len(names)]
+        assert asked == ["update_item", *["update_item", "put_item"] * len(names)]
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -267,13 +267,14 @@ def test_any_history_of_publishers_and_readers(seed: int) -> None:
     names = {name for shard in shards for batch in shard for name in batch}
     readers: list[tuple[list[str], int]] = [([], 0) for _ in range(3)]
     running: list[Process | None] = [None, None]
+    begun = [now, now]
     while any(shards) or any(running):
         now += chance.choice([0] * 20 + [1, 5, 130])
         for place, shard in enumerate(shards):
             process = running[place]
             if process is None and shard:
-                running[place] = Process(table, publishing(*shard[0], now=now))
-            elif process and chance.random() < 0.06:
+                running[place], begun[place] = Process(table, publishing(*shard[0], now=now)), now
+            elif process and (chance.random() < 0.06 or now - begun[place] >= CLOSE_AFTER):
                 running[place] = None  # it dies, and its batch comes again, or two halves of it
                 if len(shard[0]) > 1 and chance.random() < 0.3:
                     shard[:1] = [shard[0][:1], shard[0][1:]]

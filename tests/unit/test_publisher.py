@@ -47,7 +47,7 @@ def test_a_consumer_that_was_away_for_days_misses_nothing(store: Store, dynamodb
     cursor = found[-1][0]
     assert (len(found), cursor) == (5, latest)
     later = NOW + 49 * 60 * 60
-    assert sweep(dynamodb, later) == 5
+    assert sweep(dynamodb, later) == 10  # with the notes of their numbers
     assert store.events_after(Mode.LIVE, cursor, limit=100, now=later) == ([], latest)
     store.number_events(Mode.LIVE, made(6, 7, 8), later)
     assert listed(store, cursor, later) == [6, 7, 8]
@@ -96,7 +96,8 @@ def counted(client: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     write = client.update_item
 
     def note(**request: Any) -> Any:
-        asked.append(request)
+        if request["Key"] == COUNTER:
+            asked.append(request)
         return write(**request)
 
     monkeypatch.setattr(client, "update_item", note)

@@ -55,7 +55,11 @@ def before_call(_context: HookContext, case: AnyCase, _kwargs: dict[str, Any]) -
 
     With one of each for all requests, most would be refused before they are looked at: as ended, or as another body.
     """
-    if case.operation.path in ("/blocks", "/erasures") and isinstance(case.body, dict) and case.body.get("phone") in PHONES:
+    if (
+        case.operation.path in ("/blocks", "/erasures")
+        and isinstance(case.body, dict)
+        and case.body.get("phone") in PHONES
+    ):
         case.body["phone"] = numbered_phone(next(numbers))  # of which nothing is started
     if case.path_parameters.get("id") == EXAMPLE_ID:
         case.path_parameters["id"], phone = start()

@@ -52,7 +52,14 @@ def test_the_sealed_starts_of_a_block_at_their_longest(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "parameter",
-    ["KeyPaidDayLimit", "StackPaidHourLimit", "KeyFreeHourLimit", "KeyRefusedHourLimit", "KeySearchDayLimit", "KeyErasureDayLimit"],
+    [
+        "KeyPaidDayLimit",
+        "StackPaidHourLimit",
+        "KeyFreeHourLimit",
+        "KeyRefusedHourLimit",
+        "KeySearchDayLimit",
+        "KeyErasureDayLimit",
+    ],
 )
 def test_a_counter_at_its_largest(bench: Bench, parameter: str) -> None:
     """Each of its shards has room for one more; a start tries a few of them."""

@@ -125,7 +125,8 @@ class EventLog:
         left = [each for each in others if each.at <= now - CLOSE_AFTER and closed.get(each.key) != each]
         first = turn % len(left) if left else 0
         for each in (left[first:] + left[:first])[:CLOSED_AT_ONCE]:
-            for _, number in each.numbers():
+            # The last one first: an event that comes after all, where only some are closed, stays before later ones.
+            for _, number in reversed([*each.numbers()]):
                 if not self._table.read(_key(mode, number)):
                     self._fill(mode, number, each.until)
             closed[each.key] = each
