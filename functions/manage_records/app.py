@@ -14,25 +14,25 @@ handler = api.handler
 
 @api.route("/blocks", "PUT")
 def block() -> Response[str]:
-    wiring.service().block(api.caller, api.body)
+    wiring.records().block(api.caller, api.body)
     return no_content()
 
 
 @api.route("/blocks", "DELETE")
 def unblock() -> Response[str]:
-    wiring.service().unblock(api.caller, api.body)
+    wiring.records().unblock(api.caller, api.body)
     return no_content()
 
 
 @api.route("/verifications/{id}", "DELETE")
 def erase(verification_id: str) -> Response[str]:
-    wiring.service().erase(api.caller, verification_id)
+    wiring.records().erase(api.caller, verification_id)
     return no_content()
 
 
 @api.route("/erasures", "POST")
 def erase_phone() -> Response[str]:
-    return api.answer(wiring.service().erase_phone(api.caller, api.body))
+    return api.answer(wiring.records().erase_phone(api.caller, api.body))
 
 
 startup.ready(startup.pepper, imported=[startup.phones])

@@ -329,6 +329,7 @@ def test_functions_do_to_the_index_what_they_use_alone() -> None:
     }
     assert allowed == {
         "CheckStatusFunction": ["dynamodb:Query"],
+        "ManageRecordsFunction": ["dynamodb:Query"],
         "PublishEventFunction": ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
     }
 

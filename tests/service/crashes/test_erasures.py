@@ -16,7 +16,6 @@ from callverify.events.publish import Publisher
 from callverify.events.telemetry import Telemetry
 from callverify.service.follow_up import FollowUp
 from callverify.service.policy import Policy
-from callverify.service.service import Service
 from callverify.store import Store
 from tests.support.dynamodb import MemoryDynamoDb
 from tests.support.points import Crash, CrashingClient, Plan, Points, crash
@@ -122,7 +121,7 @@ def test_an_erasure_leaves_nothing_but_what_protects(world: World) -> None:
     id = world.verified()  # noqa: A001
     world.publish()
     assert len(world.rows.tables[INDEX_TABLE]) == 4
-    world.service.erase(LIVE, id)
+    world.record_service.erase(LIVE, id)
     with pytest.raises(errors.NotFound):
         world.service.read(LIVE, id)
     world.publish()
@@ -134,14 +133,14 @@ def test_an_erasure_leaves_nothing_but_what_protects(world: World) -> None:
     assert [each["data"] for each in others] == [{"id": id}] * 3
     assert all(each.keys() == erased.keys() for each in others)
     with pytest.raises(errors.NotFound):
-        world.service.erase(LIVE, id)
+        world.record_service.erase(LIVE, id)
 
 
 def test_a_live_one_is_refused_by_its_id_and_canceled_by_its_phone(world: World) -> None:
     id = world.start(method="flash_call", provider=OUR_CODE.provider)  # noqa: A001
     with pytest.raises(errors.VerificationPending):
-        world.service.erase(LIVE, id)
-    assert world.service.erase_phone(LIVE, json.dumps({"phone": PHONE})) == {"erased": 1, "done": False}
+        world.record_service.erase(LIVE, id)
+    assert world.record_service.erase_phone(LIVE, json.dumps({"phone": PHONE})) == {"erased": 1, "done": False}
     world.publish()
     assert kinds(world.listed()) == {"created", "started", "canceled", "erased"}
     world.assert_nothing_is_left(id)
@@ -150,7 +149,7 @@ def test_a_live_one_is_refused_by_its_id_and_canceled_by_its_phone(world: World)
 def test_one_whose_end_nobody_wrote_expires_first(world: World) -> None:
     id = world.start(method="flash_call", provider=OUR_CODE.provider)  # noqa: A001
     world.now += 900
-    world.service.erase(LIVE, id)
+    world.record_service.erase(LIVE, id)
     world.publish()
     assert kinds(world.listed()) == {"created", "started", "expired", "erased"}
     world.assert_nothing_is_left(id)
@@ -165,7 +164,7 @@ def test_all_of_a_phone_goes_and_then_it_is_done(world: World) -> None:
         world.publish()
     erased, answers = 0, 0
     while True:
-        answer = world.service.erase_phone(LIVE, json.dumps({"phone": PHONE}))
+        answer = world.record_service.erase_phone(LIVE, json.dumps({"phone": PHONE}))
         erased, answers = erased + int(str(answer["erased"])), answers + 1
         if answer["done"]:
             break
@@ -181,7 +180,7 @@ def test_guesses_stay(world: World) -> None:
         for _ in range(wrong):
             world.service.check(LIVE, id, json.dumps({"code": "0000"}))
         world.now += 60
-        world.service.erase_phone(LIVE, json.dumps({"phone": PHONE}))
+        world.record_service.erase_phone(LIVE, json.dumps({"phone": PHONE}))
         world.publish()
     world.assert_nothing_is_left()
     with pytest.raises(errors.RateLimited) as refused:
@@ -191,7 +190,7 @@ def test_guesses_stay(world: World) -> None:
 
 def test_an_idempotency_key_starts_nothing_anew(world: World) -> None:
     id = world.verified()  # noqa: A001
-    world.service.erase(LIVE, id)
+    world.record_service.erase(LIVE, id)
     asked = world.vendor(OUR_CODE.provider).asked
     with pytest.raises(errors.NotFound):
         world.start("k", method="flash_call", provider=OUR_CODE.provider)
@@ -201,7 +200,7 @@ def test_an_idempotency_key_starts_nothing_anew(world: World) -> None:
 def test_what_comes_late_ends_quietly(world: World) -> None:
     id = world.start(method="reverse_call", provider=READ_BACK.provider)  # noqa: A001
     world.service.cancel(LIVE, id, None)
-    world.service.erase(LIVE, id)
+    world.record_service.erase(LIVE, id)
     world.publish()
     assert world.service.follow_up(FollowUp(id, 1)) is None
     assert world.service.follow_up(FollowUp(id, 1, (1,))) is None
@@ -223,7 +222,7 @@ def test_the_request_comes_at_any_point_of_publishing() -> None:
     for point in range(1000):
         world = World()
         id = world.verified()  # noqa: A001
-        request = Once(partial(world.service.erase, LIVE, id))
+        request = Once(partial(world.record_service.erase, LIVE, id))
         world.publish(len(world.stream), at={point: request})
         if not request.came:
             break
@@ -238,7 +237,7 @@ def test_the_publisher_dies_at_any_point_of_an_erasure() -> None:
         world = World()
         id = world.verified()  # noqa: A001
         world.publish()
-        world.service.erase(LIVE, id)
+        world.record_service.erase(LIVE, id)
         death = Once(crash)
         world.publish(at={point: death})
         world.assert_nothing_is_left(id)
@@ -257,7 +256,7 @@ def test_an_erasure_comes_at_any_point_of_an_event_that_is_published_again() -> 
         world.publish()
 
         def erase(world: World = world, id: str = id) -> None:  # noqa: A002
-            world.service.erase(LIVE, id)
+            world.record_service.erase(LIVE, id)
             world.publish()
 
         erasure = Once(erase)
@@ -272,7 +271,7 @@ def test_an_erasure_comes_at_any_point_of_an_event_that_is_published_again() -> 
 
 def test_a_key_without_the_scope_learns_nothing(world: World) -> None:
     others = frozenset(Scope) - {Scope.ERASE}
-    service: Service = world.service
+    service = world.record_service
     for caller in (
         Caller(CallerKind.API_KEY, key_id="k", scopes=others),
         Caller(CallerKind.CLIENT_TOKEN, verification_id="vrf_x"),

@@ -1,4 +1,4 @@
-"""What an operator's own tools ask of records: found by what they are about, and told as they went."""
+"""What an operator's own tools ask of records: found, told as they went, erased; and that a phone gets no more."""
 
 from __future__ import annotations
 
@@ -23,6 +23,29 @@ class Records:
     def search(self, caller: Caller, body: str | None) -> search.Page:
         """One page of verifications of a reference or a phone: see `search`."""
         return search.search(self._ctx, caller, body)
+
+    def block(self, caller: Caller, body: str | None) -> None:
+        """Have nothing started for a phone: see `blocks`."""
+        from callverify.service import blocks
+
+        blocks.block(self._ctx, caller, body)
+
+    def unblock(self, caller: Caller, body: str | None) -> None:
+        from callverify.service import blocks
+
+        blocks.unblock(self._ctx, caller, body)
+
+    def erase(self, caller: Caller, verification_id: str) -> None:
+        """Leave nothing of an ended verification: see `erase`."""
+        from callverify.service import erase
+
+        erase.erase(self._ctx, caller, verification_id)
+
+    def erase_phone(self, caller: Caller, body: str | None) -> dict[str, Any]:
+        """Leave nothing of a phone but what protects it."""
+        from callverify.service import erase
+
+        return erase.erase_phone(self._ctx, caller, body)
 
     def history(self, caller: Caller, verification_id: str) -> Sequence[history.Entry]:
         """What happened to a verification, in order. Raises Forbidden and NotFound."""

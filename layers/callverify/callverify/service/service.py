@@ -175,29 +175,6 @@ class Service:
         requests.parse_nothing(body)
         return cancel.cancel(self._ctx, verification, caller.name)
 
-    def erase(self, caller: Caller, verification_id: str) -> None:
-        """Leave nothing of an ended verification: see `erase`."""
-        from callverify.service import erase
-
-        erase.erase(self._ctx, caller, verification_id)
-
-    def erase_phone(self, caller: Caller, body: str | None) -> Mapping[str, object]:
-        """Leave nothing of a phone but what protects: see `erase`."""
-        from callverify.service import erase
-
-        return erase.erase_phone(self._ctx, caller, body)
-
-    def block(self, caller: Caller, body: str | None) -> None:
-        """Have nothing started for a phone: see `blocks`."""
-        from callverify.service import blocks
-
-        blocks.block(self._ctx, caller, body)
-
-    def unblock(self, caller: Caller, body: str | None) -> None:
-        from callverify.service import blocks
-
-        blocks.unblock(self._ctx, caller, body)
-
     def door(self, caller: Caller, owner: str, base_url: str) -> Door:
         """Verifications of one owner in the API of a front door."""
         from callverify.service.doors import Door
