@@ -14,6 +14,7 @@ import pytest
 
 from callverify.domain import errors
 from callverify.domain.claims import CoolDown, PointTo, ReturnGuess
+from callverify.domain.erasure import Erased
 from callverify.domain.limits import CalendarLimit, RollingLimit
 from callverify.domain.usage import Amounts, Place
 from callverify.domain.verification import Change
@@ -31,6 +32,7 @@ from callverify.store import (
     blocks,
     calendar,
     counters,
+    erasures,
     index,
     numbers,
     verifications,
@@ -49,7 +51,7 @@ def parts_of_the_store() -> Iterator[tuple[Any, str, Any]]:
         for name, method in inspect.getmembers(part, inspect.isfunction):
             if not name.startswith("__"):
                 yield part, name, method
-    for module in (blocks, calendar, counters, index, numbers, verifications):
+    for module in (blocks, calendar, counters, erasures, index, numbers, verifications):
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__:
                 yield module, name, function
@@ -88,6 +90,7 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
         guesses_of_yesterday,
         long_list,
         blocked,
+        erased,
         in_test_mode,
         front_doors,
         events,
@@ -102,7 +105,7 @@ def test_every_expression_is_taken_and_every_item_has_a_ttl(bench: Bench, called
     assert [item["pk"] for item in items if not item.get("ttl")] == ["events#live", "pepper"]
     prefixes = {item["pk"].partition("#")[0] for item in items}
     kinds = "pepper verification phone guesses vendor_guesses limit idempotency signed_call call hold pool breaker"
-    kinds += " events event pointer used"
+    kinds += " events event events_of pointer used"
     assert prefixes == {*kinds.split(), BY_PHONE.provider}
 
 
@@ -307,6 +310,31 @@ def blocked(bench: Bench) -> None:
     bench.store.unblock(phone, now)
     bench.store.unblock(phone, now)
     bench.service.cancel(LIVE, bench.start(OUR_CODE).verification.id, None)
+
+
+def erased(bench: Bench) -> None:
+    """One whose events have their numbers: one put, one that is still to be put, one that comes after all."""
+    verification, now = bench.start(OUR_CODE).verification, int(bench.now)
+    change = Change(None, verification)
+    bench.store.take([PointTo()], change, now)
+    bench.service.cancel(LIVE, verification.id, None)
+    bench.record_service.erase(LIVE, verification.id)
+    with pytest.raises(errors.NotFound):
+        bench.record_service.erase(LIVE, verification.id)
+    assert bench.store.is_erased(verification.id)
+    body = json.dumps({"id": "evt_1", "type": "verification.created", "data": {"id": verification.id, "phone": "+7"}})
+    event = Event("evt_1", "verification.created", Mode.LIVE, body, verification.id)
+    bench.store.number_events(Mode.LIVE, [event], now)
+    bench.store.as_kept(Mode.LIVE, 7, event, now)
+    gone = Erased(verification.id, Mode.LIVE, now, "support")
+    for _ in range(2):
+        bench.store.scrub_events(gone, now)
+    later = replace(event, id="evt_2")
+    assert bench.store.number_events(Mode.LIVE, [later], now).erased == {"evt_2"}
+    assert bench.store.has_erased_events(verification.id)
+    assert not any("phone" in item.get("body", "") for item in bench.items())
+    answer = bench.record_service.erase_phone(LIVE, json.dumps({"phone": PHONE}))
+    assert (answer["erased"], answer["done"]) == (0, False)  # it started a moment ago
 
 
 def in_test_mode(bench: Bench) -> None:

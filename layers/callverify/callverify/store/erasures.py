@@ -27,7 +27,7 @@ class Erasures:
 
     def erase(self, verification: Verification, erased: Erased) -> None:
         """Turn an ended record into a tombstone. Raises Stale where it is pending, or gone."""
-        for pk in self._named(verification):
+        for pk in _named(verification):
             with suppress(Stale):
                 own = {":id": verification.id}
                 self._table.remove(table.delete(pk, "verification_id = :id", own, lambda _: Stale()))
@@ -46,12 +46,6 @@ class Erasures:
                 values={":pending": Status.PENDING},
             )
         )
-
-    @staticmethod
-    def _named(verification: Verification) -> list[str]:
-        """Items by which the phone leads to this verification, where they still name it."""
-        pointer = f"pointer#{verification.key_id}#{verification.owner or ''}#{verification.phone_hash}"
-        return [pointer, f"phone#{verification.phone_hash}"]
 
     def is_erased(self, verification_id: str) -> bool:
         """Whether there is a tombstone in place of a record."""
@@ -106,3 +100,9 @@ class Erasures:
 
 def _events_of(verification_id: str) -> str:
     return f"events_of#{verification_id}"
+
+
+def _named(verification: Verification) -> list[str]:
+    """Items by which the phone leads to this verification, where they still name it."""
+    pointer = f"pointer#{verification.key_id}#{verification.owner or ''}#{verification.phone_hash}"
+    return [pointer, f"phone#{verification.phone_hash}"]
