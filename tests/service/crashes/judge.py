@@ -29,7 +29,7 @@ PHONES = ("+79000000021", "+79000000022")
 COOLDOWN = 20 + 8  # at its longest: counted from the start, with the time that the vendor may take
 NO_CALL = (Outcome.REJECTED, Outcome.UNAVAILABLE)
 # All that a key of mode `test` leaves in the table: no limit, no lock, no hold, no guess.
-OF_TEST_MODE = {"verification", "idempotency", "events", "event"}
+OF_TEST_MODE = {"verification", "idempotency", "events", "event", "events_of"}
 
 
 class Judge:
