@@ -77,6 +77,7 @@ def run(client: Any, *, starts: int) -> list[Finding]:
         lambda: publisher,
         world.index,
         lambda _: None,
+        lambda _: None,
         mock.create_autospec(Telemetry, instance=True),
         lambda body: aws.send_message(QueueUrl="aside", MessageBody=body),
     )

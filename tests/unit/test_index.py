@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from callverify.domain import errors
 from callverify.domain.errors import Busy
 from callverify.domain.verification import Verification
-from callverify.domain.words import Mode
+from callverify.domain.words import Mode, Status
 from callverify.edge.queues import Publications
 from callverify.events.publish import Publisher
 from callverify.events.telemetry import Telemetry
@@ -116,7 +119,7 @@ def test_what_dynamodb_puts_off_is_sent_again(dynamodb: MemoryDynamoDb) -> None:
 
 
 @pytest.mark.parametrize("name", BUSY)
-def test_a_busy_index_fails_the_batch_before_anything_is_published(
+def test_a_busy_index_holds_no_event_up_and_is_written_later(
     dynamodb: MemoryDynamoDb, store: Store, index: Index, name: str
 ) -> None:
     published: list[Any] = []
@@ -132,14 +135,44 @@ def test_a_busy_index_fails_the_batch_before_anything_is_published(
     images = [serialized({"pk": f"verification#{each.id}", **attributes(each)}) for each in (record(1), record(2))]
     event = {"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": image}} for image in images]}
     failing: Any = Failing(dynamodb, BUSY[name])
-    with pytest.raises(Busy):
-        Publications(
-            lambda: publisher, Index(failing, INDEX_TABLE, sleep=lambda _: None), print, Telemetry(), print
-        ).publish(event)
-    assert not published
-    Publications(lambda: publisher, index, print, Telemetry(), print).publish(event)
+    aside = list[str]()
+
+    def publications(index: Index) -> Publications:
+        def read(verification_id: str) -> Verification | None:
+            return record(2) if verification_id == record(2).id else None  # the other one is erased by then
+
+        return Publications(lambda: publisher, index, lambda _: None, read, Telemetry(), aside.append)
+
+    publications(Index(failing, INDEX_TABLE, sleep=lambda _: None)).publish(event)
     assert len(published) == 2
-    assert of_phone(index) == [record(2).id, record(1).id]
+    assert of_phone(index) == []
+    assert [json.loads(message)["verification_id"] for message in aside] == [record(1).id, record(2).id]
+    assert "hash" not in str(aside)
+    for message in aside:
+        publications(index).publish_again(message)
+    assert of_phone(index) == [record(2).id]
+    assert len(published) == 2
+
+
+def test_what_was_used_and_could_not_be_counted_is_counted_later(index: Index) -> None:
+    ended, busy, counted, aside = replace(record(1), status=Status.CANCELED), [True], list[str](), list[str]()
+
+    def count(verifications: Sequence[Verification]) -> None:
+        if busy and verifications:
+            raise errors.busy()
+        counted.extend(each.id for each in verifications)
+
+    publisher: Any = mock.create_autospec(Publisher, instance=True)
+    publisher.publish.return_value = {}
+    publications = Publications(lambda: publisher, index, count, lambda _: ended, Telemetry(), aside.append)
+    images = [serialized({"pk": f"verification#{each.id}", **attributes(each)}) for each in (record(1), ended)]
+    publications.publish({"Records": [{"dynamodb": {"OldImage": images[0], "NewImage": images[1]}}]})
+    assert (len(aside), counted) == (1, [])
+    with pytest.raises(Busy):
+        publications.publish_again(aside[0])
+    busy.clear()
+    publications.publish_again(aside[0])
+    assert counted == [ended.id]
 
 
 class _Bus:

@@ -251,7 +251,9 @@ def test_what_waits_to_be_published_again_keeps_its_number(
     store: Store, index: Index, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     field, aside = Field(store, refuses=lambda _: True), list[str]()
-    publications = Publications(lambda: field.publisher, index, lambda _: None, Telemetry(), aside.append)
+    publications = Publications(
+        lambda: field.publisher, index, lambda _: None, lambda _: None, Telemetry(), aside.append
+    )
     monkeypatch.setattr(queues, "change", lambda record: CHANGES[record["place"]])
     publications.publish({"Records": [{"place": 0}, {"place": 1}]})
     assert [json.loads(message)["numbered"] for message in aside] == [True, True]
@@ -259,7 +261,7 @@ def test_what_waits_to_be_published_again_keeps_its_number(
     field.bus.refuses = lambda _: False
     other = Field(Store(dynamodb, TABLE))  # another container, hours later
     other.publisher.publish(CHANGES[2:3])
-    again = Publications(lambda: other.publisher, index, lambda _: None, Telemetry(), aside.append)
+    again = Publications(lambda: other.publisher, index, lambda _: None, lambda _: None, Telemetry(), aside.append)
     for message in aside:
         again.publish_again(message)
     assert len(listed(store)) == 3

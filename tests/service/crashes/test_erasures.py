@@ -66,7 +66,9 @@ class World(Parts):
             note=lambda *_, **__: None,
             failed=lambda *_: None,
         )
-        return Publications(lambda: publisher, self.index, lambda _: None, Telemetry("t", "INFO"), self.aside.append)
+        return Publications(
+            lambda: publisher, self.index, lambda _: None, lambda _: None, Telemetry("t", "INFO"), self.aside.append
+        )
 
     def publish(self, count: int | None = None, at: Plan | None = None) -> None:
         """The next records of the stream, and again where the publisher died."""

@@ -53,12 +53,11 @@ def change(record: Record) -> Change:
 
 
 class Publications:
-    """Enters in the index and publishes what the table's stream brings.
+    """Publishes what the table's stream brings, enters it in the index, and counts it.
 
-    What can't be published is put aside, to be published again. An index that can't be written fails the batch before
-    anything of it is published: all of it comes again.
-    usage: counts what verifications that have just ended used. tell: given all changes, for the browsers that listen;
-    None where push is off.
+    What could not be done of it is put aside, to be done again, so that no verification waits for another one.
+    usage: counts what verifications that have just ended used. read: a verification by its id, if it is still kept.
+    tell: given all changes, for the browsers that listen; None where push is off.
     """
 
     def __init__(
@@ -66,13 +65,15 @@ class Publications:
         publisher: Callable[[], Publisher],
         index: Index,
         usage: Callable[[Sequence[Verification]], None],
+        read: Callable[[str], Verification | None],
         telemetry: Telemetry,
         put_aside: PutAside,
         tell: Callable[[Iterable[Change]], None] | None = None,
     ) -> None:
         self._publisher = publisher
         self._index = index
-        self._count_usage = usage
+        self._books = {"index": index.add, "usage": usage}
+        self._read_record = read
         self._telemetry = telemetry
         self._put_aside = put_aside
         self._tell = tell
@@ -80,10 +81,10 @@ class Publications:
     def publish(self, event: Mapping[str, Any]) -> None:
         readable, failed = self._read(event["Records"])
         records = [(before, after) for _, (before, after) in readable if isinstance(after, Verification)]
-        self._index.add(after for before, after in records if before is None)
-        self._count_usage([after for before, after in records if _has_ended(before, after)])
         for record in failed + self._refused(readable):
             self._put_aside(without_hashes(record))
+        self._enter("index", [after for before, after in records if before is None])
+        self._enter("usage", [after for before, after in records if _has_ended(before, after)])
         # All that came before is published by now, for changes of one record come in order.
         for _, (before, after) in readable:
             if isinstance(after, Erased):
@@ -93,11 +94,25 @@ class Publications:
             self._tell(change for _, change in readable)
 
     def publish_again(self, message: str) -> None:
-        """Publish a record that could not be published before. Raises Unpublished."""
+        """Do what could not be done before. Raises Unpublished, or what the index or the count raises."""
         record = json.loads(message)
+        if book := record.get("book"):
+            found = self._read_record(record["verification_id"])
+            self._books[book]([found] if found else [])
+            return
         readable, failed = self._read([record])
         if failed or self._refused(readable, numbered=record.get("numbered", False)):
             raise Unpublished
+
+    def _enter(self, book: str, verifications: Sequence[Verification]) -> None:
+        """In the index, or in what is used: all of them, or each by itself later."""
+        try:
+            self._books[book](verifications)
+        except Exception as error:
+            for each in verifications:
+                self._telemetry.unpublished(each.id, error)
+                # By its id alone: the record has the phone's hash, and may be erased before its turn comes.
+                self._put_aside(json.dumps({"book": book, "verification_id": each.id}))
 
     def _read(self, records: Sequence[Record]) -> tuple[list[tuple[Record, Change]], list[Record]]:
         """The records with their changes, and those that can't be read."""

@@ -173,10 +173,12 @@ def publications() -> Publications:
     def put_aside(message: str) -> None:
         _send("REPUBLISH_QUEUE_URL", message)
 
+    def read(verification_id: str) -> Verification | None:
+        return store().get(verification_id, int(time.time()))
+
     updates = _updates()
-    return Publications(
-        publisher, index(), _count_usage, telemetry(), put_aside, updates.tell_changes if updates else None
-    )
+    tell = updates.tell_changes if updates else None
+    return Publications(publisher, index(), _count_usage, read, telemetry(), put_aside, tell)
 
 
 @cache
