@@ -315,7 +315,7 @@ def test_what_publishes_events_writes_no_other_items() -> None:
         for action in as_list(statement["Action"])
     }
     assert allowed == {
-        "dynamodb:GetItem": ["event*", "pepper"],
+        "dynamodb:GetItem": ["event*", "verification#*", "pepper"],
         "dynamodb:PutItem": ["event*"],
         "dynamodb:UpdateItem": ["event*"],
     }
