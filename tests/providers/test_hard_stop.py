@@ -163,7 +163,9 @@ def test_a_receiver_of_events_in_the_tls_handshake(monkeypatch: pytest.MonkeyPat
 def test_a_receiver_of_events_that_does_not_read(tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context, _ = self_signed(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "chain.pem"))
-    large = json.dumps({"id": "evt_1", "type": "verification.verified", "data": {"id": "vrf_1", "reference": "x" * 8_000_000}})
+    large = json.dumps(
+        {"id": "evt_1", "type": "verification.verified", "data": {"id": "vrf_1", "reference": "x" * 8_000_000}}
+    )
     with (
         DrippingServer(HEADS["header"], tls=context if tls else None, reads=False) as server,
         pytest.raises(Undelivered),

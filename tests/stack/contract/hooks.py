@@ -21,7 +21,7 @@ EXAMPLE_ID = "vrf_4tc0j4d2wa2ex1fjfg3ct4haht"
 EXAMPLE_SERVICE, EXAMPLE_SID = "VA4f1c5a2d8e0b47c39a6d1f7e2b8c4a05", "VE4f1c5a2d8e0b47c39a6d1f7e2b8c4a05"
 EXAMPLE_KEY = "5f0b2d5e-7a3c-4c3e-9a55-1c7a0f4b8d21"
 
-PHONES = set(json.loads(os.environ["PHONES"]))
+PHONES: list[Any] = json.loads(os.environ["PHONES"])
 STARTS = itertools.cycle(os.environ["STARTS"].splitlines())
 numbers = itertools.count(2000)
 

@@ -209,7 +209,7 @@ SEEDS = {
     "Twilio's `auth_token` was changed or mistyped": Seed(
         lambda operator: operator.credentials("twilio", auth_token="0" * 32),
         "account twilio",
-        "401",
+        "Authenticate",
         "provider-credentials, twilio",
     ),
     "a vendor's reports don't reach this API by its token": Seed(

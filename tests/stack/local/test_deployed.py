@@ -57,7 +57,7 @@ def test_the_gateway_answers_with_problems(
         ("/webhooks/nobody/x/y/z", "There is no such webhook."),
         ("/webhooks/nobody/x%2Fy/..%2Fz?x=1&x=2", "There is no such webhook."),
         # The gateway's own words.
-        ("/webhooks/nobody", "No such path, or not with this method."),
+        ("/webhooks/nobody", "This path does not exist, or not with this method."),
     ],
 )
 def test_any_report_of_any_provider_reaches_the_one_function(

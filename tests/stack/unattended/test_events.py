@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,8 +66,9 @@ def test_an_event_that_is_never_taken_waits_to_be_sent_again(
 
 
 def redrive(stack: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "tools.redrive", "--dev-dir", stack["DEV_DIR"]]
-    subprocess.run(command, check=True, capture_output=True)
+    profile = {"CALLVERIFY_PROFILE": str(Path(stack["DEV_DIR"]) / "env")}
+    command = [sys.executable, "-m", "cli", "redrive", "events"]
+    subprocess.run(command, env=os.environ | profile, check=True, capture_output=True)
 
 
 def test_the_list_equals_the_transitions_though_deliveries_fail(

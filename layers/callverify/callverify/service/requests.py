@@ -82,9 +82,10 @@ def parse_search(body: str | None) -> SearchRequest:
     if phone is None and reference is None:
         raise InvalidRequest("`reference` must be a string.")
     limit = fields.get("limit", MAX_FOUND)
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_FOUND:
+    # To JSON 16.0 is a whole number, too.
+    if isinstance(limit, bool) or limit not in range(1, MAX_FOUND + 1):
         raise InvalidRequest(f"`limit` must be a whole number from 1 to {MAX_FOUND}.")
-    return SearchRequest(phone, reference, limit, _place(fields.get("after")))
+    return SearchRequest(phone, reference, int(limit), _place(fields.get("after")))
 
 
 def parse_start(
