@@ -19,6 +19,7 @@ COMMANDS = {
     "history": "verifications",
     "search": "records",
     "usage": "records",
+    "erase": "records",
     "block": "records",
     "unblock": "records",
     "listen": "listen",

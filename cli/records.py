@@ -1,13 +1,17 @@
-"""`search`, `usage`, `block` and `unblock`: what is kept about verifications and phones."""
+"""`search`, `usage`, `erase`, `block` and `unblock`: what is kept about verifications and phones."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
 
 from cli.output import print_json, table, without_tokens
 from cli.target import LIVE, TEST, Target, as_json, on_stack
+from cli.verifications import mode_of, path_of
+
+AGAIN_SECONDS = 5  # until a phone's events and index entries are erased
 
 in_test_mode = click.option("--test", "test", is_flag=True, help="Of test mode.")
 
@@ -77,6 +81,45 @@ def usage(target: Target, day: str | None, test: bool, as_json: bool) -> None:
     headings = ("provider", "method", "starts", "verified", "paid calls", "cost")
     click.echo(f"{found['day']}, {found['mode']}")
     click.echo(table(rows, headings) if rows else "nothing was used")
+
+
+@click.command()
+@click.argument("verification_id", metavar="[ID]", required=False)
+@click.option("--phone", help="In E.164: all of its verifications, whichever key has started them.")
+@in_test_mode
+@as_json
+@on_stack
+def erase(target: Target, verification_id: str | None, phone: str | None, test: bool, as_json: bool) -> None:
+    """Erase a verification that has ended, or all of a phone's, until nothing is left.
+
+    A pending verification of the phone is canceled first. The key needs the scope verifications:erase.
+
+    \b
+    Example:
+      callverify erase --phone +79000001237
+    """
+    if bool(verification_id) == bool(phone):
+        raise click.UsageError("Name a verification, or a phone by --phone.")
+    if verification_id:
+        target.api(mode_of(verification_id)).call("DELETE", path_of(verification_id))
+        erased = 1
+    else:
+        erased = _erase_phone(target, mode(test), str(phone))
+    if as_json:
+        print_json({"erased": erased})
+    else:
+        click.echo(f"{erased} erased" if erased else "nothing to erase")
+
+
+def _erase_phone(target: Target, mode: str, phone: str) -> int:
+    erased: int = 0
+    while True:
+        found = target.api(mode).call("POST", "/erasures", {"phone": phone})
+        erased += found["erased"]
+        if found["done"]:
+            return erased
+        click.echo(f"{erased} erased; waiting for what is left", err=True)
+        time.sleep(AGAIN_SECONDS)
 
 
 @click.command()

@@ -22,6 +22,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "history": (NO_ID,),
     "search": ("--reference", "order", "--test"),
     "usage": (),
+    "erase": (NO_ID,),
     "block": ("+79000000103", "--test"),
     "unblock": ("+79000000103", "--test"),
     "listen": ("--count", "1"),

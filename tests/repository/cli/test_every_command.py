@@ -17,7 +17,20 @@ from tests.support.command import ARGUMENTS, CALLVERIFY, callverify, commands
 
 # They reach nothing that could be missing or slow.
 ALONE = {"completion"}
-OF_THE_API = {"start", "show", "check", "cancel", "history", "search", "usage", "block", "unblock", "listen", "trigger"}
+OF_THE_API = {
+    "start",
+    "show",
+    "check",
+    "cancel",
+    "history",
+    "search",
+    "usage",
+    "erase",
+    "block",
+    "unblock",
+    "listen",
+    "trigger",
+}
 OF_AWS = set(ARGUMENTS) - OF_THE_API - ALONE
 # They always name a stack in AWS.
 NAMED = {"deploy", "destroy"}

@@ -123,6 +123,15 @@ def test_a_phone_is_found_blocked_and_unblocked(profile: str) -> None:
     assert "phone_blocked" not in run(profile, "start", phone, "--no-wait").stderr
 
 
+def test_a_phone_is_erased(profile: str) -> None:
+    phone = new_phone()
+    (started,) = printed(run(profile, "start", phone, "--no-wait", "--json"))
+    refused = run(profile, "erase", started["id"])
+    assert (refused.returncode, "verification_pending" in refused.stderr) == (1, True)
+    assert run(profile, "erase", "--phone", phone).stdout == "1 erased\n"
+    assert "not_found" in run(profile, "show", started["id"]).stderr
+
+
 def test_a_key_is_made_and_revoked(profile: str) -> None:
     (made,) = printed(run(profile, "api-key", "create", "by command", "--mode", "test", "--all-keys", "--json"))
     assert made["key"].startswith("cv_test_")

@@ -16,7 +16,7 @@ from callverify.service.dial import rate_limited
 from callverify.store import LimitReached, Stale
 
 AT_ONCE = 50  # verifications of one request
-INDEXED_WITHIN = 60  # seconds from a start, as a rule
+INDEXED_WITHIN = 15  # seconds from a start, as a rule
 
 
 def erase(ctx: Context, caller: Caller, verification_id: str) -> None:
