@@ -67,7 +67,12 @@ class World(Parts):
             failed=lambda *_: None,
         )
         return Publications(
-            lambda: publisher, self.index, lambda _: None, lambda _: None, Telemetry("t", "INFO"), self.aside.append
+            lambda: publisher,
+            self.index,
+            lambda _: None,
+            lambda id: self.store.get(id, int(self.now)),  # noqa: A006
+            Telemetry("t", "INFO"),
+            self.aside.append,
         )
 
     def publish(self, count: int | None = None, at: Plan | None = None) -> None:
@@ -268,6 +273,27 @@ def test_an_erasure_comes_at_any_point_of_an_event_that_is_published_again() -> 
             break
         world.assert_nothing_is_left(id)
         assert kinds(world.listed()) == {"created", "started", "verified", "erased"}
+    assert point > 3
+
+
+def test_an_erasure_comes_at_any_point_of_an_entry_that_is_made_again() -> None:
+    """One that the index could not take at first."""
+    for point in range(1000):
+        world = World()
+        id = world.verified()  # noqa: A001
+        world.publish()
+
+        def erase(world: World = world, id: str = id) -> None:  # noqa: A002
+            world.record_service.erase(LIVE, id)
+            world.publish()
+
+        erasure = Once(erase)
+        with world.points.process({point: erasure}):
+            world.publications().publish_again(json.dumps({"book": "index", "verification_id": id}))
+        if not erasure.came:
+            break
+        world.assert_nothing_is_left(id)
+        assert world.rows.tables[INDEX_TABLE] == {}
     assert point > 3
 
 

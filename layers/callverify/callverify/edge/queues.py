@@ -99,6 +99,9 @@ class Publications:
         if book := record.get("book"):
             found = self._read_record(record["verification_id"])
             self._books[book]([found] if found else [])
+            # Erased in between: its entries were removed before they were there.
+            if book == "index" and found and not self._read_record(found.id):
+                self._index.remove([found])
             return
         readable, failed = self._read([record])
         if failed or self._refused(readable, numbered=record.get("numbered", False)):
