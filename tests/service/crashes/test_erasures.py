@@ -86,7 +86,7 @@ class World(Parts):
         del self.stream[: len(batch)]
 
     def start(self, key: str | None = None, **fields: object) -> str:
-        body = json.dumps({"phone": PHONE, "reference": "person-17", "metadata": {"who": "Ann"}, **fields})
+        body = json.dumps({"phone": PHONE, "reference": "person-17", "metadata": {"who": "Ann of 17"}, **fields})
         started = self.service.start(LIVE, body, idempotency_key=key, base_url=BASE_URL)
         return started.verification.id
 
@@ -107,10 +107,10 @@ class World(Parts):
             for pk, item in rows.items():
                 text = f"{pk} {json.dumps(item)}"
                 assert "person-17" not in text, (table, pk)
-                assert "Ann" not in text, (table, pk)
+                assert "Ann of 17" not in text, (table, pk)
                 assert "******" not in text, (table, pk)
                 assert phone_hash not in text or pk.partition("#")[0] in PROTECT, (table, pk)
-        for secret in ("person-17", "Ann", "******"):
+        for secret in ("person-17", "Ann of 17", "******"):
             assert secret not in told
         assert all(any(each["data"]["id"] == id for each in self.listed()) for id in ids)  # noqa: A001
 
