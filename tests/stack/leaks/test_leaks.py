@@ -412,7 +412,7 @@ def test_events_and_their_failures_leak_nothing(kept: Kept, monkeypatch: pytest.
     kept.lambda_runs(publish_event.handler, records)
     # To the bus and to the customer's queue; then to that queue again, and aside.
     assert len(kept.events) == 4
-    body = json.dumps({"id": "evt_1", "data": api.status(started.id).body})
+    body = json.dumps({"id": "evt_1", "type": "verification.started", "data": api.status(started.id).body})
     message = {"messageId": "1", "body": body, "receiptHandle": "x", "attributes": {"ApproximateReceiveCount": "1"}}
     for url in ("http://127.0.0.1:9/", "https://127.0.0.1:9/", "gopher://"):
         monkeypatch.setenv("EVENT_WEBHOOK_URL", f"{url}{SIGNING_SECRET}")
