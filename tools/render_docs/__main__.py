@@ -325,6 +325,11 @@ def rendered() -> dict[str, str]:
     )
     # A quotation mark in a text is one, and takes a fifth.
     page = re.sub(r">[^<>]*<", lambda text: text[0].replace("&#34;", '"'), page)
+    # Nor are indentations shown, but in what is preformatted.
+    parts = re.split(r"(<(pre|script|style)\b.*?</\2>)", page, flags=re.DOTALL)
+    page = "".join(
+        re.sub(r"\n\s+", "\n", part) if place % 3 == 0 else part for place, part in enumerate(parts) if place % 3 < 2
+    )
     return {"openapi.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n", "docs.html": page + "\n"}
 
 
