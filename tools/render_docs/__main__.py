@@ -292,7 +292,7 @@ def named() -> list[dict[str, Any]]:
     """That a start names a method, for a provider that has none which is used without."""
     return [
         {"required": ["method"], "properties": {"method": {"type": "string"}}},
-        {"required": ["allowed_methods"], "properties": {"allowed_methods": {"type": "array"}}},
+        {"required": ["allowed_methods"], "properties": {"allowed_methods": {"type": "array", "items": {}}}},
     ]
 
 
