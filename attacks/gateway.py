@@ -145,6 +145,7 @@ def gateway(world: World, api_keys: Sequence[Mapping[str, Any]] = ()) -> Iterato
     """The handlers wired to this world, and what they print kept from the terminal."""
     with (
         mock.patch.object(wiring, "service", return_value=world.service),
+        mock.patch.object(wiring, "records", return_value=world.record_service),
         mock.patch.dict(os.environ, ENVIRONMENT),
         redirect_stdout(io.StringIO()),
     ):
