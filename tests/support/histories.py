@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from callverify.domain.history import history
-from callverify.domain.questions import planned, planned_in_test
+from callverify.domain.questions import questions
 from callverify.domain.verification import Verification
-from callverify.domain.words import Mode, Outcome, Status, has_code
+from callverify.domain.words import Outcome, Status
 from callverify.providers import registry
 from callverify.providers.names import NAMES
 from tests.support.document import violations_of
@@ -16,11 +16,7 @@ ENDS = {status.value for status in Status} - {Status.PENDING}
 def judge(record: Verification, now: int) -> str:
     """Judge a record's history: told in one line."""
     route = registry.route(record.provider, record.method)
-    if record.mode is Mode.TEST:
-        asked = () if has_code(record.method) else planned_in_test(record)
-    else:
-        asked = planned(record) if route and route.read_back else ()
-    entries = history(record, now, asked)
+    entries = history(record, now, questions(record, read_back=route is not None and route.read_back))
     told = f"{record.id}: " + ", ".join(f"{each['what']} by {each['by']}" for each in entries)
     whats = [each["what"] for each in entries]
     if record.provider in NAMES:  # not that of a vendor made up for a test

@@ -116,8 +116,7 @@ class Telemetry:
 
     def audit(self, message: str, **fields: Any) -> None:
         """Write a line of its own at any level: somebody may have to account for it."""
-        record = {"levelno": logging.INFO, "levelname": "INFO", "msg": message, **fields}
-        logger.registered_handler.handle(logging.makeLogRecord(record))
+        _handle(message, fields)
 
     def detail(self, message: str, **fields: Any) -> None:
         """Log what is of use only to somebody who looks for a fault."""
@@ -168,8 +167,7 @@ class Telemetry:
         if _plain.isEnabledFor(logging.INFO):
             first = fields | first
         for members in filter(None, (first, *more)):
-            record = {"levelno": logging.INFO, "levelname": "INFO", "msg": message, **members}
-            logger.registered_handler.handle(logging.makeLogRecord(record))
+            _handle(message, members)
 
     def configuration_fault(self, fault: ConfigurationFault) -> None:
         logger.error(f"configuration fault: {fault.problem}", extra={"setting": fault.setting})
@@ -208,6 +206,12 @@ class Telemetry:
     def unexpected(self, error: BaseException) -> None:
         """Log an error that nobody foresaw by its type and its place: its message may quote a URL or an item."""
         logger.error("internal error", extra=_place(error))
+
+
+def _handle(message: str, members: dict[str, Any]) -> None:
+    """Write a line whatever the level."""
+    record = {"levelno": logging.INFO, "levelname": "INFO", "msg": message, **members}
+    logger.registered_handler.handle(logging.makeLogRecord(record))
 
 
 def _place(error: BaseException) -> dict[str, str | list[str]]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from callverify import aws
 from callverify.domain.errors import ConfigurationFault, busy
 from callverify.domain.keys import Keys
-from callverify.domain.questions import planned, planned_in_test
+from callverify.domain.questions import questions
 from callverify.domain.verification import Verification
-from callverify.domain.words import Mode, has_code
+from callverify.domain.words import Mode
 from callverify.edge.access import Access
 from callverify.providers import registry
 from callverify.runtime import settings
@@ -255,8 +255,5 @@ def _later(message: str, delay: int) -> None:
 
 
 def _questions(verification: Verification) -> Sequence[int]:
-    """When a verification's provider is to be asked, in epoch seconds; never where it can't be."""
-    if verification.mode is Mode.TEST:
-        return () if has_code(verification.method) else planned_in_test(verification)
     route = registry.route(verification.provider, verification.method)
-    return planned(verification) if route and route.read_back else ()
+    return questions(verification, read_back=route is not None and route.read_back)

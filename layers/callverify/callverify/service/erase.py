@@ -6,16 +6,18 @@ from contextlib import suppress
 from typing import Any
 
 from callverify.domain import errors
-from callverify.domain import verification as transitions
 from callverify.domain.erasure import Erased
 from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, Scope, Status
 from callverify.service import requests
+from callverify.service.cancel import cancel
 from callverify.service.context import Context
 from callverify.service.dial import rate_limited
+from callverify.service.follow_up import expire
 from callverify.store import LimitReached, Stale
 
 AT_ONCE = 50  # verifications of one request
+TRIES = 5  # of a record that changes meanwhile
 INDEXED_WITHIN = 15  # seconds from a start, as a rule
 
 
@@ -51,31 +53,34 @@ def erase_phone(ctx: Context, caller: Caller, body: str | None) -> dict[str, Any
         elif found is None:  # its entry goes with its events, a moment after its record
             left = left or ctx.store.is_erased(verification_id)
     recent = ctx.store.has_started_since(phone_hash, ctx.now() - INDEXED_WITHIN)
-    ctx.observer.audit("erased by phone", key=caller.key_name or caller.key_id, found=erased)
+    ctx.observer.audit("erased by phone", key=caller.name, found=erased)
     return {"erased": erased, "done": not (erased or left or recent)}
 
 
 def _erase(ctx: Context, caller: Caller, verification: Verification) -> None:
     """End it where it has not ended, so that its end is an event, and erase it."""
-    while True:
-        if verification.status is Status.PENDING:
-            verification = _end(ctx, verification)
-        erased = Erased(verification.id, verification.mode, ctx.now(), caller.key_name or caller.key_id)
+    by = caller.name or ""
+    for _ in range(TRIES):
         try:
-            return ctx.store.erase(verification, erased)
+            verification = _ended(ctx, verification, by)
+            return ctx.store.erase(verification, Erased(verification.id, verification.mode, ctx.now(), by))
         except Stale:
-            with suppress(errors.NotFound):  # somebody else has erased it
+            with suppress(errors.NotFound):
                 verification = ctx.fresh(verification)
                 continue
-            return None
+        except errors.NotFound:
+            pass
+        return None  # somebody else has erased it
+    raise errors.busy()
 
 
-def _end(ctx: Context, verification: Verification) -> Verification:
-    now, live = ctx.now(), verification.is_live(ctx.now())
-    change = transitions.cancel(verification, now) if live else transitions.expire(verification, now)
-    try:
-        ended = ctx.store.apply(change, now, ctx.lane(verification.mode).claims.ended(change))
-    except Stale:
-        return ctx.changed(verification)
-    ctx.count_end("Canceled" if live else "Expired", ended)
-    return ended
+def _ended(ctx: Context, verification: Verification, by: str) -> Verification:
+    """Raises NotFound where it is gone by then."""
+    if verification.status is not Status.PENDING:
+        return verification
+    if verification.is_live(ctx.now()):
+        with suppress(errors.VerificationNotPending):
+            return cancel(ctx, verification, by)
+    else:
+        expire(ctx, verification)
+    return ctx.fresh(verification)

@@ -47,7 +47,7 @@ def follow_up(ctx: Context, message: FollowUp) -> tuple[FollowUp, int] | None:
         return None
     if now >= verification.expires_at:
         if not message.ask_at:
-            _expire(ctx, verification)
+            expire(ctx, verification)
         return None
     if message.ask_at and now < message.ask_at[0]:
         return message, message.ask_at[0] - now
@@ -66,7 +66,8 @@ def _ask(ctx: Context, verification: Verification) -> Verification:
     return read_back(ctx, lane, line, verification) if line and line.route.read_back else verification
 
 
-def _expire(ctx: Context, verification: Verification) -> None:
+def expire(ctx: Context, verification: Verification) -> None:
+    """Write the end of a window that is over, where nothing else has ended the verification."""
     lane, now = ctx.lane(verification.mode), ctx.now()
     change = transitions.expire(verification, now)
     try:

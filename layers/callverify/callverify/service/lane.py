@@ -12,10 +12,9 @@ from typing import Protocol
 from callverify.domain import errors
 from callverify.domain.keys import Keys
 from callverify.domain.phone import parse_phone
-from callverify.domain.questions import planned, planned_in_test
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
-from callverify.domain.words import CallOutcome, Clock, Method, Mode, Outcome, Phone, Unit, has_code
+from callverify.domain.words import CallOutcome, Clock, Method, Mode, Outcome, Phone, Unit
 from callverify.providers import sandbox
 from callverify.providers.base import Line, Manifest, Route
 from callverify.service.claims import Claims, LiveClaims
@@ -127,9 +126,8 @@ class Lane:
     order. route: of a provider and method, configured or not; asks for no credentials. judge: the phone that a caller
     names, if this lane verifies it by one of the methods; raises InvalidPhone and CountryNotAllowed. phone: the one of
     this lane, of any country, that a caller names for what starts nothing; raises InvalidPhone. code: what a call of
-    the record's attempt shows, in so many digits. questions: when the provider of a record's attempt is to be asked,
-    in epoch seconds. claims: what starts, checks and ends take beside the record. pools: of the codes that vendors
-    pick.
+    the record's attempt shows, in so many digits. claims: what starts, checks and ends take beside the record.
+    pools: of the codes that vendors pick.
     """
 
     mode: Mode
@@ -138,7 +136,6 @@ class Lane:
     judge: Callable[[str, Sequence[Method]], Phone]
     phone: Callable[[str], Phone]
     code: Callable[[Verification, int], str]
-    questions: Callable[[Verification], Sequence[int]]
     claims: Claims
     pools: Pools
     breaker: Breaker
@@ -171,10 +168,6 @@ def live_lane(
             raise errors.InvalidPhone("This is a test number. Use it with a key of mode `test`.")
         return phone
 
-    def questions(record: Verification) -> Sequence[int]:
-        route = routes(record.provider, record.method)
-        return planned(record) if route and route.read_back else ()
-
     return Lane(
         Mode.LIVE,
         lambda _: lines(),
@@ -182,7 +175,6 @@ def live_lane(
         lambda text, _: live(_parse(text, policy)),
         lambda text: live(_parse(text, policy, anywhere=True)),
         lambda record, digits: keys.code(record.id, record.attempt.number, digits),
-        questions,
         LiveClaims(policy, keys),
         StoredPools(store, keys, clock),
         StoredBreaker(store, observer, clock),
@@ -206,7 +198,6 @@ def test_lane(
         judge,
         lambda text: judge(text, list(Method)),
         lambda _, digits: sandbox.code(digits),
-        lambda record: () if has_code(record.method) else planned_in_test(record),
         Claims(policy, keys),
         Pools(),
         NoBreaker(),

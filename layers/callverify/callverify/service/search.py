@@ -38,7 +38,7 @@ def search(ctx: Context, caller: Caller, body: str | None) -> Page:
     ids = [each.verification_id for each in there]
     found = ctx.store.get_many(ids, ctx.now()) if ids else []
     if by_phone:
-        ctx.observer.audit("searched by phone", key=caller.key_name or caller.key_id, found=len(found))
+        ctx.observer.audit("searched by phone", key=caller.name, found=len(found))
     return Page(found, requests.cursor_of(there[-1].place) if more else None)
 
 
