@@ -12,6 +12,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from cli.errors import Refused
+from cli.parameters import text
 from local.build import ROOT
 
 VARIABLE = "CALLVERIFY_DEPLOYMENTS"
@@ -61,7 +62,7 @@ class Deployments:
             return None
         known = isinstance(given, dict) and not given.keys() - {"region", "parameters"}
         if known and isinstance(given.get("parameters", {}), dict):
-            parameters = {key: _text(value) for key, value in given.get("parameters", {}).items()}
+            parameters = {key: text(value) for key, value in given.get("parameters", {}).items()}
             return Deployment(name, given.get("region"), parameters)
         raise Refused(f"{self.file}, [{name}]: it holds `region` and the table `parameters`, and nothing else")
 
@@ -87,8 +88,3 @@ class Deployments:
         partial = self.file.with_name(f"{self.file.name}.partial")
         partial.write_text(tomlkit.dumps(self._document))
         partial.rename(self.file)
-
-
-def _text(value: object) -> str:
-    """A value as CloudFormation takes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

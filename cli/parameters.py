@@ -23,7 +23,7 @@ def declared() -> Mapping[str, Mapping[str, Any]]:
 
 
 def defaults(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    return {name: _text(given["Default"]) for name, given in parameters.items() if "Default" in given}
+    return {name: text(given["Default"]) for name, given in parameters.items() if "Default" in given}
 
 
 def check(values: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ def _wrong(name: str, value: str, declaration: Mapping[str, Any] | None) -> str 
             "provider-credentials (docs/operations.md, Secrets)"
         )
     about = f"{name}={value!r} can't be: "
-    allowed = [_text(each) for each in declaration.get("AllowedValues", [])]
+    allowed = [text(each) for each in declaration.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return f"{about}it is one of {', '.join(each or '(empty)' for each in allowed)}"
     if declaration["Type"] == "Number":
@@ -80,5 +80,6 @@ def chosen(described: Mapping[str, Any], template: Mapping[str, Any]) -> dict[st
     }
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """A value as CloudFormation takes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

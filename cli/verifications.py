@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from callverify.domain.words import Method
 from callverify.providers.sandbox import TEST_NUMBERS
 from cli.api import Api, Problem
 from cli.errors import on_ctrl_c
@@ -16,7 +17,7 @@ from cli.live import states
 from cli.output import clock, fields, print_json, summary, without_tokens
 from cli.target import LIVE, TEST, Target, as_json, on_stack
 
-METHODS = ("flash_call", "reverse_call", "voice_call")
+METHODS = [each.value for each in Method]
 
 
 def mode_of(verification_id: str) -> str:
