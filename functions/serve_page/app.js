@@ -10,9 +10,9 @@
   const TYPING_PAUSE = 800;
   // When a call that has not come can be taken for missed.
   const HINT_AFTER = 25000;
-  // So long is counted down on the button; what lasts longer is told in words.
   // How many codes are few enough to be told before one was wrong.
   const FEW_TRIES = 2;
+  // So long is counted down on the button; what lasts longer is told in words.
   const LONGEST_COUNTDOWN = 120000, HOUR = 3600000;
   const STORE = "callverify";
 
