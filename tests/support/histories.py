@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from callverify.domain.history import history
-from callverify.domain.questions import questions
+from callverify.domain.questions import planned_in_test
 from callverify.domain.verification import Verification
-from callverify.domain.words import Outcome, Status
+from callverify.domain.words import Mode, Outcome, Status
 from callverify.providers import registry
 from callverify.providers.names import NAMES
+from callverify.service.lane import live_questions
 from tests.support.document import violations_of
 
 ENDS = {status.value for status in Status} - {Status.PENDING}
@@ -15,8 +16,8 @@ ENDS = {status.value for status in Status} - {Status.PENDING}
 
 def judge(record: Verification, now: int) -> str:
     """Judge a record's history: told in one line."""
-    route = registry.route(record.provider, record.method)
-    entries = history(record, now, questions(record, read_back=route is not None and route.read_back))
+    asked = planned_in_test(record) if record.mode is Mode.TEST else live_questions(record, registry.route)
+    entries = history(record, now, asked)
     told = f"{record.id}: " + ", ".join(f"{each['what']} by {each['by']}" for each in entries)
     whats = [each["what"] for each in entries]
     if record.provider in NAMES:  # not that of a vendor made up for a test

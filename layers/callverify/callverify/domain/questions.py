@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from callverify.domain.verification import Verification
-from callverify.domain.words import Mode, has_code
+from callverify.domain.words import has_code
 
 AFTER_START = (5, 10, 15, 25, 35, 45, 55)  # seconds; then every EVERY
 EVERY = 15
 BEFORE_END = (10, 5)
 AFTER_REPORT = (1, 3, 8)  # where asking at once has confirmed nothing
 AFTER_TEST_START = (2, 3, 5)  # the first will do, unless a second went by between the record and its call
-
-
-def questions(verification: Verification, *, read_back: bool) -> tuple[int, ...]:
-    """The times at which to ask about the current attempt; none where nobody can be asked.
-
-    read_back: whether its route can be, in live mode.
-    """
-    if verification.mode is Mode.TEST:
-        return () if has_code(verification.method) else planned_in_test(verification)
-    return planned(verification) if read_back else ()
 
 
 def planned(verification: Verification) -> tuple[int, ...]:
@@ -34,6 +24,9 @@ def planned(verification: Verification) -> tuple[int, ...]:
 
 
 def planned_in_test(verification: Verification) -> tuple[int, ...]:
+    """None where a code is awaited."""
+    if has_code(verification.method):
+        return ()
     at, end = verification.attempt.at, verification.expires_at
     return tuple(at + seconds for seconds in AFTER_TEST_START if at + seconds < end)
 

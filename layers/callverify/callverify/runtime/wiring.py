@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from callverify import aws
 from callverify.domain.errors import ConfigurationFault, busy
 from callverify.domain.keys import Keys
-from callverify.domain.questions import questions
+from callverify.domain.questions import planned_in_test
 from callverify.domain.verification import Verification
 from callverify.domain.words import Mode
 from callverify.edge.access import Access
@@ -20,7 +20,7 @@ from callverify.runtime import settings
 from callverify.runtime.lines import Lines
 from callverify.runtime.secrets import secret, telemetry
 from callverify.service.context import Context
-from callverify.service.lane import live_lane, test_lane
+from callverify.service.lane import live_lane, live_questions, test_lane
 from callverify.service.policy import Policy
 from callverify.service.service import Service
 from callverify.store import Index, Store, Usage
@@ -255,5 +255,6 @@ def _later(message: str, delay: int) -> None:
 
 
 def _questions(verification: Verification) -> Sequence[int]:
-    route = registry.route(verification.provider, verification.method)
-    return questions(verification, read_back=route is not None and route.read_back)
+    if verification.mode is Mode.TEST:
+        return planned_in_test(verification)
+    return live_questions(verification, registry.route)

@@ -12,6 +12,7 @@ from typing import Protocol
 from callverify.domain import errors
 from callverify.domain.keys import Keys
 from callverify.domain.phone import parse_phone
+from callverify.domain.questions import planned, planned_in_test
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
 from callverify.domain.words import CallOutcome, Clock, Method, Mode, Outcome, Phone, Unit
@@ -126,8 +127,9 @@ class Lane:
     order. route: of a provider and method, configured or not; asks for no credentials. judge: the phone that a caller
     names, if this lane verifies it by one of the methods; raises InvalidPhone and CountryNotAllowed. phone: the one of
     this lane, of any country, that a caller names for what starts nothing; raises InvalidPhone. code: what a call of
-    the record's attempt shows, in so many digits. claims: what starts, checks and ends take beside the record.
-    pools: of the codes that vendors pick.
+    the record's attempt shows, in so many digits. questions: when the provider of a record's attempt is to be asked,
+    in epoch seconds. claims: what starts, checks and ends take beside the record. pools: of the codes that vendors
+    pick.
     """
 
     mode: Mode
@@ -136,6 +138,7 @@ class Lane:
     judge: Callable[[str, Sequence[Method]], Phone]
     phone: Callable[[str], Phone]
     code: Callable[[Verification, int], str]
+    questions: Callable[[Verification], Sequence[int]]
     claims: Claims
     pools: Pools
     breaker: Breaker
@@ -151,6 +154,12 @@ class Lane:
         for line in self.lines(None):
             found.setdefault(line.provider, []).append(line.method)
         return found
+
+
+def live_questions(record: Verification, routes: Routes) -> Sequence[int]:
+    """When the provider of a live record's attempt is to be asked, in epoch seconds; never where it can't be."""
+    route = routes(record.provider, record.method)
+    return planned(record) if route and route.read_back else ()
 
 
 def live_lane(
@@ -175,6 +184,7 @@ def live_lane(
         lambda text, _: live(_parse(text, policy)),
         lambda text: live(_parse(text, policy, anywhere=True)),
         lambda record, digits: keys.code(record.id, record.attempt.number, digits),
+        lambda record: live_questions(record, routes),
         LiveClaims(policy, keys),
         StoredPools(store, keys, clock),
         StoredBreaker(store, observer, clock),
@@ -198,6 +208,7 @@ def test_lane(
         judge,
         lambda text: judge(text, list(Method)),
         lambda _, digits: sandbox.code(digits),
+        planned_in_test,
         Claims(policy, keys),
         Pools(),
         NoBreaker(),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from callverify.domain import history
-from callverify.domain.questions import questions
 from callverify.domain.usage import MILLION, day_of
 from callverify.domain.words import Caller, Scope
 from callverify.service import requests, search
@@ -51,9 +50,7 @@ class Records:
     def history(self, caller: Caller, verification_id: str) -> Sequence[history.Entry]:
         """What happened to a verification, in order. Raises Forbidden and NotFound."""
         found = self._ctx.visible(caller, verification_id, Scope.READ, client_token=False)
-        route = self._ctx.lane(found.mode).route(found.provider, found.method)
-        asked = questions(found, read_back=route is not None and route.read_back)
-        return history.history(found, self._ctx.now(), asked)
+        return history.history(found, self._ctx.now(), self._ctx.lane(found.mode).questions(found))
 
     def usage(self, caller: Caller, day: str | None) -> dict[str, Any]:
         """What the key used in a day, by provider and method. Raises Forbidden and InvalidRequest."""
