@@ -1,17 +1,28 @@
-"""ministack, with what its CloudFormation lacks: AppSync's Event APIs. It runs in .venv-aws for `-m ministack`.
+"""ministack, with what it lacks: AppSync's Event APIs in CloudFormation, and streams that are read as AWS reads them.
+
+It runs in .venv-aws for `-m ministack`.
 
 Written for ministack 1.5.33, whose private functions are used and replaced: a test compares them (decision 111).
 """
 
 import json
+import threading
+from collections.abc import Iterable
 from typing import Any
 
 from ministack.app import main  # type: ignore[import-not-found]
-from ministack.services import appsync_events  # type: ignore[import-not-found]
+from ministack.core import concurrency  # type: ignore[import-not-found]
+from ministack.services import appsync_events, dynamodb, lambda_svc  # type: ignore[import-not-found]
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS  # type: ignore[import-not-found]
 
 Attributes = tuple[str, dict[str, str]]
+Mapping = tuple[str, str, dict[str, Any]]  # account, region, event source mapping
 _ask_function = appsync_events._authorize_event_op
+_all_mappings = lambda_svc._iter_all_esms
+_poll_streams = lambda_svc._poll_dynamodb_streams
+_records_since = dynamodb.stream_records_since
+_thread = threading.local()  # .mapping: the one whose stream it reads
+_read: set[str] = set()  # the mappings whose stream a thread reads
 
 
 def request(properties: dict[str, Any]) -> bytes:
@@ -86,6 +97,46 @@ async def authorize(
     return allowed
 
 
+def poll_streams() -> bool:
+    """Read each mapping's stream in a thread of its own. ministack invokes one function after the other in one thread,
+    so that the queues wait for them all."""
+    for mapping in _all_mappings():
+        id_, source = mapping[2]["UUID"], mapping[2].get("EventSourceArn", "")
+        if ":dynamodb:" in source and id_ not in _read:
+            _read.add(id_)
+            concurrency.spawn_background(_poll_stream, mapping, thread_name="stream")
+    return False
+
+
+def _poll_stream(mapping: Mapping) -> None:
+    _thread.mapping = mapping
+    try:
+        while _poll_streams():
+            pass
+    finally:
+        _read.discard(mapping[2]["UUID"])
+
+
+def mappings() -> Iterable[Mapping]:
+    """All of them, or the one that this thread reads for."""
+    mine: Mapping | None = getattr(_thread, "mapping", None)
+    return [mine] if mine else _all_mappings()
+
+
+def records_since(table: str, position: int, limit: int, **scope: Any) -> list[dict[str, Any]]:
+    """As many records as have `limit` among them that the mapping's filter lets through: AWS counts those alone."""
+    mapping: Mapping | None = getattr(_thread, "mapping", None)
+    if not mapping:
+        return list(_records_since(table, position, limit, **scope))
+    records: list[dict[str, Any]] = _records_since(table, position, 50 * limit, **scope)
+    through = {id(each) for each in lambda_svc._apply_filter_criteria(records, mapping[2])}
+    places = [place for place, each in enumerate(records) if id(each) in through]
+    return records[: places[limit - 1] + 1] if len(places) >= limit else records
+
+
+dynamodb.stream_records_since = records_since
+lambda_svc._iter_all_esms = mappings
+lambda_svc._poll_dynamodb_streams = poll_streams
 appsync_events._authorize_event_op = authorize
 _RESOURCE_HANDLERS["AWS::AppSync::Api"] = {"create": create_api, "update": update_api, "delete": delete_api}
 _RESOURCE_HANDLERS["AWS::AppSync::ChannelNamespace"] = {

@@ -19,6 +19,11 @@ SOURCES = {
     "appsync_events._operation_auth_modes": "82f6edeca70a98f0",
     "appsync_events._update_api": "cc62c73b5e6a88a9",
     "appsync_events._update_channel_namespace": "c58c2f3a52a52011",
+    "concurrency.spawn_background": "18878a26acb0941a",
+    "dynamodb.stream_records_since": "aed31a353fda9770",
+    "lambda_svc._apply_filter_criteria": "d8d7d5c8f77ea1ac",
+    "lambda_svc._iter_all_esms": "7db06c0627a59696",
+    "lambda_svc._poll_dynamodb_streams": "2b2460e933a9f3c3",
     "provisioners._delete_resource": "9e9ba54fb4281d65",
     "provisioners._provision_resource": "3b8f01fb187141b6",
     "provisioners._update_resource": "21b9b1207f59a864",
@@ -27,16 +32,49 @@ TYPES = ("AWS::AppSync::Api", "AWS::AppSync::ChannelNamespace")
 ASK = """
 import hashlib, inspect, json, sys
 from importlib.metadata import version
-from ministack.services import appsync_events
+from ministack.core import concurrency
+from ministack.services import appsync_events, dynamodb, lambda_svc
 from ministack.services.cloudformation import provisioners
 def source(name):
     module, _, function = name.partition(".")
-    modules = {"appsync_events": appsync_events, "provisioners": provisioners}
-    text = inspect.getsource(getattr(modules[module], function))
+    text = inspect.getsource(getattr(globals()[module], function))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 print(json.dumps({"version": version("ministack"), "sources": {name: source(name) for name in sys.argv[1:]},
                   "types": [name for name in provisioners._RESOURCE_HANDLERS if name.startswith("AWS::AppSync::")]}))
 """
+
+
+STREAMS = """
+import json, threading
+from local import embedded
+read, both = [], threading.Barrier(2)
+def poll():
+    (mapping,) = embedded.mappings()
+    both.wait(20)  # neither comes until both are there
+    read.append(mapping[2]["UUID"])
+    return False
+embedded._poll_streams = poll
+embedded._all_mappings = lambda: [("", "", {"UUID": name, "EventSourceArn": source}) for name, source in (
+    ("slow", "arn:aws:dynamodb:::table/a/stream/b"), ("other", "arn:aws:dynamodb:::table/a/stream/b"),
+    ("queue", "arn:aws:sqs:::queue"))]
+embedded.poll_streams()
+while len(read) < 2 or embedded._read:
+    pass
+pattern = json.dumps({"kind": ["verification"]})
+embedded._thread.mapping = ("", "", {"FilterCriteria": {"Filters": [{"Pattern": pattern}]}})
+records = [{"kind": "verification" if number % 10 == 9 else "counter", "number": number} for number in range(100)]
+embedded._records_since = lambda table, position, limit: records[position:position + limit]
+batches = [len(embedded.records_since("table", start, 3)) for start in (0, 30, 85)]
+print(json.dumps({"read": sorted(read), "batches": batches}))
+"""
+
+
+def test_a_stream_is_read_as_aws_reads_it() -> None:
+    asked = subprocess.run([PYTHON, "-c", STREAMS], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
+    found = json.loads(asked.stdout)
+    assert found["read"] == ["other", "slow"]
+    # Three that the filter lets through, and what is between them; two at the end.
+    assert found["batches"] == [30, 30, 15]
 
 
 def test_it_is_the_ministack_that_it_was_written_for() -> None:
@@ -50,7 +88,7 @@ def test_it_is_the_ministack_that_it_was_written_for() -> None:
 
 def test_all_that_it_uses_is_compared() -> None:
     text = (ROOT / "local/embedded.py").read_text()
-    used = {f"appsync_events.{name}" for name in re.findall(r"appsync_events\.(\w+)", text)}
+    used = {*re.findall(r"\b(?:appsync_events|concurrency|dynamodb|lambda_svc)\.\w+", text)}
     handlers = {"provisioners._provision_resource", "provisioners._update_resource", "provisioners._delete_resource"}
     assert used | handlers == SOURCES.keys()
     assert VERSION in text
