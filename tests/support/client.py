@@ -7,7 +7,7 @@ import random
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from callverify.providers import registry
 from callverify.providers.names import NAMES
+from tests.support.histories import judge_entries
 
 # What a call is asked for by, at any vendor.
 STARTS = {
@@ -132,6 +133,7 @@ class Api:
         self.base_url = env["BASE_URL"]
         self.key = env["API_KEY"]
         self._used = used
+        self.accepted: dict[str, str | None] = {}  # the id of each verification that was started, and with which key
         used.texts |= {env["API_KEY"], env["TEST_API_KEY"]}
 
     def send(
@@ -181,6 +183,7 @@ class Api:
             "POST", "/verifications", {"phone": phone} | fields, key=key, headers=headers, patience=patience
         )
         if answer.status in (200, 201):
+            self.accepted[answer.id] = key
             self._used.texts.add(answer["client_token"])
             if updates := answer.body.get("updates"):  # where push is on
                 self._used.texts.add(updates["authorization"]["Authorization"])
@@ -210,6 +213,19 @@ class Api:
 
     def cancel(self, id_: str, **more: Any) -> Answer:
         return self.send("POST", f"/verifications/{id_}/cancel", **more)
+
+    def judge_histories(self, ids: Iterable[str]) -> None:
+        """What these verifications tell of themselves agrees with what they are; printed, for a test that fails."""
+        for id_ in ids:
+            key = self.accepted[id_]
+            while True:
+                seen, told = self.read(id_, key=key), self.send("GET", f"/verifications/{id_}/history", key=key)
+                if seen.status != 200 or told.status != 200:  # erased, or its key is gone or may not read
+                    assert seen.status == told.status != 500, (seen, told)
+                    break
+                if self.read(id_, key=key).body == seen.body:  # nothing has happened in between
+                    print(judge_entries(told["history"], seen.body))
+                    break
 
     def wait_until(self, id_: str, status: str, **more: Any) -> Answer:
         """Read until the verification has this status."""

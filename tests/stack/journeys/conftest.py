@@ -36,6 +36,14 @@ def api(stack: dict[str, str], used: Secrets) -> Api:
     return Api(stack, used)
 
 
+@pytest.fixture(autouse=True)
+def histories_judged(api: Api) -> Iterator[None]:
+    """At the end of every journey: what it started has its history."""
+    before = {*api.accepted}
+    yield
+    api.judge_histories(api.accepted.keys() - before)
+
+
 @pytest.fixture(scope="session")
 def vendors(stack: dict[str, str], used: Secrets) -> Vendors:
     return Vendors(stack, used)

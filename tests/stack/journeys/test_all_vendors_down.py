@@ -110,7 +110,7 @@ def test_every_start_is_told_in_time_and_nothing_is_paid_twice(failing: Vendors,
             failing.fault(provider, mode, phone=start.phone, times=None)
 
     def begin(start: Start) -> Answer:
-        return api.start(start.phone, **start.fields)
+        return api.start(start.phone, **start.fields, patience=60)
 
     with ThreadPoolExecutor(HANDS) as pool:
         answers = list(pool.map(begin, wanted))
