@@ -21,14 +21,16 @@ from attacks.gateway import Gateway, gateway
 from attacks.world import SimulatedWorld, server, wish
 from bench.kinds import KINDS, NOT_ANSWERED, ROUTES, UNANSWERED
 from callverify.domain.questions import planned
+from callverify.domain.usage import used
 from callverify.domain.verification import Verification
-from callverify.domain.words import Clock, Note, Outcome
+from callverify.domain.words import Clock, Note, Outcome, Status
 from callverify.edge.queues import FollowUps
 from callverify.events.publish import Publisher
 from callverify.events.telemetry import Telemetry, logger
 from callverify.providers.base import Manifest, Route
+from callverify.providers.registry import is_paid
 from callverify.service.policy import Policy
-from callverify.store import Store
+from callverify.store import Store, Usage
 from simulators.webhooks import Webhook
 from tests.support.handlers import WEBHOOKS, Answer
 from tests.support.simulators import RECEIVER, Simulators
@@ -73,6 +75,8 @@ class Meter:
                 self.asked.reads += units
             case "BatchGetItem", [{"CapacityUnits": units}]:
                 self.asked.reads += units
+            case "BatchWriteItem", [{"CapacityUnits": units}]:
+                self.asked.writes += units
             case "PutItem" | "UpdateItem" | "DeleteItem", {"CapacityUnits": units}:
                 self.asked.writes += units
 
@@ -185,6 +189,7 @@ class Field:
             put_aside=lambda _: None,
         )
         self._publisher = publisher(self.world.store, self._never_back, telemetry.note, telemetry.unpublished)
+        self._usage = Usage(client, f"{self.world.table}-index")
         self._journey: dict[str, Step] = {}
         self._log = io.StringIO()
 
@@ -293,7 +298,14 @@ class Field:
         return self._latest
 
     def _publish(self, before: Verification | None, after: Verification) -> None:
-        self._take("publish", "publish_event", lambda: self._publisher.publish([(before, after)]))
+        def publish() -> None:
+            self._publisher.publish([(before, after)])
+            if before is None:
+                self.world.index.add([after])
+            elif after.status is not Status.PENDING:
+                self._usage.count({after.id: [*used(after, is_paid)]}, int(self._never_back()))
+
+        self._take("publish", "publish_event", publish)
 
     def _end(self, before: Verification, status: str) -> None:
         """What the stream and the queue bring once a verification has ended."""

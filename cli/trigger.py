@@ -34,6 +34,12 @@ def _failed(api: Api) -> Any:
         return api.call("GET", f"/verifications/{problem.body['verification_id']}")
 
 
+def _erased(api: Api) -> Any:
+    resource = _then("cancel")(api)
+    api.call("DELETE", f"/verifications/{resource['id']}")
+    return resource
+
+
 EVENTS: Mapping[str, Callable[[Api], Any]] = {
     "verification.created": _start,
     "verification.started": _start,
@@ -41,6 +47,7 @@ EVENTS: Mapping[str, Callable[[Api], Any]] = {
     "verification.failed": _failed,
     "verification.expired": lambda api: _start(api, EXPIRES),
     "verification.canceled": _then("cancel"),
+    "verification.erased": _erased,
 }
 
 

@@ -15,6 +15,7 @@ from dataclasses import asdict
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.doctor.doors import check_domain, check_user_pool
 from cli.doctor.providers import check_accounts, check_pending_replies, check_webhooks
 from cli.doctor.resources import (
     check_alarms,
@@ -44,6 +45,8 @@ CHECKS: Sequence[Check] = (
     check_tables,
     check_mappings,
     check_updates,
+    check_domain,
+    check_user_pool,
     check_alarms,
     check_dead_letters,
     check_concurrency,

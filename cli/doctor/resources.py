@@ -36,7 +36,8 @@ def _check_table(stack: Stack, about: str, name: str, *, has_stream: bool) -> It
     client, wrong = stack.clients["dynamodb"], []
     ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if ttl["TimeToLiveStatus"] not in ("ENABLED", "ENABLING") or ttl.get("AttributeName") != "ttl":
-        says = f"TTL is {ttl['TimeToLiveStatus']} on {ttl.get('AttributeName', 'nothing')}: old records stay for ever"
+        attribute = f" on {ttl['AttributeName']}" if "AttributeName" in ttl else ""
+        says = f"TTL is {ttl['TimeToLiveStatus']}{attribute}: old records stay for ever"
         wrong.append((says, "TTL on attribute `ttl`"))
     stream = client.describe_table(TableName=name)["Table"].get("StreamSpecification", {})
     if has_stream and not (stream.get("StreamEnabled") and stream.get("StreamViewType") == "NEW_AND_OLD_IMAGES"):

@@ -26,7 +26,7 @@ CLOCK_TOLERANCE_SECONDS = 5
 # One that the simulators accept, and that nobody else verifies.
 LOCAL_PHONE = "+79000009999"
 HTTP_SECONDS = 20
-SERVICES = ("appsync", "cloudformation", "cloudwatch", "dynamodb", "lambda", "secretsmanager", "sqs")
+SERVICES = ("appsync", "cloudformation", "cloudwatch", "cognito-idp", "dynamodb", "lambda", "secretsmanager", "sqs")
 
 
 class State(StrEnum):

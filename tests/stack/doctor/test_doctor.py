@@ -13,6 +13,8 @@ import requests
 
 from cli.doctor.command import CHECKS
 from local.env import write_env
+from tests.repository.cli.test_doctor_domain import DOMAIN_FAULTS
+from tests.stack.cognito.test_doctor import POOL_FAULTS
 from tests.support.command import callverify
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -232,6 +234,12 @@ SEEDS = {
         "smsc.callback_secret: must have at least 16 characters",
         "smsc alone is off",
     ),
+    "paid calls are stopped, on purpose or by a slip": Seed(
+        lambda operator: operator.secret("provider-credentials", lambda all_: all_ | {"paid_calls": "stoped"}),
+        "paid calls",
+        "paid_calls",
+        "lets them go on",
+    ),
     "an entry of `api-keys` is malformed, so that this key does not work": Seed(
         lambda operator: operator.secret("api-keys", lambda keys: [*keys, {"name": "shop", "sha256": "abc"}]),
         "secret api-keys",
@@ -389,4 +397,5 @@ def test_the_documents_list_the_same_faults() -> None:
     _, _, rest = text.partition("\n## Doctor\n")
     rows = [line.strip("|").split("|") for line in rest.split("\n## ")[0].splitlines() if line.startswith("| ")]
     listed = {cells[0].strip(): cells[1].strip(" `") for cells in rows[2:]}
-    assert listed == {fault: seed.check for fault, seed in SEEDS.items()}
+    doors = dict.fromkeys(POOL_FAULTS, "user pool") | dict.fromkeys(DOMAIN_FAULTS, "domain")
+    assert listed == {fault: seed.check for fault, seed in SEEDS.items()} | doors
