@@ -28,7 +28,8 @@ class Seen:
     """What was found when all was over.
 
     resources: verifications as they are read, by id. events: the list's, in order. deliveries: the receiver's.
-    requests: what the vendors were asked. locked: ids that hold a phone.
+    requests: what the vendors were asked. locked: ids that hold a phone. settled: seconds from the last window's end
+    until no more events were waited for.
     """
 
     resources: Mapping[str, Mapping[str, Any]]
@@ -37,6 +38,7 @@ class Seen:
     requests: Sequence[Mapping[str, Any]]
     locked: Sequence[str]
     dead_letters: int
+    settled: float
 
 
 def audit(journeys: Sequence[Traveled], seen: Seen) -> list[str]:

@@ -70,6 +70,7 @@ SEEN = Seen(
     ],
     locked=[],
     dead_letters=0,
+    settled=0.0,
 )
 
 
