@@ -47,7 +47,7 @@ def offered(given: Mapping[str, Any]) -> dict[str, list[str]]:
     if fault:
         wrong.append(str(fault))
     for name, value in given.items():
-        if is_meant(name):
+        if is_meant(name, value):
             continue
         if name not in NAMES:
             wrong.append(f"there is no provider {name!r}; there are {', '.join(NAMES)}")

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from callverify.providers.stop import ALLOWED, PAID_CALLS, STOPPED, is_meant
+from callverify.providers.stop import ALLOWED, PAID_CALLS, STOPPED, without
 from cli.credentials import SECRET, read_object
 from cli.output import print_json
 from cli.secret import change_secret
@@ -49,9 +49,7 @@ def _switch(target: Target, state: str, as_json: bool) -> None:
 
     def change(text: str, turn: int) -> str | None:  # noqa: ARG001
         given = read_object(secret_id, text)
-        # A member that was only meant for the switch would go on stopping them.
-        kept = {name: value for name, value in given.items() if not is_meant(name)}
-        changed = kept | ({PAID_CALLS: STOPPED} if state == STOPPED else {})
+        changed = without(given) | ({PAID_CALLS: STOPPED} if state == STOPPED else {})
         return None if changed == given else json.dumps(changed, indent=1)
 
     change_secret(target.client("secretsmanager"), secret_id, change)

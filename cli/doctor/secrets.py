@@ -51,7 +51,7 @@ def check_provider_credentials(stack: Stack) -> Iterator[Finding]:
         fix = f'{secret}: "{PAID_CALLS}": "{ALLOWED}" lets them go on'
         faults.append(Finding("paid calls", state, says, fix))
     for name, value in given.items():
-        if is_meant(name):
+        if is_meant(name, value):
             continue
         if name not in NAMES:
             fix = f"{secret}: they are {', '.join(NAMES)}"
@@ -67,7 +67,7 @@ def check_provider_credentials(stack: Stack) -> Iterator[Finding]:
             fix = f"{secret}, {name}.methods: leave it out, or name one; {name}.countries: voice calls need them"
             faults.append(Finding(check, State.WARNING, f"{name} offers no method", fix))
     order = [entry.strip().partition(":")[0] for entry in stack.parameters.get("ProviderOrder", "").split(",")]
-    left_out = [name for name in given if name not in order and not is_meant(name)]
+    left_out = [name for name in given if name not in order and not is_meant(name, given[name])]
     if left_out:
         fix = "parameter ProviderOrder: a provider that is not in it is never asked"
         faults.append(Finding(check, State.WARNING, f"not in ProviderOrder: {', '.join(left_out)}", fix))

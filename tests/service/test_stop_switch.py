@@ -81,6 +81,10 @@ def test_it_is_in_force_within_the_cache_time_of_a_container_and_can_be_taken_ba
         '"paid_calls": "allowed", "paid_calls": "allowed"',
         '"Paid-Calls": "allowed"',
         '"paidcalls": "stopped"',
+        '"pay_calls": "stopped"',
+        '"switch": " STOPPED"',
+        '"new_tel": {"paid_calls": "stopped"}',
+        '"new_tel": {"calls": "stopped"}',
     ],
 )
 def test_what_is_ambiguous_stops_them_and_is_a_fault(api: Api, member: str) -> None:
@@ -90,6 +94,14 @@ def test_what_is_ambiguous_stops_them_and_is_a_fault(api: Api, member: str) -> N
     assert skipped(api.start(**PAID)) == {"paid_stopped"}
     assert api.start().status == 201
     assert "provider-credentials: paid_calls" in api.logged()
+
+
+def test_a_verification_in_progress_is_told_of_before_what_is_stopped(api: Api) -> None:
+    started = api.start(reference="order-7")
+    api.set_credentials(CREDENTIALS | STOPPED)
+    refused = api.start(reference="order-7", **PAID)
+    assert (refused.status, refused["code"]) == (409, "verification_in_progress")
+    assert refused["verification_id"] == started.id
 
 
 def test_test_mode_goes_on(api: Api) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
+from callverify.domain.usage import Amounts, Place
 from callverify.domain.verification import Verification
+from callverify.domain.words import Mode
+from callverify.providers.sms_ru.client import _cost
 from callverify.runtime import wiring
 from callverify.store.items import verification_of
 from tests.support.gateway import PHONE, Api
@@ -96,6 +102,30 @@ def test_counters_hold_nothing_of_a_person(api: Api) -> None:
     for record in ended():
         assert record.phone_hash not in stored
         assert record.phone_mask not in stored
+
+
+def test_money_is_told_exactly_and_in_digits(api: Api) -> None:
+    day = usage(api)["day"]
+    place = Place(Mode.LIVE, day, hashlib.sha256(LIVE_KEY.encode()).hexdigest()[:16], "sms_ru", "flash_call")
+    money = Amounts(starts=1, cost_RUB=12_345_678_123_456, cost_USD=10, cost_EUR=10_000_000, cost_KZT=0)
+    wiring.usage().count({"vrf_x": [(place, money)]}, 1_800_000_000)
+    ((*_, cost),) = used(usage(api)).values()
+    assert cost == {"EUR": "10", "KZT": "0", "RUB": "12345678.123456", "USD": "0.00001"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (0.4, "0.4 RUB"),
+        (10, "10 RUB"),
+        (0, "0 RUB"),
+        (0.00001, "0.00001 RUB"),
+        (1e-9, "0 RUB"),
+        (123456.789, "123456.789 RUB"),
+    ],
+)
+def test_what_a_vendor_says_that_a_call_costs_is_told_in_digits(said: float, told: str) -> None:
+    assert _cost(said) == told
 
 
 def test_a_fallback_and_a_repeat(api: Api) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -16,11 +17,12 @@ from callverify.events.publish import Publisher
 from callverify.events.telemetry import Telemetry
 from callverify.service.follow_up import FollowUp
 from callverify.service.policy import Policy
+from callverify.service.webhooks import Request
 from callverify.store import Store
 from tests.support.dynamodb import MemoryDynamoDb
 from tests.support.points import Crash, CrashingClient, Plan, Points, crash
 from tests.support.routes import OUR_CODE, READ_BACK
-from tests.support.service import BASE_URL, INDEX_TABLE, LIVE, TABLE, Parts
+from tests.support.service import BASE_URL, INDEX_TABLE, LIVE, TABLE, TEST, Parts
 
 PHONE = "+79000000021"
 POLICY = Policy(phone_10m=90, phone_day=90, phone_cooldown=0)
@@ -181,6 +183,17 @@ def test_all_of_a_phone_goes_and_then_it_is_done(world: World) -> None:
     world.assert_nothing_is_left(*ids)
 
 
+def test_in_test_mode_too_it_is_not_done_before_the_index_knows_the_last_start(world: World) -> None:
+    body = json.dumps({"phone": "+79000000101"})
+    world.service.start(TEST, body, idempotency_key=None, base_url=BASE_URL)
+    assert world.record_service.erase_phone(TEST, body) == {"erased": 0, "done": False}
+    world.publish()
+    assert world.record_service.erase_phone(TEST, body) == {"erased": 1, "done": False}
+    world.publish()
+    world.now += 16
+    assert world.record_service.erase_phone(TEST, body) == {"erased": 0, "done": True}
+
+
 def test_guesses_stay(world: World) -> None:
     for wrong in (5, 4):
         id = world.start(method="flash_call", provider=OUR_CODE.provider)  # noqa: A001
@@ -223,6 +236,40 @@ class Once:
     def __call__(self) -> None:
         self.came = True
         self.act()
+
+
+@pytest.mark.parametrize("what", ["a report", "a question"])
+def test_an_erasure_comes_at_any_point_of_what_a_provider_is_told_and_asked(what: str) -> None:
+    """The provider hears that its report was taken, and the question is not asked again."""
+    for point in range(1000):
+        world = World()
+        id = world.start(method="reverse_call", provider=READ_BACK.provider)  # noqa: A001
+        call_id, awaited = next(iter(world.vendor(READ_BACK.provider).awaited.items()))
+        awaited.dialed = True
+        heard = {"phone": (PHONE,), "said": (call_id,)}
+        report = Request(READ_BACK.provider, (awaited.webhook_url or "").split("/")[-2:], lambda h=heard: h)  # type: ignore[misc]
+        erasure = Once(partial(world.record_service.erase_phone, LIVE, json.dumps({"phone": PHONE})))
+        with world.points.process({point: erasure}):
+            if what == "a report":
+                world.service.report(report)
+            else:
+                world.service.follow_up(FollowUp(id, 1, (int(world.now),)))
+        if not erasure.came:
+            break
+    assert point > 3
+
+
+def test_a_call_that_an_erasure_overtook_is_counted_as_paid() -> None:
+    for point in range(1000):
+        world = World()
+        erasure = Once(partial(world.record_service.erase_phone, LIVE, json.dumps({"phone": PHONE})))
+        with world.points.process({point: erasure}), suppress(errors.NotFound):
+            world.start(method="flash_call", provider=OUR_CODE.provider)
+        counted = [each for each, _ in world.observer.counts if each == "PaidCalls"]
+        assert len(counted) == len(world.vendor(OUR_CODE.provider).paid), point
+        if not erasure.came:
+            break
+    assert point > 3
 
 
 def test_the_request_comes_at_any_point_of_publishing() -> None:

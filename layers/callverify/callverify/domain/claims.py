@@ -76,7 +76,12 @@ class KnowCall:
 
 @value
 class Unblocked:
-    """The phone is not blocked. Every claim of the limit `phone_10m` asks for it too."""
+    """The phone is not blocked. Every claim of the limit `phone_10m` asks for it too.
+
+    notes_start: have it known that the phone has started now, as that limit has it known.
+    """
+
+    notes_start: bool = False
 
 
 @value

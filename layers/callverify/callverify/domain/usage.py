@@ -56,5 +56,10 @@ def _repeats(record: Verification, attempt: Attempt) -> int:
     return sum(step.kind is StepKind.REPEAT and not step.error for step in between)
 
 
+def in_digits(millionths: int) -> str:
+    """An amount of money, exactly: 4.4, 10, 0.00001."""
+    return f"{millionths // MILLION}.{millionths % MILLION:06}".rstrip("0").rstrip(".")
+
+
 def day_of(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")

@@ -22,16 +22,25 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def is_meant(name: str) -> bool:
-    """Whether a member may have been meant for it: no provider's name has the word."""
-    return "paid" in name.lower()
+def is_meant(name: str, value: object) -> bool:
+    """Whether a member may have been meant for it: nothing of a provider has the word, or says that."""
+    return "paid" in name.lower() or (isinstance(value, str) and value.strip().lower() == STOPPED)
+
+
+def without(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The providers alone: whatever may have been meant for it would go on stopping paid calls."""
+    kept = {name: value for name, value in given.items() if not is_meant(name, value)}
+    return {name: without(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
 
 
 def paid_calls_stopped(given: Mapping[str, Any]) -> tuple[bool, ConfigurationFault | None]:
     """Whether paid calls are stopped, and what is wrong with the setting."""
-    wrong = [name for name in given if is_meant(name) and name != PAID_CALLS]
+    others = [(name, each) for name, each in given.items() if name != PAID_CALLS]
+    # A brace too late, it is in a provider's entry.
+    others += [pair for _, entry in others if isinstance(entry, Mapping) for pair in entry.items()]
+    wrong = any(is_meant(*each) for each in others)
     value = given.get(PAID_CALLS, ALLOWED)
     if wrong or value not in (STOPPED, ALLOWED):
-        problem = f'must be "{STOPPED}" or "{ALLOWED}", and be there once; until then paid calls are stopped'
+        problem = f'must be "{STOPPED}" or "{ALLOWED}", once, beside the providers; until then paid calls are stopped'
         return True, ConfigurationFault(f"provider-credentials: {PAID_CALLS}", problem)
     return value == STOPPED, None

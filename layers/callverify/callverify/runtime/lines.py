@@ -48,7 +48,7 @@ class Lines:
         if wrong:
             self._fault(wrong)
         for name in given.keys() - set(NAMES):
-            if stop.is_meant(name):
+            if stop.is_meant(name, given[name]):
                 continue
             told = registry.tellable(name, NAMES)
             problem = f"unknown provider{told}; known providers are {', '.join(NAMES)}"

@@ -34,7 +34,7 @@ from callverify.service.policy import HOLD_SECONDS, VERIFIED_HOLD_SECONDS, Polic
 class Claims:
     """Claims of each change, in the order in which they are judged. This one takes nothing: of the test lane.
 
-    Where a call is asked for, it only asks that the phone is not blocked.
+    Where a call is asked for, it only asks that the phone is not blocked. A start is noted for an erasure to know.
     """
 
     def __init__(self, policy: Policy, keys: Keys) -> None:
@@ -55,7 +55,7 @@ class Claims:
 
     def start(self, change: Change, line: Line, phone: Phone, dead: str | None) -> Sequence[Claim]:  # noqa: ARG002
         """`dead`: a verification that has ended, whose lock may be taken over."""
-        return [Unblocked()]
+        return [Unblocked(notes_start=True)]
 
     def go_on(self, change: Change, line: Line, phone: Phone, failed: Failed) -> Sequence[Claim]:  # noqa: ARG002
         return ()

@@ -276,7 +276,8 @@ class Dial:
     def record_answer(self, line: Line, record: Verification, outcome: CallOutcome) -> Verification:
         """Store that the provider agreed, or may have. A record that has moved on stays as it is.
 
-        Raises Taken where the number to dial may still belong to an earlier verification of this phone.
+        Raises Taken where the number to dial may still belong to an earlier verification of this phone, and NotFound
+        where the record was erased meanwhile.
         """
         observer, code = self._lane.observer, line.route.code
         change = transitions.answer(
@@ -294,10 +295,11 @@ class Dial:
         late = change.after.status is Status.EXPIRED
         if late:
             claims += self._lane.claims.ended(change)
+        answered: Verification | None = None
         try:
             answered = self._ctx.store.apply(change, self._ctx.now(), claims)
         except Stale:
-            answered = self._ctx.fresh(record)
+            pass  # the call is counted all the same
         else:
             if late:
                 self._ctx.count_end("Expired", answered)
@@ -307,7 +309,7 @@ class Dial:
             observer.count("PaidCalls", provider=line.provider)
         if outcome.code and (size := self._lane.pools.learn(line, outcome.code)) is not None:
             observer.measure("CodePool", size, "Count", provider=line.provider, method=line.method)
-        return answered
+        return answered or self._ctx.fresh(record)
 
     def _give_up(self, failed: Failed) -> Verification:
         """End the verification, and raise why."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.value import value
 from callverify.domain.verification import Verification
@@ -51,7 +52,10 @@ def follow_up(ctx: Context, message: FollowUp) -> tuple[FollowUp, int] | None:
         return None
     if message.ask_at and now < message.ask_at[0]:
         return message, message.ask_at[0] - now
-    if _ask(ctx, verification).status is not Status.PENDING:
+    try:
+        if _ask(ctx, verification).status is not Status.PENDING:
+            return None
+    except errors.NotFound:  # erased meanwhile
         return None
     now = ctx.now()
     if not message.ask_at:  # it came before the end

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from callverify.domain import history
-from callverify.domain.usage import MILLION, day_of
+from callverify.domain.usage import day_of, in_digits
 from callverify.domain.words import Caller, Scope
 from callverify.service import requests, search
 from callverify.service.context import Context
@@ -65,7 +65,7 @@ class Records:
                 "verified": amounts["verified"],
                 "paid_calls": amounts["paid_calls"],
                 "cost": {
-                    name.removeprefix("cost_"): f"{amount / MILLION:.10g}"
+                    name.removeprefix("cost_"): in_digits(amount)
                     for name, amount in sorted(amounts.items())
                     if name.startswith("cost_")
                 },

@@ -76,8 +76,9 @@ class Start:
                 raise
             return self._answer(self._steps.replay_now(key, body).verification, replayed=True)
         except errors.NoProviderAvailable as error:
-            if error.verification_id is None:  # the start may have written nothing, and so have judged no block
+            if error.verification_id is None:  # the start may have written nothing, and so have judged neither
                 self._refuse_if_blocked(draft)
+                self._refuse_if_in_progress(draft)
             raise
 
     def _parse(self, body: str | None) -> requests.StartRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from callverify.domain.words import DAY
+from callverify.domain.words import DAY, TEN_MINUTES
 from callverify.store import table
 from callverify.store.counters import UNBLOCKED, phone_key
 from callverify.store.table import Blocked, Stale, Table, Write
@@ -31,3 +31,9 @@ class Blocks:
 
 def check_unblocked(phone_hash: str) -> Write:
     return table.check(phone_key(phone_hash), UNBLOCKED, {}, lambda _: Blocked())
+
+
+def note_start(phone_hash: str, now: int) -> Write:
+    """Of a phone that meets no limit, whose starts are not listed here: decision 161."""
+    expression, values = "SET started = :now, #ttl = :ttl", {":now": now, ":ttl": now + TEN_MINUTES}
+    return table.update(phone_key(phone_hash), expression, UNBLOCKED, values, lambda _: Blocked())

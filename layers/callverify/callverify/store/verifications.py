@@ -55,7 +55,7 @@ from callverify.domain.verification import CLIENT_TOKEN_SECONDS, Change, Verific
 from callverify.domain.view import carried_over, numbered, revised
 from callverify.domain.words import DAY, Status
 from callverify.store import counters, table
-from callverify.store.blocks import check_unblocked
+from callverify.store.blocks import check_unblocked, note_start
 from callverify.store.calendar import CalendarCounters, outside
 from callverify.store.items import Item, attributes, difference, verification_of
 from callverify.store.table import CONFLICT_RETRIES, NOTHING, Forms, Lost, Outdated, Stale, Table, Taken, Write
@@ -272,6 +272,8 @@ class Verifications:
                     last.append(_know_call(claim, record, now))
                 case CoolDown() | Unless():
                     pass  # after the transaction, and before it: see `_write`
+                case Unblocked(notes_start=True):
+                    yield note_start(record.phone_hash, now)
                 case Unblocked():
                     yield check_unblocked(record.phone_hash)
                 case SpendGuess():

@@ -181,7 +181,10 @@ def _called(body: Mapping[str, Any]) -> CallOutcome:
 def _cost(given: object) -> str | None:
     """In roubles, the account's currency; None for what is no amount."""
     amount = given if isinstance(given, int | float) and not isinstance(given, bool) else -1
-    return f"{amount:.10g} RUB" if 0 <= amount < 10**6 else None
+    if not 0 <= amount < 10**6:
+        return None
+    digits = f"{amount:.6f}".rstrip("0").rstrip(".")
+    return f"{digits} RUB"
 
 
 def _id(given: object) -> str | None:
