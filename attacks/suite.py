@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attacks import collected, credentials, doors, guessing, lockout, poison, pumping, sessions, webhooks
+from attacks import collected, credentials, doors, guessing, lockout, poison, pumping, records, sessions, webhooks
 from attacks.report import Finding
 from attacks.world import dynamodb
 
@@ -18,9 +18,21 @@ ATTACKS: Mapping[str, Callable[..., list[Finding]]] = {
     "pumping": pumping.run,
     "credentials": credentials.run,
     "doors": doors.run,
+    "records": records.run,
     "lockout": lockout.run,
 }
-LONGEST = ["webhooks", "doors", "pumping", "guessing", "lockout", "sessions", "poison", "credentials", "collected"]
+LONGEST = [
+    "webhooks",
+    "doors",
+    "pumping",
+    "guessing",
+    "lockout",
+    "sessions",
+    "poison",
+    "credentials",
+    "records",
+    "collected",
+]
 
 # "full": a few minutes on two processors. "small": what the tests run.
 SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -33,6 +45,7 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "pumping": {"rounds": 150, "checks": 100, "met": 7},
         "credentials": {"tokens": 5_000, "keys": 5_000},
         "doors": {"orders": 720},
+        "records": {"phones": 20},
         "lockout": {"sieges": 21, "minutes": 60},
     },
     "small": {
@@ -44,6 +57,7 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "pumping": {"rounds": 12, "checks": 25, "met": 3},
         "credentials": {"tokens": 150, "keys": 100},
         "doors": {"orders": 60},
+        "records": {"phones": 2},
         "lockout": {"sieges": 3, "minutes": 11},
     },
 }
