@@ -45,7 +45,7 @@ SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "pumping": {"rounds": 150, "checks": 100, "met": 7},
         "credentials": {"tokens": 5_000, "keys": 5_000},
         "doors": {"orders": 720},
-        "records": {"phones": 20},
+        "records": {"phones": 6},
         "lockout": {"sieges": 21, "minutes": 60},
     },
     "small": {
