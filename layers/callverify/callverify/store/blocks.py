@@ -35,5 +35,5 @@ def check_unblocked(phone_hash: str) -> Write:
 
 def note_start(phone_hash: str, now: int) -> Write:
     """Of a phone that meets no limit, whose starts are not listed here: decision 161."""
-    expression, values = "SET started = :now, #ttl = :ttl", {":now": now, ":ttl": now + TEN_MINUTES}
+    expression, values = "SET #started = :now, #ttl = :ttl", {":now": now, ":ttl": now + TEN_MINUTES}
     return table.update(phone_key(phone_hash), expression, UNBLOCKED, values, lambda _: Blocked())
