@@ -49,7 +49,15 @@ MEMORY_MB = {
 }
 TRACED_SHARE = 0.05  # and one request a second, which a large stack does not notice
 FULL_CORE_MB, SLOWER_CORE = 1769, 1.15
-WAIT_MS = {"GetItem": 4, "BatchGetItem": 6, "PutItem": 6, "UpdateItem": 6, "DeleteItem": 6, "TransactWriteItems": 15}
+WAIT_MS = {
+    "GetItem": 4,
+    "BatchGetItem": 6,
+    "PutItem": 6,
+    "UpdateItem": 6,
+    "DeleteItem": 6,
+    "BatchWriteItem": 8,
+    "TransactWriteItems": 15,
+}
 VENDOR_MS, RECEIVER_MS, AWS_CALL_MS = 400, 200, 8
 COLD_SHARE, COLD_MS = 0.002, 1200
 ACCESS_LOG_BYTES, HEADER_BYTES = 300, 600
