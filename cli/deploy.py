@@ -6,9 +6,11 @@ that a default had when the stack was made, and what a new version does better w
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -27,8 +29,37 @@ DEFAULT_STACK = "callverify"
 BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
 
 
+# What a prompt refuses by BadParameter, it asks for again.
+
+
+def _a_name(text: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z][-a-zA-Z0-9]{0,127}", text):
+        raise click.BadParameter("a stack's name is a letter, then letters, digits and hyphens")
+    return text
+
+
+def _a_region(text: str) -> str:
+    import boto3
+
+    if text not in (known := boto3.Session().get_available_regions("lambda")):
+        raise click.BadParameter(f"there is no region {text}; there are {', '.join(known)}")
+    return text
+
+
+def _a_value(name: str, text: str) -> str:
+    if wrong := parameters.wrong(name, text):
+        raise click.BadParameter(wrong)
+    return text
+
+
 @click.command()
-@click.option("--stack", metavar="NAME", envvar="CALLVERIFY_STACK", help=f"Default: asked for, or {DEFAULT_STACK}.")
+@click.option(
+    "--stack",
+    metavar="NAME",
+    envvar="CALLVERIFY_STACK",
+    callback=lambda *given: given[2] and _a_name(given[2]),
+    help=f"Default: asked for, or {DEFAULT_STACK}.",
+)
 @click.option("--region", help="Such as eu-central-1. Default: asked for, or that of your AWS profile.")
 @click.option("--countries", metavar="RU,KZ", help="Countries whose numbers may be called.")
 @click.option("--domain", metavar="NAME", help="A domain of your own; it needs --certificate.")
@@ -66,7 +97,7 @@ def deploy(
     name = stack or _name(deployments, asks)
     known = deployments.get(name)
     if not region and not known and asks:
-        region = click.prompt("AWS region", default=_default_region())
+        region = click.prompt("AWS region", default=_default_region(), value_proc=_a_region)
     plan = known or Deployment(name, region, {})
     plan = Deployment(name, region or plan.region, plan.parameters)
     target = Target(name, {}, plan.region)
@@ -96,7 +127,8 @@ def _name(deployments: Deployments, asks: bool) -> str:
     if len(names) > 1:
         raise Refused(f"which stack? --stack NAME; {deployments.file.name} knows {', '.join(names)}")
     default = names[0] if names else DEFAULT_STACK
-    return str(click.prompt("Name of the stack", default=default)) if asks and not names else default
+    asked = asks and not names
+    return str(click.prompt("Name of the stack", default=default, value_proc=_a_name)) if asked else default
 
 
 def _default_region() -> str | None:
@@ -136,11 +168,24 @@ def _pairs(given: tuple[str, ...]) -> dict[str, str]:
 
 def _answers() -> dict[str, str]:
     """What matters of a first deployment."""
-    declared = parameters.declared()
-    countries = click.prompt("Countries to call (ISO codes)", default=declared["AllowedCountries"]["Default"])
-    answers = {"AllowedCountries": countries.replace(" ", "").upper()}
-    if domain := click.prompt("A domain of your own (empty: API Gateway's)", default="", show_default=False):
-        certificate = click.prompt("ARN of its ACM certificate, in this region")
+    answers = {
+        "AllowedCountries": click.prompt(
+            "Countries to call (ISO codes)",
+            default=parameters.declared()["AllowedCountries"]["Default"],
+            value_proc=lambda text: _a_value("AllowedCountries", text.replace(" ", "").upper()),
+        )
+    }
+    domain = click.prompt(
+        "A domain of your own (empty: API Gateway's)",
+        default="",
+        show_default=False,
+        value_proc=partial(_a_value, "DomainName"),
+    )
+    if domain:
+        certificate = click.prompt(
+            "ARN of its ACM certificate, in this region",
+            value_proc=partial(_a_value, "CertificateArn"),
+        )
         answers |= {"DomainName": domain, "CertificateArn": certificate}
     return answers
 

@@ -28,16 +28,17 @@ def defaults(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 def check(values: Mapping[str, str]) -> None:
     """Raises Refused for all that CloudFormation or the service would refuse about these parameters."""
-    known = declared()
-    wrong = [_wrong(name, value, known.get(name)) for name, value in values.items()]
-    wrong.append(_wrong_order(values.get("ProviderOrder", "")))
+    found = [wrong(name, value) for name, value in values.items()]
+    found.append(_wrong_order(values.get("ProviderOrder", "")))
     if values.get("DomainName") and not values.get("CertificateArn"):
-        wrong.append("DomainName needs CertificateArn, an ACM certificate in the stack's region")
-    if found := [each for each in wrong if each]:
-        raise Refused("; ".join(found))
+        found.append("DomainName needs CertificateArn, an ACM certificate in the stack's region")
+    if said := [each for each in found if each]:
+        raise Refused("; ".join(said))
 
 
-def _wrong(name: str, value: str, declaration: Mapping[str, Any] | None) -> str | None:
+def wrong(name: str, value: str) -> str | None:
+    """Why a parameter can't have this value; None where it can."""
+    declaration = declared().get(name)
     if declaration is None:
         return (
             f"template.yaml has no parameter {name}: take it out (--unset {name}). Vendors' settings are in the secret "

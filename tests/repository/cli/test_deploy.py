@@ -1,7 +1,9 @@
 """`callverify deploy` refuses what could not succeed, before anything is built or changed, and says what to do."""
 
+import contextlib
 import json
 import os
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +13,18 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
+from click.testing import CliRunner
 
-from cli import parameters
+from cli import deploy, parameters
 from cli.deployments import Deployment, Deployments
 from cli.errors import Refused, explain
 from cli.first_call import next_steps
 from cli.preflight import BUCKET_STACK, SECRETS, preflight
 from cli.target import Target
 from local.build import ROOT
-from tests.support.command import callverify
+from tests.support.command import CALLVERIFY, callverify
 
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/00000000-0000-4000-8000-000000000000"
 BUCKET = {"OutputKey": "SourceBucket", "OutputValue": "uploads"}
 
 
@@ -273,3 +277,51 @@ def test_nothing_but_a_look_is_left_when_all_is_in_place() -> None:
     for filled in ({"telefon_ip": {"token": "fake"}}, [{"name": "shop"}]):
         aws.says("secretsmanager", "get_secret_value", {"SecretString": json.dumps(filled)})
     assert len(next_of(aws)) == 1
+
+
+def typed(tmp_path: Path, lines: list[str]) -> tuple[int, str]:
+    """`callverify deploy` at a terminal, with these lines typed: its exit code, and what the terminal shows."""
+    ours, its = os.openpty()
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "CALLVERIFY_DEPLOYMENTS": str(tmp_path / "callverify.toml"),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # nobody answers
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    os.write(ours, "".join(line + "\n" for line in lines).encode())
+    with subprocess.Popen([CALLVERIFY, "deploy"], stdin=its, stdout=its, stderr=its, env=environment) as process:
+        code = process.wait(60)
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while some := os.read(ours, 65536):
+            shown += some
+    os.close(ours)
+    return code, shown.decode().replace("\r", "")
+
+
+def test_what_is_answered_wrongly_is_asked_again(tmp_path: Path) -> None:
+    code, shown = typed(tmp_path, ["my shop!", "shop", "moon", "eu-central-1"])
+    assert code == 1
+    for said in ("a stack's name is", "there is no region moon", "Could not connect to the endpoint"):
+        assert said in shown, shown
+    assert not (tmp_path / "callverify.toml").exists()
+
+
+def test_a_parameter_that_is_answered_wrongly_is_asked_for_again() -> None:
+    lines = ["Russia", "ru, kz", "a domain", "verify.example.com", "abc", CERTIFICATE]
+    with CliRunner().isolation("\n".join(lines)) as (shown, *_):
+        answers = deploy._answers()
+    assert answers == {"AllowedCountries": "RU,KZ", "DomainName": "verify.example.com", "CertificateArn": CERTIFICATE}
+    for said in ("AllowedCountries='RUSSIA'", "DomainName='a domain'", "CertificateArn='abc'"):
+        assert said.encode() in shown.getvalue()
+
+
+def test_a_name_that_no_stack_can_have_is_refused_at_once(tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = callverify("deploy", "--stack", "my shop!", "--yes", env=environment)
+    assert done.returncode == 2
+    assert "a stack's name is a letter" in done.stderr
