@@ -29,7 +29,7 @@ PHONES = ("+79000000021", "+79000000022")
 COOLDOWN = 20 + 8  # at its longest: counted from the start, with the time that the vendor may take
 NO_CALL = (Outcome.REJECTED, Outcome.UNAVAILABLE)
 # All that a key of mode `test` leaves in the table: no limit, no lock, no hold, no guess.
-OF_TEST_MODE = {"verification", "idempotency", "events", "event", "events_of"}
+OF_TEST_MODE = {"verification", "idempotency", "events", "event", "events_of", "limit"}
 
 
 class Judge:
@@ -77,7 +77,10 @@ class Judge:
         assert not any(vendor.asked for vendor in self._vendors.values()), "a vendor was asked for a test number"
         assert (heard.counts, heard.values, heard.answers) == ([], [], []), "a test counts in no metric of business"
         assert all(record.mode is Mode.TEST for record in records)
-        assert {pk.partition("#")[0] for pk in self.world.rows.tables[TABLE]} <= OF_TEST_MODE
+        rows = self.world.rows.tables[TABLE]
+        assert {pk.partition("#")[0] for pk in rows} <= OF_TEST_MODE
+        # No limit counts: the item of one notes when the phone started last, for an erasure to know.
+        assert all(item.keys() <= {"pk", "started", "ttl"} for pk, item in rows.items() if pk.startswith("limit#"))
 
     def _judge_end(self, verification: Verification) -> None:
         end = verification.status_at(self.world.now)
