@@ -29,7 +29,7 @@ from local.logs import LogTail
 from local.processes import HOST, LocalStackError, require_free_port, running
 from local.template import Route, background_functions, routes
 
-ROUTES_SECONDS = 60
+ROUTE_SECONDS = 60  # since another route has answered
 
 
 @dataclass(frozen=True)
@@ -232,13 +232,14 @@ def _authorization(route: Route, api_key: str) -> str:
 def _wait_for_routes(wanted: list[Route], base_url: str, api_key: str, log_file: Path) -> None:
     """Wait for an answer of a function on every route, so that each function has a warm container.
 
-    Raises LocalStackError, which leads to `log_file`, where one does not come.
+    Raises LocalStackError, which leads to `log_file`, where none more has answered for a while.
     """
-    deadline = time.monotonic() + ROUTES_SECONDS
+    answered = time.monotonic()
 
     def wait(route: Route) -> None:
+        nonlocal answered
         answer = "no answer"
-        while time.monotonic() < deadline:
+        while time.monotonic() < answered + ROUTE_SECONDS:
             try:
                 response = requests.request(
                     route.method,
@@ -252,6 +253,7 @@ def _wait_for_routes(wanted: list[Route], base_url: str, api_key: str, log_file:
             else:
                 # The gateway's own refusals name an error type; whatever a function says below 500 will do.
                 if response.status_code < 500 and "x-amzn-ErrorType" not in response.headers:
+                    answered = time.monotonic()
                     return
                 answer = f"{response.status_code} {response.text[:300]}"
             time.sleep(0.5)

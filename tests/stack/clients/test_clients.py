@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from local.build import ROOT
+from tests.support.client import new_address
 
 JOURNEYS = Path(__file__).parent / "journeys"
 PYTHON_TOOLS = ROOT / ".venv-clients/bin"
@@ -110,9 +111,13 @@ def test_a_whole_verification(
         compiled(directory, journey)
         command = ("node", directory / "made" / program.with_suffix(".js").name)
     number = random.randint(0, 9_999_998)
-    phones = {"FLASH_PHONE": f"+7900{number:07}", "REVERSE_PHONE": f"+7900{number + 1:07}"}
+    user = {
+        "FLASH_PHONE": f"+7900{number:07}",
+        "REVERSE_PHONE": f"+7900{number + 1:07}",
+        "END_USER_IP": new_address(),
+    }
     environment = {name: stack[name] for name in ("BASE_URL", "API_KEY", "SIMULATOR_URL")}
-    seen: dict[str, Any] = json.loads(run(*command, directory=directory, **environment, **phones))
+    seen: dict[str, Any] = json.loads(run(*command, directory=directory, **environment, **user))
     assert seen.pop("number").startswith("+7")
     assert seen.pop("events")[-1] == "verification.verified"
     assert seen == {

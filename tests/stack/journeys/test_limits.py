@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.client import Answer, Api, Operator, Vendors, new_phone
+from tests.support.client import Answer, Api, Operator, Vendors, new_address, new_phone
 
 
 def assert_limited(answer: Answer, limit: str, longest: int) -> None:
@@ -79,7 +79,7 @@ def test_phone_10m(api: Api, vendors: Vendors, operator: Operator, phone: str) -
 @pytest.mark.parametrize("family", ["IPv4", "IPv6"])
 def test_ip_10m(api: Api, vendors: Vendors, family: str) -> None:
     network = f"2001:db8:{random.randrange(2**16):x}:{random.randrange(2**16):x}"
-    ipv4 = f"10.{random.randrange(256)}.{random.randrange(256)}.{random.randrange(256)}"
+    ipv4 = new_address()
     for number in range(20):
         address = ipv4 if family == "IPv4" else f"{network}::{number + 1:x}"
         api.started(new_phone(), provider="telefon_ip", end_user_ip=address)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from tests.support.client import EVIDENCE, Answer, Api, Operator, Vendors, Webhooks, new_phone
+from tests.support.client import EVIDENCE, Answer, Api, Operator, Vendors, Webhooks, new_address, new_phone
 
 both_vendors = pytest.mark.parametrize("provider", EVIDENCE)
 
@@ -48,7 +48,7 @@ def test_a_call_verifies(api: Api, vendors: Vendors, phone: str, provider: str) 
 
 def test_what_the_caller_gives_along_is_echoed(api: Api, phone: str) -> None:
     given = {"reference": "заказ 1", "metadata": {"shop": "мой", "empty": ""}}
-    started = api.started(phone, provider="smsc", end_user_ip="203.0.113.7", locale="ru", **given)
+    started = api.started(phone, provider="smsc", end_user_ip=new_address(), locale="ru", **given)
     read = api.read(started.id)
     for answer in (started, read):
         assert {name: answer[name] for name in given} == given

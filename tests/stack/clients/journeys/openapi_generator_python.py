@@ -24,7 +24,8 @@ verifications = VerificationsApi(client)
 
 
 def start(phone, method):
-    key, body = str(uuid.uuid4()), StartRequest(phone=phone, method=method, end_user_ip="203.0.113.7", locale=None)
+    key = str(uuid.uuid4())
+    body = StartRequest(phone=phone, method=method, end_user_ip=os.environ["END_USER_IP"], locale=None)
     started, again = (verifications.start_verification(body, idempotency_key=key) for _ in range(2))
     assert again.id == started.id
     return started

@@ -25,7 +25,8 @@ client = AuthenticatedClient(base_url=os.environ["BASE_URL"], token=os.environ["
 
 
 def start(phone, method):
-    key, body = str(uuid.uuid4()), StartRequest(phone=phone, method=method, end_user_ip="203.0.113.7", locale=None)
+    key = str(uuid.uuid4())
+    body = StartRequest(phone=phone, method=method, end_user_ip=os.environ["END_USER_IP"], locale=None)
     started, again = (start_verification.sync(client=client, body=body, idempotency_key=key) for _ in range(2))
     assert isinstance(started, StartedVerification), started
     assert isinstance(again, StartedVerification), again

@@ -4,7 +4,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./client";
 
 declare const process: { env: Record<string, string> };
-const { BASE_URL, API_KEY, SIMULATOR_URL, FLASH_PHONE, REVERSE_PHONE } = process.env;
+const { BASE_URL, API_KEY, SIMULATOR_URL, FLASH_PHONE, REVERSE_PHONE, END_USER_IP } = process.env;
 type Method = components["schemas"]["Method"];
 type EventType = components["schemas"]["Event"]["type"];
 
@@ -17,7 +17,7 @@ function got<T>(answer: { data?: T; error?: components["schemas"]["Problem"] }):
 
 async function start(phone: string, method: Method) {
   const header = { "Idempotency-Key": crypto.randomUUID() };
-  const body = { phone, method, end_user_ip: "203.0.113.7", locale: null };
+  const body = { phone, method, end_user_ip: END_USER_IP, locale: null };
   const started = got(await client.POST("/verifications", { params: { header }, body }));
   const again = got(await client.POST("/verifications", { params: { header }, body }));
   if (again.id !== started.id) throw new Error("the second answer is another verification's");

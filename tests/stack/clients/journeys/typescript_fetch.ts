@@ -3,13 +3,13 @@
 import { Configuration, EventsApi, EventTypeEnum, Method, Problem, ResponseError, VerificationsApi } from "./client";
 
 declare const process: { env: Record<string, string> };
-const { BASE_URL, API_KEY, SIMULATOR_URL, FLASH_PHONE, REVERSE_PHONE } = process.env;
+const { BASE_URL, API_KEY, SIMULATOR_URL, FLASH_PHONE, REVERSE_PHONE, END_USER_IP } = process.env;
 
 const configuration = new Configuration({ basePath: BASE_URL, accessToken: API_KEY });
 const verifications = new VerificationsApi(configuration);
 
 async function start(phone: string, method: Method) {
-  const startRequest = { phone, method, endUserIp: "203.0.113.7", locale: null };
+  const startRequest = { phone, method, endUserIp: END_USER_IP, locale: null };
   const idempotencyKey = crypto.randomUUID();
   const started = await verifications.startVerification({ startRequest, idempotencyKey });
   const again = await verifications.startVerification({ startRequest, idempotencyKey });
