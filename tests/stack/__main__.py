@@ -48,7 +48,7 @@ class Run:
     marks: str
 
 
-RUNS = (Run("shared", SHARED, 4, f"not ({IN_TURNS})"), Run("in turns", SHORT_WINDOWS, 4, IN_TURNS))
+RUNS = (Run("shared", SHARED, 3, f"not ({IN_TURNS})"), Run("in turns", SHORT_WINDOWS, 3, IN_TURNS))
 
 
 def run(each: Run, built: Path, directory: Path, options: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-LONGEST_WAIT = 10.0
+LONGEST_WAIT = 30.0
 
 
 class Refused(Exception):

@@ -6,7 +6,7 @@ from typing import Any
 import requests
 
 # A message whose worker was killed comes again when the queue's visibility timeout of 90 s is over.
-UNTIL_SECONDS = 150
+UNTIL_SECONDS = 300
 
 
 class Receiver:
@@ -15,7 +15,7 @@ class Receiver:
 
     def deliveries(self, verification_id: str) -> list[dict[str, Any]]:
         """Each delivery of an event about this verification, oldest first."""
-        found = requests.get(f"{self._url}/events", timeout=10).json()["deliveries"]
+        found = requests.get(f"{self._url}/events", timeout=30).json()["deliveries"]
         return [delivery for delivery in found if delivery["event"]["data"]["id"] == verification_id]
 
     def deliveries_of(self, verification_id: str, kind: str) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ class Receiver:
             time.sleep(0.2)
 
     def misbehave(self, **how: Any) -> None:
-        requests.post(f"{self._url}/behaviour", json=how, timeout=10).raise_for_status()
+        requests.post(f"{self._url}/behaviour", json=how, timeout=30).raise_for_status()
 
     def behave_well(self) -> None:
-        requests.delete(f"{self._url}/behaviour", timeout=10).raise_for_status()
+        requests.delete(f"{self._url}/behaviour", timeout=30).raise_for_status()

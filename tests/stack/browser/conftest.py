@@ -53,7 +53,7 @@ WITHOUT_NEWER = "\n".join(
     f"for (const name of '{names}'.split(' ')) delete {owner}[name];" for owner, names in NEWER.items()
 )
 BOTH = ["reverse_call", "flash_call"]
-SECONDS = 20
+SECONDS = 60
 # Of brands; answered by the tests themselves.
 LOGO_ORIGIN = "https://logos.example"
 
@@ -165,7 +165,7 @@ class Service:
     def code(self, verification: dict[str, Any]) -> str:
         """The last four digits of the number that called."""
         url = f"{self.env['SIMULATOR_URL']}/phone/{verification['full_phone']}"
-        calls = requests.get(url, timeout=10).json()["incoming_calls"]
+        calls = requests.get(url, timeout=SECONDS).json()["incoming_calls"]
         return str(calls[-1]["from"][-4:])
 
     def wrong_code(self, verification: dict[str, Any]) -> str:
@@ -174,16 +174,16 @@ class Service:
     def dial(self, verification: dict[str, Any]) -> None:
         url = f"{self.env['SIMULATOR_URL']}/phone/{verification['full_phone']}/dial"
         body = {"number": verification["challenge"]["number"]}
-        assert requests.post(url, json=body, timeout=10).json()["answered"]
+        assert requests.post(url, json=body, timeout=SECONDS).json()["answered"]
 
     def fault(self, provider: str, mode: str, verification: dict[str, Any]) -> None:
         """For this verification's phone, once."""
         body = {"provider": provider, "mode": mode, "phone": verification["full_phone"]}
-        requests.post(f"{self.env['SIMULATOR_URL']}/faults", json=body, timeout=10).raise_for_status()
+        requests.post(f"{self.env['SIMULATOR_URL']}/faults", json=body, timeout=SECONDS).raise_for_status()
 
     def _call(self, method: str, path: str, key: str = "API_KEY", body: object = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.env[key]}"}
-        answer = requests.request(method, self.env["BASE_URL"] + path, json=body, headers=headers, timeout=30)
+        answer = requests.request(method, self.env["BASE_URL"] + path, json=body, headers=headers, timeout=SECONDS)
         assert answer.ok, answer.text
         found: dict[str, Any] = answer.json()
         return found

@@ -21,7 +21,7 @@ from tests.support.client import new_address
 JOURNEYS = Path(__file__).parent / "journeys"
 PYTHON_TOOLS = ROOT / ".venv-clients/bin"
 NPM_TOOLS = ROOT / ".clients/node_modules"
-SECONDS = 300
+SECONDS = 600
 TSC = "--strict --target es2022 --lib es2022,dom --module commonjs --moduleResolution node10 --skipLibCheck"
 
 Generate = Callable[[Path, Path], None]

@@ -24,7 +24,7 @@ from tests.support.client import Answer, new_phone
 pytestmark = pytest.mark.stack
 EXAMPLE = ROOT / "examples/cognito"
 MODULES = ROOT / ".clients/node_modules"
-SECONDS = 30
+SECONDS = 90
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def start() -> tuple[str, str]:
     """The id of a new verification, pending, and its phone."""
     body = json.loads(next(STARTS).replace("NUMBERED", numbered_phone(next(numbers))))
     headers = {"Authorization": f"Bearer {os.environ['API_KEY']}"}
-    answer = requests.post(f"{os.environ['BASE_URL']}/verifications", json=body, headers=headers, timeout=30)
+    answer = requests.post(f"{os.environ['BASE_URL']}/verifications", json=body, headers=headers, timeout=90)
     assert answer.status_code == 201, answer.text
     return answer.json()["id"], body["phone"]
 
@@ -43,7 +43,7 @@ def create() -> str:
         f"{os.environ['BASE_URL']}/twilio/v2/Services/{EXAMPLE_SERVICE}/Verifications",
         data=form,
         auth=(EXAMPLE_SERVICE.replace("VA", "AC"), os.environ["API_KEY"]),
-        timeout=30,
+        timeout=90,
     )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["sid"])

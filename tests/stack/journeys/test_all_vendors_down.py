@@ -62,7 +62,7 @@ def attempts(read: Answer) -> list[tuple[At, str]]:
 
 def judge(start: Start, answer: Answer, api: Api, vendors: Vendors) -> None:
     """What was answered is what the vendors' failures make of it."""
-    read = api.read(answer.id if answer.status == 201 else answer["verification_id"], patience=60).expect(200)
+    read = api.read(answer.id if answer.status == 201 else answer["verification_id"]).expect(200)
     made = attempts(read)
     assert [outcome for _, outcome in made] == [MODES[start.modes[at.provider]][0] for at, _ in made]
     *_, (last, outcome) = made
@@ -110,7 +110,7 @@ def test_every_start_is_told_in_time_and_nothing_is_paid_twice(failing: Vendors,
             failing.fault(provider, mode, phone=start.phone, times=None)
 
     def begin(start: Start) -> Answer:
-        return api.start(start.phone, **start.fields, patience=60)
+        return api.start(start.phone, **start.fields)
 
     with ThreadPoolExecutor(HANDS) as pool:
         answers = list(pool.map(begin, wanted))

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from callverify.domain.keys import Keys
-from tests.support.client import UNTIL_SECONDS, Answer, Api, Vendors, new_phone
+from tests.support.client import PATIENCE, UNTIL_SECONDS, Answer, Api, Vendors, new_phone
 from tests.support.listening import Listener, Refused
 
 
@@ -75,7 +75,7 @@ def test_a_token_publishes_nothing(stack: dict[str, str], begun: Answer) -> None
             f"{stack['AWS_ENDPOINT_URL']}/event",
             json={"channel": updates["channel"], "events": ['{"status": "verified"}']},
             headers={"Host": updates["authorization"]["host"], "Authorization": credential},
-            timeout=10,
+            timeout=PATIENCE,
         )
         assert answer.status_code in (401, 403), answer.text
 
