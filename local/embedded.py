@@ -128,10 +128,12 @@ def records_since(table: str, position: int, limit: int, **scope: Any) -> list[d
     mapping: Mapping | None = getattr(_thread, "mapping", None)
     if not mapping:
         return list(_records_since(table, position, limit, **scope))
-    records: list[dict[str, Any]] = _records_since(table, position, 50 * limit, **scope)
-    through = {id(each) for each in lambda_svc._apply_filter_criteria(records, mapping[2])}
-    places = [place for place, each in enumerate(records) if id(each) in through]
-    return records[: places[limit - 1] + 1] if len(places) >= limit else records
+    records: list[dict[str, Any]] = []
+    through = 0
+    while through < limit and (more := _records_since(table, position + len(records), limit - through, **scope)):
+        records += more
+        through += len(lambda_svc._apply_filter_criteria(more, mapping[2]))
+    return records
 
 
 dynamodb.stream_records_since = records_since
