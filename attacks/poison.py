@@ -30,7 +30,7 @@ AT_ONCE = 25  # records in one batch of the table's stream (TransitionsMapping)
 # SendMessage, read 2026-11: #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF
 _NOT_SENT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 POISONS = [
-    *("\ufffe", "\uffff", "\ufdd0", "\ufdef", "\U0001fffe", "\U0010ffff"),  # non-characters
+    *("\ufffe", "\uffff", "\ufdd0", "\ufdef", "\U0001fffe", "\U0010ffff"),  # noncharacters
     *("\x00", "\x01", "\x08", "\x0b", "\x1f", "\x7f", "\x85", "\r\n"),  # control characters
     *("\ud800", "\udfff", "\udc00\ud800"),  # lone surrogates
     *("\u2028", "\u202e", "\ufeff", "\u0000\ufffe"),

@@ -15,7 +15,7 @@ class Problem(Refused):
     """The API's refusal, in its own words."""
 
     def __init__(self, status: int, body: Mapping[str, Any]) -> None:
-        detail = str(body.get("detail") or body.get("title") or body.get("message") or "it says no more")
+        detail = str(body.get("detail") or body.get("title") or body.get("message") or "no details given")
         known = f"{body['code']}, request {body.get('request_id', 'unknown')}" if "code" in body else str(status)
         retry = f" Retry after {body['retry_after']} s." if body.get("retry_after") else ""
         super().__init__(f"{detail}{retry} ({known})")
@@ -44,7 +44,7 @@ class Api:
             )
         except (requests.RequestException, ValueError) as error:
             raise Refused(
-                f"no answer from {self.base_url} ({type(error).__name__}): does the stack run, and is this its address?"
+                f"no answer from {self.base_url} ({type(error).__name__}): check that the stack runs at this address"
             ) from None
         try:
             said = answer.json() if answer.content else None

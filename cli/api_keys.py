@@ -32,7 +32,7 @@ def secret_of(stack: str) -> str:
 def add_key(client: Any, secret_id: str, name: str, mode: str, scopes: list[str], **options: bool) -> str:
     """Make a key of 256 random bits, add it to the secret beside those in force, and return it. Raises Refused.
 
-    name: 1 to 64 characters, none of them a control character or a Unicode non-character. options: further members of
+    name: 1 to 64 characters, none of them a control character or a Unicode noncharacter. options: further members of
     the entry.
     """
     if not 1 <= len(name) <= MAX_NAME or not is_plain(name):
@@ -106,16 +106,20 @@ def api_key() -> None:
     type=click.Choice(list(Scope)),
     default=USUAL_SCOPES,
     show_default=True,
-    help="What it may do; repeat the option for more.",
+    help="What the key may do. Can be repeated.",
 )
-@click.option("--all-keys", is_flag=True, help="Let it find what every key of its mode has started.")
-@click.option("--voice-calls", is_flag=True, help="SDKs of Twilio Verify may get a voice call with it.")
+@click.option("--all-keys", is_flag=True, help="Let the key find what every key of its mode has started.")
+@click.option(
+    "--voice-calls",
+    is_flag=True,
+    help="Let Twilio's SDKs start voice calls with it, for countries without flash calls.",
+)
 @as_json
 @on_stack
 def create(target: Target, name: str, mode: str, scopes: tuple[str, ...], as_json: bool, **options: bool) -> None:
     """Create a key called NAME, and print it, once.
 
-    A key of mode `live` makes real calls; one of mode `test` verifies test numbers alone.
+    A live key makes real calls. A test key verifies only test numbers.
 
     \b
     Example:
@@ -127,7 +131,7 @@ def create(target: Target, name: str, mode: str, scopes: tuple[str, ...], as_jso
     if as_json:
         print_json({"name": name, "mode": mode, "scopes": list(scopes), **chosen, "key": key})
         return
-    click.echo(f"added {name!r} to {secret_id}; this is the only time that it is shown:", err=True)
+    click.echo(f"added {name!r} to {secret_id}; it is shown only now:", err=True)
     click.echo(key)
 
 
@@ -170,4 +174,4 @@ def list_(target: Target, as_json: bool) -> None:
     rows = [(key.name, key.mode, key.id, " ".join(sorted(key.scopes))) for key in keys]
     click.echo(table(rows, ("name", "mode", "id", "scopes")) if rows else f"{secret_id} holds no key")
     for fault in faults:
-        click.echo(f"opens nothing: {fault}", err=True)
+        click.echo(f"not usable: {fault}", err=True)

@@ -28,7 +28,7 @@ def parse(text: str) -> dict[str, Any]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise Refused(f"{', '.join(sorted(twice))}: named twice")
+            raise Refused(f"{', '.join(sorted(twice))}: given twice")
         return dict(pairs)
 
     try:
@@ -68,9 +68,13 @@ def secrets() -> None:
 
 @secrets.command("set")
 @click.argument("name", type=click.Choice([SECRET]))
-@click.option("--file", "source", type=click.File("r"), default="-", help="Default: standard input.")
-@click.option("--replace", is_flag=True, help="Switch off the providers that it does not name. Default: keep them.")
-@click.option("--check", "only_check", is_flag=True, help="Look at it, and write nothing.")
+@click.option(
+    "--file", "source", type=click.File("r"), default="-", help="Read the JSON from this file. Default: standard input."
+)
+@click.option(
+    "--replace", is_flag=True, help="Remove the providers that the new JSON does not name. Default: keep them."
+)
+@click.option("--check", "only_check", is_flag=True, help="Check the JSON, and write nothing.")
 @as_json
 @on_stack
 def set_(target: Target, name: str, source: Any, replace: bool, only_check: bool, as_json: bool) -> None:

@@ -64,11 +64,19 @@ def _a_value(name: str, text: str) -> str:
 @click.option("--countries", metavar="RU,KZ", help="Countries whose numbers may be called.")
 @click.option("--domain", metavar="NAME", help="A domain of your own; it needs --certificate.")
 @click.option("--certificate", metavar="ARN", help="Its ACM certificate, in the same region.")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Any other parameter of template.yaml.")
-@click.option("--unset", multiple=True, metavar="NAME", help="Back to the template's default.")
-@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set any other parameter of template.yaml. Can be repeated.",
+)
+@click.option(
+    "--unset", multiple=True, metavar="NAME", help="Reset a parameter to the template's default. Can be repeated."
+)
+@click.option("--yes", is_flag=True, help="Deploy without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("--no-build", is_flag=True, help="Deploy what was built before.")
+@click.option("--no-build", is_flag=True, help="Deploy the last build.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def deploy(
     stack: str | None,
@@ -115,7 +123,7 @@ def deploy(
     if not dry_run:
         deployments.put(plan)
     _build(values["Architecture"], no_build)
-    on_ctrl_c(f"stopped; what AWS has begun goes on: `callverify doctor --stack {name}` says how {name} is")
+    on_ctrl_c(f"stopped; AWS finishes what it has begun. Check with `callverify doctor --stack {name}`")
     _sam_deploy(plan, values, yes=yes, dry_run=dry_run)
     if dry_run:
         return
@@ -150,7 +158,7 @@ def _adopted(target: Target, plan: Deployment) -> Deployment:
         template = yaml_parse(template)
     found = parameters.chosen(target.described, template)
     if found:
-        click.echo(f"{plan.name} is there; kept from it: {', '.join(found)}", err=True)
+        click.echo(f"{plan.name} exists; its parameters are kept: {', '.join(found)}", err=True)
     return plan.with_parameters(found)
 
 
@@ -206,7 +214,7 @@ def _say_changes(target: Target | None, values: Mapping[str, str]) -> None:
 def _build(architecture: str, no_build: bool) -> None:
     if no_build:
         if not BUILT.exists():
-            raise Refused("nothing is built: leave out --no-build, or run `make build`")
+            raise Refused("there is no build: leave out --no-build, or run `make build`")
         return
     click.echo("Building (half a minute, the first time more) …", err=True)
     try:
@@ -225,7 +233,7 @@ def _sam_deploy(plan: Deployment, values: Mapping[str, str], *, yes: bool, dry_r
     command += [f'{name}="{value.replace('"', '\\"')}"' for name, value in values.items()]
     done = subprocess.run(command, cwd=ROOT, env=sam_environment(), stdout=sys.stderr, check=False)  # noqa: S603
     if done.returncode:
-        raise Refused(f"{plan.name} was not deployed; the SAM CLI says above why")
+        raise Refused(f"{plan.name} was not deployed: see the SAM CLI's error above")
 
 
 def _lead_on(target: Target, asks: bool, as_json: bool) -> None:
@@ -234,7 +242,7 @@ def _lead_on(target: Target, asks: bool, as_json: bool) -> None:
         print_json({"stack": target.name, "base_url": target.base_url, "next": steps})
         return
     click.echo(f"\nDeployed {target.name}: {target.base_url}")
-    if asks and click.confirm("Make a test key, and verify a test number with it now?", default=True):
+    if asks and click.confirm("Create a test key, and verify a test number with it now?", default=True):
         first_call(target)
     click.echo("Next:")
     for number, step in enumerate(steps, 1):

@@ -48,18 +48,16 @@ class Plan:
     protected_tables: list[str]
 
     def text(self, stack: str) -> str:
-        lines = [f"This deletes the stack {stack}: its API stops answering.", "", "Gone for good:"]
+        lines = [f"This deletes the stack {stack}: its API stops answering.", "", "Deleted for good:"]
         lines += [f"  {each}" for each in self.goes]
-        lines += ["", "Stays, with its data, and is yours to delete:"]
+        lines += ["", "Stays, with its data, until you delete it:"]
         lines += [f"  {each}" for each in self.stays or ["nothing"]]
         if self.protected_tables:
-            lines += ["", "The tables are protected. To delete one afterwards, first take that off:"]
+            lines += ["", "The tables have deletion protection. To delete one afterwards, first remove it:"]
             command = "aws dynamodb update-table --no-deletion-protection-enabled --table-name"
             lines += [f"  {command} {name}" for name in self.protected_tables]
         if self.goes:
-            pepper = (
-                "The pepper goes: what stays of the table can be neither read by phone nor continued by a new stack."
-            )
+            pepper = "The pepper is deleted. Without it, a table that stays can't be searched by phone or used again."
             lines += ["", pepper]
         return "\n".join(lines)
 
@@ -88,16 +86,16 @@ def delete(client: Any, stack: str) -> None:
         client.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 5, "MaxAttempts": 240})
     except WaiterError:
         command = f"aws cloudformation describe-stack-events --stack-name {stack}"
-        raise Refused(f"{stack} was not deleted; `{command}` says what is in the way") from None
+        raise Refused(f"{stack} was not deleted: see `{command}`") from None
 
 
 @click.command()
 @click.option("--stack", metavar="NAME", required=True, help="The stack in your AWS account.")
 @as_json
 def destroy(stack: str, as_json: bool) -> None:
-    """Delete a stack in AWS, after saying what goes with it and what stays.
+    """Delete a stack in AWS, after showing what is deleted with it and what stays.
 
-    It asks for the stack's name, on standard input.
+    It asks you to type the stack's name, on standard input.
 
     \b
     Example:
@@ -115,7 +113,7 @@ def destroy(stack: str, as_json: bool) -> None:
         click.echo(f"\nType {stack} to delete it: ", nl=False, err=as_json)
     if sys.stdin.readline().strip() != stack:
         raise Refused("nothing was deleted: you typed another name")
-    on_ctrl_c(f"stopped waiting; AWS goes on deleting {stack}")
+    on_ctrl_c(f"stopped waiting; AWS continues to delete {stack}")
     delete(client, stack)
     deployments.remove(stack)
     click.echo(f"deleted {stack}", err=as_json)

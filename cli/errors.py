@@ -59,7 +59,7 @@ def refusal(error: object) -> str:
     if code in ("ExpiredToken", "ExpiredTokenException", "RequestExpired"):
         return "the AWS credentials have expired: log in again"
     if code in ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"):
-        return f"AWS does not know these credentials ({code}): look at AWS_PROFILE, AWS_ACCESS_KEY_ID and the region"
+        return f"AWS does not know these credentials ({code}): check AWS_PROFILE, AWS_ACCESS_KEY_ID and the region"
     if "AccessDenied" in code:
         return f"these credentials may not do this: {message}"
     return f"AWS refuses {getattr(error, 'operation_name', '')}: {code} {message}"

@@ -23,7 +23,7 @@ TEST_NUMBER, TEST_CODE = "+79000000101", "0000"
 def first_call(target: Target) -> None:
     """Make a test key, print it, and carry one verification of a test number through with it. Raises Refused."""
     key = add_key(target.client("secretsmanager"), secret_of(target.name), KEY_NAME, TEST, list(USUAL_SCOPES))
-    click.echo(f"A test key, named {KEY_NAME!r}; this is the only time that it is shown:\n  {key}")
+    click.echo(f"A test key named {KEY_NAME!r}. It is shown only now:\n  {key}")
     started = _started(Api(target.base_url, key))
     click.echo(f"  {summary(started)}")
     checked = Api(target.base_url, key).call("POST", f"/verifications/{started['id']}/check", {"code": TEST_CODE})
@@ -56,18 +56,18 @@ def next_steps(target: Target) -> list[str]:
     steps = []
     if is_empty("provider-credentials"):
         steps.append(
-            "put in the vendors' credentials, else no call can be made (docs/operations.md, Secrets):\n"
+            "set the vendors' credentials; without them, no call can be made (docs/operations.md, Secrets):\n"
             f"    callverify secrets set provider-credentials --stack {stack}"
         )
     if is_empty("api-keys"):
-        steps.append(f"make an API key:\n    callverify api-key create NAME --mode test --stack {stack}")
+        steps.append(f"create an API key:\n    callverify api-key create NAME --mode test --stack {stack}")
     if target.parameters.get("EventWebhookUrl") and is_empty("event-signing"):
         steps.append(
-            "put in a secret to sign events with, else none is sent:\n"
+            "set a secret to sign events with; without it, none is sent:\n"
             f"""    echo "[\\"whsec_$(openssl rand -base64 32)\\"]" | aws secretsmanager put-secret-value """
             f"--secret-id {stack}/event-signing --secret-string file:///dev/stdin"
         )
     if not target.parameters.get("AlarmTopicArn"):
         steps.append("name an SNS topic for the alarms: callverify deploy --set AlarmTopicArn=ARN")
-    steps.append(f"look whether all is in place:\n    callverify doctor --stack {stack}")
+    steps.append(f"check the stack:\n    callverify doctor --stack {stack}")
     return steps

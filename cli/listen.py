@@ -1,4 +1,4 @@
-"""`listen`: events to a port of yours, as the stack would send them to EventWebhookUrl."""
+"""`listen`: events to a local URL, as the stack would send them to EventWebhookUrl."""
 
 from __future__ import annotations
 
@@ -67,12 +67,14 @@ def events(api: Api, after: str | None, every: float, *, skip_kept: bool) -> Ite
 
 
 @click.command()
-@click.option("--forward-to", "url", metavar="URL", help="Post each event there. Without it, events are only shown.")
-@click.option("--after", metavar="CURSOR", help="From this cursor of GET /events on. Default: from now on.")
-@click.option("--from-start", is_flag=True, help="From the oldest event kept.")
-@click.option("--test", is_flag=True, help="The events of test mode.")
+@click.option("--forward-to", "url", metavar="URL", help="Post each event to this URL. Default: only show them.")
+@click.option(
+    "--after", metavar="CURSOR", help="Begin after this cursor (a `next` of GET /events). Default: begin now."
+)
+@click.option("--from-start", is_flag=True, help="Begin with the oldest event kept.")
+@click.option("--test", is_flag=True, help="Show the events of test mode.")
 @click.option("--every", type=click.FloatRange(0.2, 60), default=1.0, show_default=True, help="Seconds between reads.")
-@click.option("--count", type=click.IntRange(1), help="End after so many events.")
+@click.option("--count", type=click.IntRange(1), help="Stop after this many events.")
 @as_json
 @on_stack
 def listen(
@@ -85,7 +87,7 @@ def listen(
     count: int | None,
     as_json: bool,
 ) -> None:
-    """Show events as they come, and forward them to a port of yours.
+    """Show events as they happen, and forward them to a URL.
 
     What is forwarded is signed with a secret made for this run, which is printed; the stack's own secrets are not
     read. An event is posted once, whatever the answer.
@@ -101,7 +103,7 @@ def listen(
     if forwarder:
         click.echo(f"Signing secret of this run: {forwarder.secret}", err=True)
     click.echo(f"Listening at {target.base_url}; Ctrl-C ends it.", err=True)
-    on_ctrl_c("stopped listening; events stay in GET /events until their retention is over")
+    on_ctrl_c("stopped listening; GET /events still lists the events, as long as they are kept")
     heard = events(api, after, every, skip_kept=not (after or from_start))
     for event in itertools.islice(heard, count):
         answer = forwarder.forward(event) if forwarder else None

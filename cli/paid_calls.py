@@ -15,7 +15,7 @@ from cli.target import Target, as_json, on_stack
 
 @click.group("paid-calls")
 def paid_calls() -> None:
-    """Stop paid calls, and let them go on."""
+    """Stop and resume paid calls."""
 
 
 @paid_calls.command("stop")
@@ -35,7 +35,7 @@ def stop(target: Target, as_json: bool) -> None:
 @as_json
 @on_stack
 def resume(target: Target, as_json: bool) -> None:
-    """Let paid calls go on.
+    """Resume paid calls.
 
     \b
     Example:

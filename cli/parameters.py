@@ -41,17 +41,17 @@ def wrong(name: str, value: str) -> str | None:
     declaration = declared().get(name)
     if declaration is None:
         return (
-            f"template.yaml has no parameter {name}: take it out (--unset {name}). Vendors' settings are in the secret "
+            f"template.yaml has no parameter {name}: remove it (--unset {name}). Vendors' settings are in the secret "
             "provider-credentials (docs/operations.md, Secrets)"
         )
-    about = f"{name}={value!r} can't be: "
+    about = f"{name}={value!r} is not valid: "
     allowed = [text(each) for each in declaration.get("AllowedValues", [])]
     if allowed and value not in allowed:
-        return f"{about}it is one of {', '.join(each or '(empty)' for each in allowed)}"
+        return f"{about}it must be one of {', '.join(each or '(empty)' for each in allowed)}"
     if declaration["Type"] == "Number":
         least, most = declaration.get("MinValue", 0), declaration.get("MaxValue", float("inf"))
         if not re.fullmatch(r"\d+", value) or not least <= int(value) <= most:
-            return f"{about}it is a number from {least} to {most}"
+            return f"{about}it must be a number from {least} to {most}"
     elif not re.search(declaration.get("AllowedPattern", ""), value):
         return f"{about}{declaration.get('ConstraintDescription') or declaration['Description']}"
     return None

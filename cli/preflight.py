@@ -21,7 +21,7 @@ def preflight(session: Any, stack: str, *, has_push: bool) -> str:
     has_push: whether the stack is to have an AppSync Event API.
     """
     if not SAM.exists():
-        raise Refused("the SAM CLI is missing: `make install` brings it")
+        raise Refused("the SAM CLI is missing: `make install` installs it")
     cloud_formation = session.client("cloudformation")  # first: unlike sts, it wants a region
     session.client("sts").get_caller_identity()
     if has_push and session.region_name not in session.get_available_regions("appsync"):
@@ -61,7 +61,7 @@ def _check_state(stack: str, state: str) -> None:
         )
     if state == "UPDATE_ROLLBACK_FAILED":
         command = f"aws cloudformation continue-update-rollback --stack-name {stack}"
-        raise Refused(f"{stack} is in {state}: mend what its events name, then `{command}`, and deploy again")
+        raise Refused(f"{stack} is in {state}: fix what its events show, then `{command}`, and deploy again")
     if state.endswith("_IN_PROGRESS") and state != "REVIEW_IN_PROGRESS":
         raise Refused(f"{stack} is in {state}: a change is in progress; wait until it ends")
 

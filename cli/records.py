@@ -13,7 +13,7 @@ from cli.verifications import mode_of, path_of
 
 AGAIN_SECONDS = 5  # until a phone's events and index entries are erased
 
-in_test_mode = click.option("--test", "test", is_flag=True, help="Of test mode.")
+in_test_mode = click.option("--test", "test", is_flag=True, help="Use test mode.")
 
 
 def mode(test: bool) -> str:
@@ -21,15 +21,15 @@ def mode(test: bool) -> str:
 
 
 @click.command()
-@click.option("--reference", help="Yours, of the start request.")
-@click.option("--phone", help="In E.164. The key needs the scope verifications:search.")
+@click.option("--reference", help="The reference that the start request gave.")
+@click.option("--phone", help="A phone in E.164. The key needs the scope verifications:search.")
 @click.option("--limit", type=click.IntRange(1, 20), default=20, show_default=True)
-@click.option("--after", help="`next` of the page before.")
+@click.option("--after", help="The `next` of the previous page.")
 @in_test_mode
 @as_json
 @on_stack
 def search(target: Target, test: bool, as_json: bool, limit: int, **asked: str | None) -> None:
-    """Find verifications by reference or by phone, newest first, those that have ended too.
+    """Find verifications by reference or by phone, newest first.
 
     It finds what the key has started; a key made with --all-keys finds what every key of its mode has.
 
@@ -38,7 +38,7 @@ def search(target: Target, test: bool, as_json: bool, limit: int, **asked: str |
       callverify search --phone +79000001237
     """
     if bool(asked["reference"]) == bool(asked["phone"]):
-        raise click.UsageError("Name one of --reference and --phone.")
+        raise click.UsageError("Give either --reference or --phone.")
     body: dict[str, Any] = {"limit": limit, **{name: value for name, value in asked.items() if value}}
     page = target.api(mode(test)).call("POST", "/verifications/search", body)
     if as_json:
@@ -50,7 +50,7 @@ def search(target: Target, test: bool, as_json: bool, limit: int, **asked: str |
     ]
     click.echo(table(rows, ("created_at", "id", "status", "method", "provider", "phone")) if rows else "none found")
     if page["next"]:
-        click.echo(f"more: --after {page['next']}", err=True)
+        click.echo(f"next page: --after {page['next']}", err=True)
 
 
 @click.command()
@@ -85,12 +85,12 @@ def usage(target: Target, day: str | None, test: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("verification_id", metavar="[ID]", required=False)
-@click.option("--phone", help="In E.164: all of its verifications, whichever key has started them.")
+@click.option("--phone", help="Erase all verifications of this phone (E.164), whichever key started them.")
 @in_test_mode
 @as_json
 @on_stack
 def erase(target: Target, verification_id: str | None, phone: str | None, test: bool, as_json: bool) -> None:
-    """Erase a verification that has ended, or all of a phone's, until nothing is left.
+    """Erase a verification that has ended, or all verifications of a phone.
 
     A pending verification of the phone is canceled first. The key needs the scope verifications:erase.
 
@@ -99,7 +99,7 @@ def erase(target: Target, verification_id: str | None, phone: str | None, test: 
       callverify erase --phone +79000001237
     """
     if bool(verification_id) == bool(phone):
-        raise click.UsageError("Name a verification, or a phone by --phone.")
+        raise click.UsageError("Give the ID of a verification, or --phone.")
     if verification_id:
         target.api(mode_of(verification_id)).call("DELETE", path_of(verification_id))
         erased = 1
@@ -118,7 +118,7 @@ def _erase_phone(target: Target, mode: str, phone: str) -> int:
         erased += found["erased"]
         if found["done"]:
             return erased
-        click.echo(f"{erased} erased; waiting for what is left", err=True)
+        click.echo(f"{erased} erased; waiting for the rest", err=True)
         time.sleep(AGAIN_SECONDS)
 
 

@@ -57,14 +57,14 @@ def _is_position(body: str) -> bool:
 def redrive(target: Target, what: str, as_json: bool) -> None:
     """Send the messages of a dead-letter queue again, after their cause was fixed.
 
-    WHAT `stream` only counts: those can't be sent again. Exits with 1 if messages are left.
+    `stream` only counts its messages: they can't be sent again. Exits with 1 if messages are left.
 
     \b
     Example:
       callverify redrive events --stack callverify
     """
     dead_letters, queue = QUEUES[what]
-    on_ctrl_c("stopped; each message is on one of the two queues: run it again to go on")
+    on_ctrl_c("stopped; no message is lost: run the command again to continue")
     moved, left = move(target.client("sqs"), target.output(dead_letters), target.output(queue) if queue else None)
     if as_json:
         print_json({"sent_again": moved, "left": left})

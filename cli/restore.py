@@ -19,15 +19,17 @@ PARAMETER = "RestoredTableStreamArn"
 
 
 @click.command()
-@click.option("--to", "moment", metavar="TIME", help="Such as 2026-11-27T10:00:00Z. Default: the latest there is.")
-@click.option("--table", help="Name of the new table. Default: the stack's name, and the time.")
+@click.option(
+    "--to", "moment", metavar="TIME", help="A time such as 2026-11-27T10:00:00Z. Default: the latest possible."
+)
+@click.option("--table", help="Name of the new table. Default: made from the stack's name and the time.")
 @as_json
 @on_stack
 def restore(target: Target, moment: str | None, table: str | None, as_json: bool) -> None:
-    """Restore the table, as it was at a TIME of the last 35 days, into a new table.
+    """Restore the table as it was at a TIME of the last 35 days, into a new table.
 
-    The stack's own table stays as it is, and the stack goes on with it until it is deployed with the parameter
-    that this prints. Before, read docs/restoring.md: it says what is forgotten.
+    The stack's own table is not changed. The stack uses it until you deploy with the parameter that this command
+    prints. Read docs/restoring.md first: it lists what is lost.
 
     \b
     Example:
@@ -40,7 +42,9 @@ def restore(target: Target, moment: str | None, table: str | None, as_json: bool
         raise click.UsageError("--table takes 3 to 255 letters, digits, dots, dashes and underscores.")
     client = target.client("dynamodb")
     _begin(client, source, name, at)
-    on_ctrl_c(f"stopped waiting; AWS goes on making the table {name}. Run it again with --table {name} to go on")
+    on_ctrl_c(
+        f"stopped waiting; AWS still creates the table {name}. To continue, run the command again with --table {name}"
+    )
     arn = _ready(client, name)
     _set_up(client, source, name)
     stream = client.describe_table(TableName=name)["Table"]["LatestStreamArn"]
@@ -56,9 +60,9 @@ def _moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise click.UsageError(f"--to {text}: it is a time such as 2026-11-27T10:00:00Z.") from None
+        raise click.UsageError(f"--to {text}: it must be a time such as 2026-11-27T10:00:00Z.") from None
     if at.tzinfo is None:
-        raise click.UsageError(f"--to {text}: say its zone, such as {text}Z.")
+        raise click.UsageError(f"--to {text}: add a time zone, such as {text}Z.")
     return at
 
 
@@ -75,7 +79,7 @@ def _begin(client: Any, source: str, name: str, at: datetime | None) -> None:
     try:
         client.restore_table_to_point_in_time(SourceTableName=source, TargetTableName=name, **wanted)
     except client.exceptions.TableAlreadyExistsException:
-        click.echo(f"{name} is there already: going on with it", err=True)
+        click.echo(f"{name} exists already: continuing with it", err=True)
 
 
 def _ready(client: Any, name: str) -> str:

@@ -42,4 +42,4 @@ def change_secret(client: Any, secret_id: str, change: Callable[[str, int], str 
             continue
         finally:
             client.update_secret_version_stage(SecretId=secret_id, VersionStage=label, RemoveFromVersionId=version)
-    raise Refused(f"other commands keep writing the secret {secret_id}; run this one again")
+    raise Refused(f"another command changed the secret {secret_id} at the same time; run this one again")

@@ -62,7 +62,7 @@ class Target:
         except ClientError as error:
             if error.response["Error"]["Code"] == "ValidationError":
                 region = self.session.region_name
-                raise Refused(f"there is no stack {self.name} in {region}: `callverify deploy` makes one") from None
+                raise Refused(f"there is no stack {self.name} in {region}: `callverify deploy` creates one") from None
             raise
         return found
 
@@ -78,7 +78,7 @@ class Target:
         """Raises Refused for one that this stack does not have."""
         if name in self.outputs:
             return self.outputs[name]
-        raise Refused(f"the stack {self.name} has no output {name}: it is of another version, or was not completed")
+        raise Refused(f"the stack {self.name} has no output {name}: it has another version, or its deployment failed")
 
     @property
     def base_url(self) -> str:
@@ -96,7 +96,7 @@ class Target:
         if key := self.profile.get(KEYS[mode]) or os.environ.get(KEY_VARIABLE):
             return Api(self.base_url, key)
         make = f"callverify api-key create NAME --mode {mode}" + (f" --stack {self._name}" if self._name else "")
-        raise Refused(f"no API key: put one into the variable {KEY_VARIABLE}; `{make}` makes one")
+        raise Refused(f"no API key: set the variable {KEY_VARIABLE}; `{make}` creates one")
 
 
 def target(stack: str | None, profile: Path | None) -> Target:
@@ -123,11 +123,11 @@ def on_stack(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="FILE",
         envvar="CALLVERIFY_PROFILE",
         type=click.Path(path_type=Path),
-        help="A file of `export NAME=value` lines as in .dev/env: BASE_URL and API_KEY, or STACK_NAME and AWS_….",
+        help="A file of `export NAME=value` lines like .dev/env: BASE_URL and API_KEY, or STACK_NAME and AWS_….",
     )
     def with_target(stack: str | None, profile: Path | None, **options: Any) -> Any:
         if stack and profile:
-            raise click.UsageError("--stack and --profile: name one of them.")
+            raise click.UsageError("Give either --stack or --profile.")
         return command(target=target(stack, profile), **options)
 
     return update_wrapper(with_target, command)

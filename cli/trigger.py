@@ -56,7 +56,7 @@ EVENTS: Mapping[str, Callable[[Api], Any]] = {
 @as_json
 @on_stack
 def trigger(target: Target, event: str, as_json: bool) -> None:
-    """Make an EVENT happen, with those before it.
+    """Make an EVENT happen, with the events that precede it.
 
     It verifies a test number with a test key, so that nobody is called and nothing is paid for.
 

@@ -27,21 +27,29 @@ def mode_of(verification_id: str) -> str:
 def path_of(verification_id: str, *more: str) -> str:
     """Raises UsageError for what can't be an id: it becomes a part of a path."""
     if not verification_id.isascii() or not verification_id.replace("_", "").isalnum():
-        raise click.UsageError(
-            f"{verification_id!r} is no id of a verification, such as vrf_ and 26 letters and digits."
-        )
+        raise click.UsageError(f"{verification_id!r} is not a verification's id: vrf_ and 26 letters and digits.")
     return "/".join(("/verifications", verification_id, *more))
 
 
 @click.command()
 @click.argument("phone")
-@click.option("--method", type=click.Choice(METHODS), help="Default: the service chooses, free methods first.")
-@click.option("--provider", help="Ask only this vendor.")
-@click.option("--allow", "allowed", multiple=True, type=click.Choice(METHODS), help="What a switch may use.")
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    help="Use only this method. Default: the service chooses, free methods first.",
+)
+@click.option("--provider", help="Use only this provider.")
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    type=click.Choice(METHODS),
+    help="A method that the start and its switches may use. Can be repeated.",
+)
 @click.option("--locale", type=click.Choice(["ru", "en"]))
-@click.option("--reference", help="A reference of yours, returned as you sent it; `search` finds it.")
-@click.option("--page", is_flag=True, help="Print the hosted page's address: it opens this verification.")
-@click.option("--no-wait", is_flag=True, help="Don't wait for the end.")
+@click.option("--reference", help="Your own reference. `search` finds it.")
+@click.option("--page", is_flag=True, help="Print the URL of the hosted page for this verification.")
+@click.option("--no-wait", is_flag=True, help="Don't wait until it ends.")
 @as_json
 @on_stack
 def start(target: Target, phone: str, as_json: bool, page: bool, no_wait: bool, **options: Any) -> None:
@@ -109,7 +117,7 @@ def _take_codes(api: Api, verification_id: str) -> None:
             click.echo(f"  {problem.format_message()}", err=True)
         else:
             if not checked["valid"]:
-                click.echo(f"  wrong; {checked['checks_remaining']} checks remain", err=True)
+                click.echo(f"  wrong; {checked['checks_remaining']} checks left", err=True)
 
 
 def show_resource(resource: Mapping[str, Any], as_json: bool) -> None:
@@ -151,7 +159,7 @@ def check(target: Target, verification_id: str, code: str, as_json: bool) -> Non
     if as_json:
         print_json(without_tokens(checked))
     else:
-        says = "right" if checked["valid"] else f"wrong; {checked['checks_remaining']} checks remain"
+        says = "right" if checked["valid"] else f"wrong; {checked['checks_remaining']} checks left"
         click.echo(f"{summary(checked)}  {says}")
     if not checked["valid"]:
         sys.exit(1)

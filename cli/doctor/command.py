@@ -62,8 +62,8 @@ def examine(stack: Stack) -> list[Finding]:
         try:
             return list(check(stack))
         except (BotoCoreError, ClientError) as error:
-            fix = "run it with a role that may read this; a resource may have been deleted by hand"
-            return [Finding(name, State.FAULT, f"cannot be looked at: {error}", fix)]
+            fix = "use a role that may read this resource; or it was deleted by hand"
+            return [Finding(name, State.FAULT, f"can't be read: {error}", fix)]
 
     # The last one writes a secret that another reads.
     with ThreadPoolExecutor(max_workers=6) as pool:
@@ -82,11 +82,11 @@ def table(findings: Sequence[Finding]) -> str:
 
 
 @click.command()
-@click.option("--phone", default="", help="Also start a free reverse call for this mobile; it is not called.")
+@click.option("--phone", default="", help="Also start a free reverse call with this mobile number, which doesn't ring.")
 @as_json
 @on_stack
 def doctor(target: Target, phone: str, as_json: bool) -> None:
-    """Check that everything a stack needs is in place. It names the setting to change.
+    """Check that everything a stack needs is in place, and name each setting to change.
 
     It makes one test key for one verification in test mode, and revokes it. Exits with 1 if there is a fault.
 
@@ -94,7 +94,7 @@ def doctor(target: Target, phone: str, as_json: bool) -> None:
     Example:
       callverify doctor --stack callverify
     """
-    on_ctrl_c("stopped; a key named `doctor …` may be left: see `callverify api-key list`")
+    on_ctrl_c("stopped; a test key named `doctor …` may be left: look with `callverify api-key list`, and revoke it")
     findings = examine(Stack(target, phone))
     faults = sum(finding.state is State.FAULT for finding in findings)
     warnings = sum(finding.state is State.WARNING for finding in findings)

@@ -18,14 +18,14 @@ def check_domain(stack: Stack) -> Iterator[Finding]:
     domain = stack.parameters.get("DomainName")
     if not domain:
         return
-    record = f"the DNS record of {domain} has to lead to {stack.outputs['DomainTarget']}"
+    record = f"the DNS record of {domain} must point to {stack.outputs['DomainTarget']}"
     answer = get(f"https://{domain}/v1/verifications/vrf_doctor")
     if isinstance(answer, str):
         yield Finding("domain", State.FAULT, f"{domain}: {answer}", f"{record}; parameter CertificateArn")
     elif answer.status_code == 401 and problem(answer).get("code") == "unauthorized":
-        yield Finding("domain", State.OK, f"{domain} is this API")
+        yield Finding("domain", State.OK, f"{domain} reaches this API")
     else:
-        says = f"{domain} answered {answer.status_code}, not with our own 401"
+        says = f"{domain} answered {answer.status_code}, not this API's 401"
         yield Finding("domain", State.FAULT, says, f"{record}; then parameter DomainName")
 
 
@@ -35,7 +35,9 @@ def check_user_pool(stack: Stack) -> Iterator[Finding]:
     if not arn:
         return
     if arn == "pending":
-        yield Finding("user pool", State.WARNING, "none is named: every sign-in is refused", "CognitoUserPoolArn")
+        yield Finding(
+            "user pool", State.WARNING, "no pool is set: every sign-in is refused", "parameter CognitoUserPoolArn"
+        )
         return
     client, pool_id = stack.clients["cognito-idp"], arn.rpartition("/")[2]
     pool = client.describe_user_pool(UserPoolId=pool_id)["UserPool"]
@@ -55,11 +57,11 @@ def check_user_pool(stack: Stack) -> Iterator[Finding]:
 def _pool(pool: Mapping[str, Any], triggers: str) -> Iterator[Finding]:
     led = pool.get("LambdaConfig", {})
     if elsewhere := [name for name in TRIGGERS if led.get(name) != triggers]:
-        says = f"{', '.join(elsewhere)} of {pool['Id']} not answered by this stack"
+        says = f"{', '.join(elsewhere)} of {pool['Id']} don't call this stack"
         yield Finding("user pool", State.FAULT, says, f"LambdaConfig of the pool: {triggers} for all four triggers")
     if pool.get("UsernameAttributes") != ["phone_number"]:
-        says = f"an account of {pool['Id']} is not its phone"
-        yield Finding("user pool", State.FAULT, says, "make a pool with UsernameAttributes [phone_number] alone")
+        says = f"{pool['Id']} does not identify accounts by phone number"
+        yield Finding("user pool", State.FAULT, says, "create a pool whose UsernameAttributes are [phone_number]")
 
 
 def _flows(app: Mapping[str, Any]) -> set[str]:
@@ -69,13 +71,13 @@ def _flows(app: Mapping[str, Any]) -> set[str]:
 def _app(app: Mapping[str, Any]) -> Iterator[Finding]:
     name = f"app client {app['ClientId']}"
     if others := sorted(_flows(app) - FLOWS):
-        says = f"{name} allows {', '.join(others)}: who signed up first gets in without a call"
-        yield Finding("user pool", State.FAULT, says, f"ExplicitAuthFlows: {', '.join(sorted(FLOWS))} alone")
+        says = f"{name} allows {', '.join(others)}: users could sign in without a call"
+        yield Finding("user pool", State.FAULT, says, f"ExplicitAuthFlows: only {', '.join(sorted(FLOWS))}")
     if "phone_number" in app.get("WriteAttributes", ["phone_number"]):
-        says = f"{name} can write phone_number: an account could move to a phone that nobody has proven"
+        says = f"{name} can write phone_number: an account could get a phone that was not verified"
         yield Finding("user pool", State.FAULT, says, "WriteAttributes without phone_number")
     if app.get("PreventUserExistenceErrors") != "ENABLED":
-        says = f"{name} tells whether a phone has an account"
+        says = f"{name} reveals whether a phone has an account"
         yield Finding("user pool", State.WARNING, says, "PreventUserExistenceErrors: ENABLED")
     if app.get("AuthSessionValidity", DEFAULT_SESSION_MINUTES) < LEAST_SESSION_MINUTES:
         says = f"{name} gives a user less than {LEAST_SESSION_MINUTES} minutes to call"

@@ -15,7 +15,7 @@ from callverify.providers.base import Line, Per
 from callverify.service.webhooks import NO_SUCH_WEBHOOK
 from cli.doctor.stack import CLOCK_TOLERANCE_SECONDS, HTTP_SECONDS, Configured, Finding, Stack, State, get, problem
 
-PUBLIC_BASE_URL = "PublicBaseUrl (empty: BaseUrl) has to lead to this API, from the internet and without a redirect"
+PUBLIC_BASE_URL = "PublicBaseUrl (empty: BaseUrl) must reach this API from the internet, without a redirect"
 
 
 def check_accounts(stack: Stack) -> Iterator[Finding]:
@@ -25,8 +25,8 @@ def check_accounts(stack: Stack) -> Iterator[Finding]:
             account = account_at(name)(configured.given, configured.base_url)
         except AccountRefused as error:
             fix = (
-                f"secret {stack.name}/provider-credentials, {name}: compare it with the vendor's cabinet. "
-                "Where that lists the addresses that may ask, this machine's may be missing"
+                f"secret {stack.name}/provider-credentials, {name}: compare it with the vendor's console. "
+                "If the vendor allows only listed IP addresses, add this machine's"
             )
             yield Finding(check, State.FAULT, str(error), fix)
             continue
@@ -34,11 +34,11 @@ def check_accounts(stack: Stack) -> Iterator[Finding]:
         if account.has_money:
             yield Finding(check, State.OK, says)
         else:
-            yield Finding(check, State.FAULT, says, "no money: top the account up in the vendor's cabinet")
+            yield Finding(check, State.FAULT, says, "no money: top up the account in the vendor's console")
         if account.time is not None:
             ahead = account.time - time.time() - stack.aws_ahead
             if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
-                fix = "tell the vendor; a signed report is refused while its time lies outside our window"
+                fix = "tell the vendor: a signed report is refused if its time is outside the attempt's"
                 yield Finding(f"clock {name}", State.FAULT, f"{ahead:+.0f} s off AWS's", fix)
 
 
@@ -60,9 +60,9 @@ def _verification_webhook(stack: Stack, name: str) -> Finding:
     if isinstance(answer, str):
         return Finding(check, State.FAULT, answer, PUBLIC_BASE_URL)
     if answer.status_code == 404 and problem(answer).get("detail") == NO_SUCH_WEBHOOK:
-        return Finding(check, State.OK, f"{urlsplit(stack.base_url).netloc} is this API")
+        return Finding(check, State.OK, f"{urlsplit(stack.base_url).netloc} reaches this API")
     ours = answer.status_code >= 500 and "code" in problem(answer)
-    says = f"answered {answer.status_code}, not with our own 404"
+    says = f"answered {answer.status_code}, not this API's 404"
     return Finding(check, State.FAULT, says, log if ours else f"{PUBLIC_BASE_URL}; then {log}")
 
 
@@ -74,10 +74,10 @@ def _account_webhook(stack: Stack, name: str, configured: Configured) -> Finding
         return Finding(check, State.FAULT, answer, PUBLIC_BASE_URL)
     if answer.status_code == 200 or problem(answer).get("code") in ("invalid_request", "forbidden"):
         title = configured.manifest.title
-        return Finding(
-            check, State.OK, f"takes callbacks; whether the cabinet of {title} names it, only a call can show"
-        )
-    fix = f"{name}.webhook_token was changed less than SecretCacheSeconds ago, or PublicBaseUrl is of another stack"
+        return Finding(check, State.OK, f"accepts callbacks; only a real call can show whether {title} sends them here")
+    fix = (
+        f"{name}.webhook_token was changed less than SecretCacheSeconds ago, or PublicBaseUrl belongs to another stack"
+    )
     return Finding(check, State.FAULT, f"answered {answer.status_code}", fix)
 
 
@@ -91,7 +91,7 @@ def check_pending_replies(stack: Stack) -> Iterator[Finding]:
 
 def _pending_reply(check: str, line: Line, named: str) -> Finding:
     if not named:
-        return Finding(check, State.SKIPPED, "name a mobile with --phone +7…: it is not called")
+        return Finding(check, State.SKIPPED, "add --phone with a mobile number +7…; it doesn't ring")
     try:
         phone = parse_phone(named, default_country="RU", allowed_countries=["RU"])
     except CallverifyError as error:
@@ -104,9 +104,9 @@ def _pending_reply(check: str, line: Line, named: str) -> Finding:
         return Finding(check, State.FAULT, says, f"vendors/{line.provider}/README.md")
     report = line.client.check(outcome.call_id, Deadline.after(HTTP_SECONDS))
     if report.verdict is Verdict.PENDING:
-        return Finding(check, State.OK, "says that it waits")
-    fix = f"parameter ProviderOrder: leave {line.provider} out, and tell the vendor"
+        return Finding(check, State.OK, "reports the call as pending")
+    fix = f"parameter ProviderOrder: remove {line.provider}, and tell the vendor"
     if report.verdict is Verdict.UNSTATED and phone.e164 in readings(report.caller or ""):
-        says = "it names the claimed phone as the caller, without a status, though nobody has called"
+        says = "it reports the phone as the caller, without a status, though nobody has called"
         return Finding(check, State.FAULT, says, fix)
     return Finding(check, State.FAULT, f"{report.verdict} before anybody called", fix)

@@ -14,7 +14,7 @@ def check_stack(stack: Stack) -> Iterator[Finding]:
     if stack.status.endswith("_COMPLETE") and "ROLLBACK" not in stack.status and "DELETE" not in stack.status:
         yield Finding("stack", State.OK, f"{stack.name}: {stack.status}")
     elif stack.status == "UPDATE_ROLLBACK_COMPLETE":
-        fix = f"the last deployment failed: aws cloudformation describe-stack-events --stack-name {stack.name}"
+        fix = f"the last deployment failed; see aws cloudformation describe-stack-events --stack-name {stack.name}"
         yield Finding("stack", State.WARNING, f"{stack.name}: {stack.status}", fix)
     else:
         fix = "wait while it is IN_PROGRESS; `callverify deploy` says what to do about anything else"
@@ -22,7 +22,10 @@ def check_stack(stack: Stack) -> Iterator[Finding]:
     if abs(stack.aws_ahead) > CLOCK_TOLERANCE_SECONDS:
         says = f"this machine's clock is {-stack.aws_ahead:+.0f} s off AWS's"
         yield Finding(
-            "clock here", State.WARNING, says, "set this machine's clock: AWS refuses requests from 5 minutes"
+            "clock here",
+            State.WARNING,
+            says,
+            "set this machine's clock: AWS refuses requests that are off by 5 minutes",
         )
 
 
@@ -37,16 +40,18 @@ def _check_table(stack: Stack, about: str, name: str, *, has_stream: bool) -> It
     ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if ttl["TimeToLiveStatus"] not in ("ENABLED", "ENABLING") or ttl.get("AttributeName") != "ttl":
         attribute = f" on {ttl['AttributeName']}" if "AttributeName" in ttl else ""
-        says = f"TTL is {ttl['TimeToLiveStatus']}{attribute}: old records stay for ever"
+        says = f"TTL is {ttl['TimeToLiveStatus']}{attribute}: old records are never deleted"
         wrong.append((says, "TTL on attribute `ttl`"))
     stream = client.describe_table(TableName=name)["Table"].get("StreamSpecification", {})
     if has_stream and not (stream.get("StreamEnabled") and stream.get("StreamViewType") == "NEW_AND_OLD_IMAGES"):
-        wrong.append(("its stream is off: no events, and windows end unwritten", "stream NEW_AND_OLD_IMAGES"))
+        wrong.append(
+            ("its stream is off: there are no events, and expiries are not recorded", "stream NEW_AND_OLD_IMAGES")
+        )
     backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     if backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] != "ENABLED":
         wrong.append(("point-in-time recovery is off", "point-in-time recovery"))
     for says, setting in wrong:
-        yield Finding(about, State.FAULT, says, f"{setting} of {name}: set it by hand, a deployment will not notice")
+        yield Finding(about, State.FAULT, says, f"{setting} of {name}: set it by hand; a deployment does not repair it")
     if not wrong:
         yield Finding(about, State.OK, name)
 
@@ -73,9 +78,9 @@ def check_updates(stack: Stack) -> Iterator[Finding]:
         if modes == [["AWS_IAM"], ["AWS_LAMBDA"]]:
             yield Finding("push", State.OK, stack.outputs["UpdatesHost"])
         else:
-            fix = "deploy with PushUpdates=false, then true: a deployment does not notice what was changed by hand"
+            fix = "deploy with PushUpdates=false, then true: one deployment does not repair manual changes"
             yield Finding(
-                "push", State.FAULT, f"publishing and listening are {modes} in place of IAM and the authorizer", fix
+                "push", State.FAULT, f"publish and subscribe auth modes are {modes}, not AWS_IAM and AWS_LAMBDA", fix
             )
 
 
@@ -86,14 +91,12 @@ def check_alarms(stack: Stack) -> Iterator[Finding]:
     missing = sorted(logical_id for logical_id, name in declared.items() if name not in there)
     raised = sorted(logical_id for logical_id, name in declared.items() if there.get(name) == "ALARM")
     if missing:
-        fix = (
-            "deploy without it in template.yaml and then with it: a deployment does not notice what was deleted by hand"
-        )
+        fix = "remove them from template.yaml and deploy, then put them back and deploy again"
         yield Finding("alarms", State.FAULT, f"deleted: {', '.join(missing)}", fix)
     if raised:
         yield Finding("alarms", State.WARNING, f"raised: {', '.join(raised)}", "docs/operations.md, Alarms")
     if not stack.parameters.get("AlarmTopicArn") and not _is_local(stack):
-        yield Finding("alarms", State.WARNING, "they go to nobody", "parameter AlarmTopicArn")
+        yield Finding("alarms", State.WARNING, "alarms notify nobody", "parameter AlarmTopicArn")
     if not missing and not raised:
         yield Finding("alarms", State.OK, f"{len(there)}, none raised")
 
@@ -107,7 +110,7 @@ def check_dead_letters(stack: Stack) -> Iterator[Finding]:
         )["Attributes"]
         count = int(attributes["ApproximateNumberOfMessages"])
         if count:
-            fix = "docs/operations.md, Dead letters: mend the cause, then `callverify redrive`"
+            fix = "docs/operations.md, Dead letters: fix the cause, then `callverify redrive`"
             yield Finding("dead letters", State.FAULT, f"{logical_id} holds {count}", fix)
         else:
             yield Finding("dead letters", State.OK, f"{logical_id} is empty")
@@ -116,10 +119,10 @@ def check_dead_letters(stack: Stack) -> Iterator[Finding]:
 def check_concurrency(stack: Stack) -> Iterator[Finding]:
     allowed = stack.clients["lambda"].get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     if allowed < LEAST_CONCURRENCY:
-        fix = "Service Quotas, Lambda: have `Concurrent executions` raised; a new account starts low"
-        yield Finding("concurrency", State.WARNING, f"{allowed} functions at once, in all of the account", fix)
+        fix = "Service Quotas, Lambda: request more `Concurrent executions`; new accounts start low"
+        yield Finding("concurrency", State.WARNING, f"{allowed} concurrent executions in this account and region", fix)
     else:
-        yield Finding("concurrency", State.OK, f"{allowed} functions at once, in all of the account")
+        yield Finding("concurrency", State.OK, f"{allowed} concurrent executions in this account and region")
 
 
 def _is_local(stack: Stack) -> bool:

@@ -23,7 +23,7 @@ def check_verification(stack: Stack) -> Iterator[Finding]:
     try:
         key = add_key(client, secret_id, name, "test", list(USUAL_SCOPES))
     except Refused as error:
-        yield Finding(check, State.SKIPPED, f"no key could be made: {error.format_message()}")
+        yield Finding(check, State.SKIPPED, f"no key could be created: {error.format_message()}")
         return
     try:
         yield _verify(check, stack, key)

@@ -152,7 +152,7 @@ def test_credentials_are_judged_as_the_service_judges_them(name: str, vendors: V
     for wrong in ({"window_seconds": 0}, {"base_url": "http://vendor.example"}, {"methods": ["sms"]}, {"odd": 1}):
         found = one(check_provider_credentials, vendors.stack(name, **wrong))
         assert found.state is State.FAULT
-        assert found.fix.endswith(f"{name} alone is off until it is mended")
+        assert found.fix.endswith(f"only {name} is off until it is corrected")
         assert not list(check_accounts(vendors.stack(name, **wrong)))
     assert one(check_provider_credentials, vendors.stack(name, methods=[])).state is State.WARNING
 

@@ -638,7 +638,7 @@ def test_every_provider_is_watched_by_alarms_that_name_none() -> None:
     assert {(metric, names) for metric, sets in SETS.items() for names in sets if "provider" not in names} <= watched
     assert SETS.keys() <= counted_metrics()
     for name in ("ProviderDownAlarm", "ProviderNoMoneyAlarm"):
-        assert "Which one: dashboard" in ALARMS[name]["AlarmDescription"]
+        assert "Which one: see the dashboard" in ALARMS[name]["AlarmDescription"]
 
 
 def test_the_conversion_of_every_method_has_its_alarm() -> None:

@@ -61,13 +61,13 @@ def test_a_mistake_leaves_out_its_brand_alone_and_is_named(entry: object, named:
 @pytest.mark.parametrize("name", ["", "Acme", "a b", "-a", "a" * 33, 'a"]{}'])
 def test_an_id_is_short_and_plain(name: str) -> None:
     (fault,) = faults_of(json.dumps({name: GOOD}))
-    assert "an id has" in fault
+    assert "its id must have" in fault
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "acme", '"acme"'])
 def test_what_is_no_object_names_the_parameter(text: str) -> None:
     (fault,) = faults_of(text)
-    assert fault.startswith("Brands: it is not a JSON object")
+    assert fault.startswith("Brands: it must be a JSON object")
 
 
 def test_a_mistake_in_the_stacks_own_brand_leaves_out_its_member_alone() -> None:

@@ -17,7 +17,7 @@ DOMAIN = "verify.example.com"
 # By the words of docs/operations.md.
 DOMAIN_FAULTS: Mapping[str, tuple[Exception | int, str]] = {
     "the domain leads nowhere": (requests.ConnectionError(), "no answer: ConnectionError"),
-    "the domain leads elsewhere": (404, "answered 404, not with our own 401"),
+    "the domain leads elsewhere": (404, "answered 404, not this API's 401"),
 }
 
 

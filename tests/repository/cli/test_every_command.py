@@ -96,7 +96,7 @@ def test_without_a_key(command: str, env: dict[str, str], tmp_path: Path) -> Non
     write_env(tmp_path / "profile", {"BASE_URL": "http://127.0.0.1:9/v1"})
     done = callverify(*words(command), "--profile", str(tmp_path / "profile"), env=env)
     assert done.returncode == 1
-    assert "no API key: put one into the variable CALLVERIFY_API_KEY" in one_sentence(done.stderr)
+    assert "no API key: set the variable CALLVERIFY_API_KEY" in one_sentence(done.stderr)
 
 
 @pytest.mark.parametrize("command", sorted(OF_THE_API))

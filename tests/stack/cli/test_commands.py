@@ -149,7 +149,7 @@ def test_a_key_is_made_and_revoked(profile: str) -> None:
         ("{", "it is not JSON"),
         ("[]", "it must be a JSON object of providers"),
         ('{"ucaler": {}}', "there is no provider 'ucaler'; there are "),
-        ('{"ucaller": {}, "ucaller": {}}', "ucaller: named twice"),
+        ('{"ucaller": {}, "ucaller": {}}', "ucaller: given twice"),
         ('{"smsc": {"login": "x", "psw": "y", "callback_secret": "short"}}', "smsc.callback_secret"),
     ],
 )

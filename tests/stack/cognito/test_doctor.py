@@ -37,7 +37,11 @@ POOL_FAULTS: Mapping[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "PreSignUp of",
     ),
-    "accounts of the user pool are not phones": ({"UsernameAttributes": ["email"]}, {}, "is not its phone"),
+    "accounts of the user pool are not phones": (
+        {"UsernameAttributes": ["email"]},
+        {},
+        "does not identify accounts by phone",
+    ),
     "an app client lets users in without a call": (
         {},
         {"ExplicitAuthFlows": [*APP["ExplicitAuthFlows"], "ALLOW_USER_PASSWORD_AUTH"]},

@@ -87,7 +87,7 @@ def filter_failure(_context: HookContext, failure: Failure, case: AnyCase, respo
         # As many digits as the challenge of that verification has.
         response.status_code == 400 and "`code` must be a string of" in response.text and is_code(case.body),
         # No JSON Schema says it without refusing what is above U+FFFF too.
-        response.status_code == 400 and "Unicode non-character" in response.text,
+        response.status_code == 400 and "Unicode noncharacter" in response.text,
     ]
     if isinstance(failure, EnsureResourceAvailability):
         # It also asks for what it has made of an id: without our prefix, and dashes in it.

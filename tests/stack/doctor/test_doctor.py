@@ -226,48 +226,48 @@ SEEDS = {
         ),
         "account smsc",
         "0.00 RUB left",
-        "top the account up",
+        "top up the account",
     ),
     "a secret of SMSC is too short, so that SMSC is off": Seed(
         lambda operator: operator.credentials("smsc", callback_secret="short"),
         "secret provider-credentials",
         "smsc.callback_secret: must have at least 16 characters",
-        "smsc alone is off",
+        "only smsc is off",
     ),
     "paid calls are stopped, on purpose or by a slip": Seed(
         lambda operator: operator.secret("provider-credentials", lambda all_: all_ | {"paid_calls": "stoped"}),
         "paid calls",
         "paid_calls",
-        "lets them go on",
+        "resumes them",
     ),
     "an entry of `api-keys` is malformed, so that this key does not work": Seed(
         lambda operator: operator.secret("api-keys", lambda keys: [*keys, {"name": "shop", "sha256": "abc"}]),
         "secret api-keys",
         "api-keys[",
-        "this entry opens nothing until it is mended",
+        "this key does not work until it is corrected",
     ),
     "`api-keys` is no list, so that no key works": Seed(
         lambda operator: operator.secret("api-keys", lambda keys: {"keys": keys}),
         "secret api-keys",
         "the secret must be a JSON list",
-        "no key works until it is mended",
+        "no key works until it is corrected",
     ),
     "the pepper is another one than the table's": Seed(
         lambda operator: operator.fingerprint("0" * 64),
         "secret pepper",
-        "it is not the one of the table",
+        "it is not the pepper that the table",
         "pepper",
     ),
     "events are to be sent, and nothing is there to sign them with": Seed(
         lambda operator: operator.secret("event-signing", lambda _: []),
         "secret event-signing",
-        "it is empty",
+        "the list is empty",
         "event-signing",
     ),
     "the vendors' reports don't reach this API": Seed(
         lambda operator: operator.without_route("/webhooks/{provider}/{rest+}"),
         "webhook telefon_ip",
-        "answered 404, not with our own 404",
+        "answered 404, not this API's 404",
         "PublicBaseUrl",
     ),
     "a vendor's clock is wrong": Seed(
@@ -280,7 +280,7 @@ SEEDS = {
         lambda operator: operator.simulators("/faults", {"provider": "telefon_ip", "mode": "pending_echoes_phone"}),
         "pending reply telefon_ip",
         "without a status, though nobody has called",
-        "leave telefon_ip out",
+        "remove telefon_ip",
     ),
     "the table's TTL is off": Seed(
         lambda operator: operator.table(ttl=False), "table", "TTL is DISABLED", "TTL on attribute `ttl`"
@@ -303,7 +303,7 @@ SEEDS = {
     "anybody may publish updates": Seed(
         lambda operator: operator.published_by_anybody(),
         "push",
-        "[['API_KEY'], ['AWS_LAMBDA']] in place of IAM and the authorizer",
+        "publish and subscribe auth modes are [['API_KEY'], ['AWS_LAMBDA']]",
         "PushUpdates=false, then true",
     ),
     "an alarm was deleted": Seed(

@@ -53,7 +53,7 @@ def read_brands(text: str, fault: Fault) -> dict[str, Brand]:
     except ValueError:
         entries = None
     if not isinstance(entries, dict):
-        fault(ConfigurationFault("Brands", 'it is not a JSON object such as {"acme": {"name": "Acme"}}'))
+        fault(ConfigurationFault("Brands", 'it must be a JSON object such as {"acme": {"name": "Acme"}}'))
         return {}
     found = {}
     for name, entry in entries.items():
@@ -71,12 +71,12 @@ def logo_origin(brand: Brand) -> str | None:
 
 def _entry_problem(name: str, entry: Any) -> str | None:
     if not ID.fullmatch(name):
-        return "an id has 1 to 32 of a-z, 0-9, - and _, and begins with a letter or digit"
+        return "its id must have 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit"
     if not isinstance(entry, dict) or not entry.get("name"):
         return "it needs a `name`"
     for member, text in entry.items():
         if member not in PARAMETERS:
-            return f"`{member}` is unknown; known are {', '.join(PARAMETERS)}"
+            return f"`{member}` is unknown; known fields are {', '.join(PARAMETERS)}"
         if problem := _problem(member, text):
             return f"`{member}`: {problem}"
     return None
@@ -84,16 +84,16 @@ def _entry_problem(name: str, entry: Any) -> str | None:
 
 def _problem(member: str, text: Any) -> str | None:
     if not isinstance(text, str):
-        return "it is not a text"
+        return "it must be text"
     if member == "name":
         good = len(text) <= MAX_NAME and is_plain(text)
-        return None if good else f"it is not a text of up to {MAX_NAME} characters without control characters"
+        return None if good else f"it must be text of at most {MAX_NAME} characters, without control characters"
     if member == "color":
-        return None if _COLOR.fullmatch(text) else "it is not a colour such as #1f5be0"
+        return None if _COLOR.fullmatch(text) else "it must be a color such as #1f5be0"
     mailto = member == "support_url" and text.startswith("mailto:") and "@" in text
     if len(text) <= MAX_URL and _URL.fullmatch(text) and (mailto or _origin(text)):
         return None
-    return "it is no https URL" + (", nor a mailto: address" if member == "support_url" else "")
+    return "it must be an https URL" + (" or a mailto: address" if member == "support_url" else "")
 
 
 def _origin(url: str) -> str | None:

@@ -47,7 +47,8 @@ def parse_phone(text: str, *, default_country: str, allowed_countries: Collectio
         raise InvalidPhone("`phone` is not a mobile number. Only mobile numbers can be verified by a call.")
     if allowed_countries is not None and region not in allowed_countries:
         raise CountryNotAllowed(
-            f"Numbers of {region or 'this region'} are not allowed. Allowed: {', '.join(sorted(allowed_countries))}."
+            f"`phone` is a number of {region or 'another region'}. "
+            f"Allowed countries: {', '.join(sorted(allowed_countries))}."
         )
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return Phone(e164=e164, region=region, mask=_mask(e164, len(str(number.country_code))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# Control characters; lone surrogates, which UTF-8 can't write; and Unicode's 66 non-characters. JSON can write all of
+# Control characters; lone surrogates, which UTF-8 can't write; and Unicode's 66 noncharacters. JSON can write all of
 # them. SQS refuses most.
 _REFUSED = re.compile(
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
@@ -16,7 +16,7 @@ _DIGITS = re.compile(r"\d(?:[\W_]*\d){3,}")
 
 
 def is_plain(text: str) -> bool:
-    """Whether text has no control character, non-character or lone surrogate."""
+    """Whether text has no control character, noncharacter or lone surrogate."""
     return _REFUSED.search(text) is None
 
 

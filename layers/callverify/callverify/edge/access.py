@@ -104,8 +104,8 @@ def _api_key(number: int, entry: Any) -> ApiKey:
     except (KeyError, TypeError, ValueError):
         raise ConfigurationFault(
             f"api-keys[{number}]",
-            "each key needs a name, the hex sha256 of the key, a list of scopes out of "
-            f"{', '.join(Scope)}, and a mode out of {', '.join(Mode)}",
+            "each key needs a name, the hex sha256 of the key, a list of scopes from "
+            f"{', '.join(Scope)}, and a mode from {', '.join(Mode)}",
         ) from None
     return key
 
@@ -143,7 +143,7 @@ class Access:
         if credential.startswith("cvt."):
             return self._client(credential)
         if credential.startswith("cvu."):
-            raise Unauthorized("A token for updates is for push only. Send an API key or a client token.")
+            raise Unauthorized("The token in `updates` is only for the WebSocket. Send an API key or a client token.")
         return self._server(credential)
 
     def basic(self, authorization: str) -> tuple[Caller, str] | None:

@@ -96,7 +96,9 @@ class Api:
         self._resolver = APIGatewayRestResolver()
         self._resolver.exception_handler(CallverifyError)(self._problem)
         self._resolver.exception_handler(Exception)(self._unexpected)
-        self._resolver.not_found(lambda _: self._problem(NotFound("No such resource.")))
+        self._resolver.not_found(
+            lambda _: self._problem(NotFound("This path does not exist, or not with this method."))
+        )
 
     def route(self, resource: str, *methods: str) -> Callable[[Act], Act]:
         """Answer `methods` of a resource of the template, such as `/verifications/{id}`.
@@ -275,7 +277,9 @@ class Api:
             answer.__cause__ = error
             return self._problem(answer)
         self._telemetry().unexpected(error)
-        return self._problem(InternalError("Internal error. Retry; if it stays, give the operator the `request_id`."))
+        return self._problem(
+            InternalError("Internal error. Retry. If it happens again, give the operator the `request_id`.")
+        )
 
 
 def _literal(resource: str) -> str:

@@ -67,7 +67,7 @@ def signing_secrets(text: str) -> list[str]:
     if not isinstance(secrets, list):
         raise ConfigurationFault("event-signing", "it must be a JSON list of `whsec_…` secrets")
     if not secrets:
-        raise ConfigurationFault("event-signing", "it is empty: put a `whsec_…` secret into the list")
+        raise ConfigurationFault("event-signing", "the list is empty: add a `whsec_…` secret")
     for number, secret in enumerate(secrets):
         if not _is_signing_secret(secret):
             raise ConfigurationFault(

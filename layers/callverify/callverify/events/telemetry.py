@@ -154,7 +154,7 @@ class Telemetry:
             self.count("VendorErrors", provider=verification.provider, cause=outcome.reason)
         if outcome.is_configuration_fault:
             setting = f"provider-credentials: {verification.provider}"
-            logger.error("configuration fault: the provider refuses our account", extra=fields | {"setting": setting})
+            logger.error("configuration fault: the provider refuses the account", extra=fields | {"setting": setting})
             self.count("ConfigurationFaults")
         elif outcome.outcome is not Outcome.STARTED:
             logger.warning("provider answered", extra=fields)

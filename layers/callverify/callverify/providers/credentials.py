@@ -31,7 +31,7 @@ class Field(Protocol):
 
 @value
 class Text:
-    """A text of at least `least` characters, spaces around it not counted, all of them of `pattern`."""
+    """A text of at least `least` characters, without spaces around it, all of them of `pattern`."""
 
     name: str
     least: int = 1
@@ -52,11 +52,11 @@ class Text:
         if not isinstance(text, str):
             raise ConfigurationFault(setting, "must be text")
         if len(text.strip()) < self.least:
-            raise ConfigurationFault(
-                setting, f"must have at least {self.least} characters, spaces around it not counted"
-            )
+            raise ConfigurationFault(setting, f"must have at least {self.least} characters, without spaces around it")
         if not self.pattern.fullmatch(text):
-            raise ConfigurationFault(setting, "has characters that it can't have: was it copied whole, without spaces?")
+            raise ConfigurationFault(
+                setting, "has characters that are not allowed: was it copied whole, without spaces?"
+            )
         return {self.name: text}
 
 

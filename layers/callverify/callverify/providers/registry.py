@@ -136,7 +136,7 @@ def _methods(declared: Manifest, given: Mapping[str, Any], setting: str) -> list
     offered = [str(route.method) for route in declared.routes]
     chosen = given.get("methods", offered)
     if not isinstance(chosen, list) or any(each not in offered for each in chosen):
-        raise ConfigurationFault(f"{setting}.methods", f"must be a list out of {', '.join(offered)}")
+        raise ConfigurationFault(f"{setting}.methods", f"must be a list of any of {', '.join(offered)}")
     return chosen
 
 

@@ -61,7 +61,7 @@ class Lines:
                 except ConfigurationFault as fault:
                     self._fault(fault)
                 except Exception as error:  # one provider's mistake must not take the others down with it
-                    problem = f"can't be used ({type(error).__name__}): compare it with the provider's page"
+                    problem = f"can't be used ({type(error).__name__}): compare it with vendors/{name}/README.md"
                     self._fault(ConfigurationFault(f"{CREDENTIALS}: {name}", problem))
         lines = [replace(line, stopped=stopped and line.route.paid) for line in lines]
         return registry.in_order(lines, self._order)

@@ -74,11 +74,7 @@ def origins(name: str, parameter: str, fault: Fault) -> tuple[str, ...]:
     found = [(word, normal_origin(word)) for word in words(name)]
     for word, origin in found:
         if origin is None:
-            fault(
-                ConfigurationFault(
-                    parameter, f"{word} is not an origin that a page can have; write it as https://shop.example"
-                )
-            )
+            fault(ConfigurationFault(parameter, f"{word} must be an origin such as https://shop.example"))
     return tuple(origin for _, origin in found if origin)
 
 

@@ -89,7 +89,7 @@ def keys() -> Keys:
     """What is derived from the pepper, which has to be the one that the table knows. Raises Busy."""
     keys = Keys(secret("PEPPER_SECRET"))
     if not store().knows_pepper(keys.fingerprint()):
-        fault = ConfigurationFault("pepper", "it is not the one that the hashes in the table were made with")
+        fault = ConfigurationFault("pepper", "it is not the pepper that the table's hashes were made with")
         telemetry().configuration_fault(fault)
         raise busy() from fault
     return keys

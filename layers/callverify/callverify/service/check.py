@@ -72,7 +72,7 @@ def _spend(ctx: Context, lane: Lane, caller: Caller, verification: Verification,
         if verification.guesses >= verification.guess_limit:
             # Others are still being compared: the last wrong one would have ended the verification.
             raise errors.RateLimited(
-                "All checks of this verification are being judged. Retry after `retry_after` seconds.",
+                "Other checks of this verification are in progress. Retry after `retry_after` seconds.",
                 limit="verification_guesses",
                 retry_after=1,
             )

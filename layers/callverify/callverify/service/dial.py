@@ -160,7 +160,7 @@ class Dial:
                 failed = answered
         if failed is None:
             raise refusal or errors.NoProviderAvailable(
-                "No provider can call this phone now. An API key is told why in `skipped`."
+                "No configured provider can take this request now. For an API key, `skipped` says why."
             )
         return self._give_up(failed)
 
@@ -340,7 +340,7 @@ def timed[T](ctx: Context, lane: Lane, provider: str, action: str, ask: Callable
 
 
 def blocked() -> errors.PhoneBlocked:
-    return errors.PhoneBlocked("This phone is blocked: nothing is started for it until it is unblocked.")
+    return errors.PhoneBlocked("This phone is blocked. No call is started for it until it is unblocked.")
 
 
 def rate_limited(reached: LimitReached) -> errors.RateLimited:
@@ -351,7 +351,10 @@ def rate_limited(reached: LimitReached) -> errors.RateLimited:
     )
 
 
-HELD = "A call for an earlier verification of this phone may still arrive. Retry after `retry_after` seconds."
+HELD = (
+    "A call for an earlier verification of this phone may still arrive. Retry with a new Idempotency-Key, after "
+    "`retry_after` seconds if it is given."
+)
 
 
 def held(taken: Taken, now: int) -> errors.NoProviderAvailable:
@@ -370,10 +373,25 @@ def provider_error(code: str, verification_id: str) -> errors.CallverifyError:
         "provider_rejected": (errors.ProviderRejected, "The provider refuses this number. No call was made."),
         "repeat_not_supported": (
             errors.RepeatNotSupported,
-            "The provider repeats no calls. A switch may name this method again, or another one.",
+            "This call can't be repeated. Switch to another method, or to the same one again.",
         ),
-        "repeat_exhausted": (errors.RepeatExhausted, "The provider's free repeats of this call are used up."),
-        "repeat_window_closed": (errors.RepeatWindowClosed, "The provider no longer repeats this call."),
-        "repeat_too_soon": (errors.RepeatTooSoon, "The provider will not repeat the call yet."),
-    }.get(code, (errors.ProviderUnavailable, "The provider could not be used. See `attempts` of the verification."))
+        "repeat_exhausted": (
+            errors.RepeatExhausted,
+            "No repeats of this call are left. Switch to another method, or to the same one again.",
+        ),
+        "repeat_window_closed": (
+            errors.RepeatWindowClosed,
+            "The provider no longer repeats this call. Switch to another method, or to the same one again.",
+        ),
+        "repeat_too_soon": (
+            errors.RepeatTooSoon,
+            "The provider does not repeat this call yet. Retry later, with a new Idempotency-Key.",
+        ),
+    }.get(
+        code,
+        (
+            errors.ProviderUnavailable,
+            "No provider confirmed the call. See `attempts` of the verification. Retry with a new Idempotency-Key.",
+        ),
+    )
     return kind(detail, verification_id=verification_id)

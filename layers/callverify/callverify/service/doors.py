@@ -139,7 +139,7 @@ class Door:
         """
         self._ctx.require(self._caller, Scope.WRITE)
         if has_code(verification.method):
-            raise errors.InvalidRequest("`code` is required: this verification has one.")
+            raise errors.InvalidRequest("`code` is required: this verification has a code.")
         if verification.is_live(self._ctx.now()):
             return Checked(verification, valid=False)
         if not self._is_recent(verification):

@@ -31,9 +31,13 @@ def repeat(
     line = lane.line(verification.provider, verification.method)
     _require_repeat(verification, line, ctx.now())
     if line is None:
-        raise errors.NoProviderAvailable("The provider of this call is no longer configured.")
+        raise errors.NoProviderAvailable(
+            "The provider of this call is no longer configured. Switch to another method, or to the same one again."
+        )
     if line.stopped:
-        raise errors.NoProviderAvailable("The operator has stopped paid calls, and this repeat may be one.")
+        raise errors.NoProviderAvailable(
+            "The operator has stopped paid calls, and this repeat may cost money. Switch to another method."
+        )
     change = transitions.begin_repeat(verification, ctx.now(), caller.name)
     claims = [*([key] if key else ()), *lane.claims.repeat(change, line, caller)]
     begun = ctx.store.apply(change, change.after.step.claimed_at, claims)
@@ -79,17 +83,23 @@ def record_repeat(
 
 def _require_repeat(verification: Verification, line: Line | None, now: int) -> None:
     if not has_code(verification.method):
-        raise errors.RepeatNotSupported("A reverse call has no repeat. A switch may name it again, or another method.")
+        raise errors.RepeatNotSupported(
+            "A reverse call can't be repeated. Switch to another method, or to the same one again."
+        )
     if verification.repeats_remaining < 1:
         refused = any(step.error == errors.RepeatNotSupported.code for step in verification.steps)
         if verification.call_id is None or refused or (line and not line.route.repeats):
             raise errors.RepeatNotSupported(
-                "The provider offers no repeat of this call. A switch may name this method again, or another one."
+                "This call can't be repeated. Switch to another method, or to the same one again."
             )
-        raise errors.RepeatExhausted("The provider's free repeats of this call are used up.")
+        raise errors.RepeatExhausted(
+            "No repeats of this call are left. Switch to another method, or to the same one again."
+        )
     wait = (verification.repeat_at or verification.attempt.at) - now
     if wait > 0:
-        raise errors.RepeatTooSoon("The provider does not repeat this call before `repeat_after`.", retry_after=wait)
+        raise errors.RepeatTooSoon(
+            "It is too early to repeat this call. Retry after `retry_after` seconds.", retry_after=wait
+        )
 
 
 def _error(verification: Verification, outcome: CallOutcome) -> errors.CallverifyError | None:

@@ -25,13 +25,17 @@ MAX_METADATA_PAIRS, MAX_METADATA_NAME, MAX_METADATA_VALUE = 10, 40, 500
 MAX_IDEMPOTENCY_KEY = 255
 MAX_CURSOR = 200
 MAX_FOUND = 20
-UNKNOWN_CURSOR = "`after` is not the `next` of a page of these events. Leave it out to read from the oldest event kept."
-UNKNOWN_PLACE = "`after` is not the `next` of a page of a search. Leave it out to begin with the newest verification."
+UNKNOWN_CURSOR = (
+    "`after` must be the `next` of an earlier page of events. Leave it out to begin with the oldest event kept."
+)
+UNKNOWN_PLACE = (
+    "`after` must be the `next` of an earlier page of a search. Leave it out to begin with the newest verification."
+)
 LOCALES = ("ru", "en")
 _OPTIONAL = ["method", "provider", "allowed_methods", "reference", "metadata", "end_user_ip", "locale"]
 START_FIELDS = frozenset(["phone", *_OPTIONAL, "return_url", "brand"])
 _PLACE = re.compile("[0-9]{10}#vrf_[a-z0-9_]{1,40}")
-_PLAIN = ", none of them a control character or a Unicode non-character"
+_PLAIN = ", none of them a control character or a Unicode noncharacter"
 
 
 @value
@@ -76,7 +80,7 @@ def parse_search(body: str | None) -> SearchRequest:
     """Raises InvalidRequest and CursorUnknown."""
     fields = _object(body, {"phone", "reference", "limit", "after"})
     if len(fields.keys() & {"phone", "reference"}) != 1:
-        raise InvalidRequest("Send `reference` or `phone`, and not both.")
+        raise InvalidRequest("Send either `reference` or `phone`.")
     phone = _phone(fields) if "phone" in fields else None
     reference = _text(fields, "reference", MAX_REFERENCE)
     if phone is None and reference is None:
@@ -101,7 +105,9 @@ def parse_start(
     provider = _provider(fields)
     offered = methods.get(provider, ()) if provider else ()
     if offered and not method and not fields.get("allowed_methods") and not on_their_own(offered):
-        raise InvalidRequest(f"`provider` {provider} needs `method`: it offers only {', '.join(offered)}.")
+        raise InvalidRequest(
+            f"`provider` {provider} offers only {', '.join(offered)}. Name it in `method` or in `allowed_methods`."
+        )
     if method and offered and method not in offered:
         raise InvalidRequest(f"`provider` {provider} offers {', '.join(offered)}, not `method` {method}.")
     every = on_their_own(dict.fromkeys(each for one in methods.values() for each in one)) or on_their_own(Method)
@@ -190,7 +196,7 @@ def parse_day(value: str | None) -> str | None:
             return value
     except ValueError:
         pass
-    raise InvalidRequest("`day` must be a day in UTC, such as 2026-11-27.")
+    raise InvalidRequest("`day` must be a UTC date such as 2026-11-27.")
 
 
 def cursor_of(place: str) -> str:
@@ -308,10 +314,10 @@ def _allowed_methods(
     if value is None:
         return (method,) if method else tuple(every)
     if not isinstance(value, list) or not value:
-        raise InvalidRequest(f"`allowed_methods` must be a list of {', '.join(Method)}.")
+        raise InvalidRequest(f"`allowed_methods` must be a list of at least one of {', '.join(Method)}.")
     allowed = tuple(dict.fromkeys(_member("allowed_methods", member, Method) for member in value))
     if method and method not in allowed:
-        raise InvalidRequest(f"`allowed_methods` must include {method}, which `method` names.")
+        raise InvalidRequest(f"`allowed_methods` must include the `method` {method}.")
     if offered and not set(offered) & set(allowed):
         raise InvalidRequest(f"`allowed_methods` must include a method that `provider` offers: {', '.join(offered)}.")
     return allowed
@@ -364,8 +370,8 @@ def _locale(fields: Mapping[str, Any]) -> str | None:
 def _brand(fields: Mapping[str, Any], brands: Collection[str]) -> str | None:
     value = fields.get("brand")
     if value is not None and value not in brands:
-        configured = ", ".join(sorted(brands)) or "none is configured"
-        raise InvalidRequest(f"`brand` must be one of the parameter Brands: {configured}.")
+        configured = f"one of {', '.join(sorted(brands))}" if brands else "left out: none is configured"
+        raise InvalidRequest(f"`brand` must be {configured} (parameter Brands).")
     return value
 
 
@@ -378,7 +384,7 @@ def _return_url(fields: Mapping[str, Any], origins: Collection[str]) -> str | No
     try:
         parts = urlsplit(value)
     except ValueError:
-        raise InvalidRequest("`return_url` is not a URL.") from None
+        raise InvalidRequest("`return_url` must be a URL such as https://shop.example/done.") from None
     origin = normal_origin(f"{parts.scheme}://{parts.netloc}") if parts.scheme in ("https", "http") else None
     if origin is None:
         raise InvalidRequest(

@@ -68,7 +68,9 @@ class Start:
         if not lines:
             self._refuse_if_blocked(draft)
             self._refuse_if_in_progress(draft)
-            raise errors.NoProviderAvailable("No configured provider offers a method that this request allows.")
+            raise errors.NoProviderAvailable(
+                "No configured provider offers what `method`, `provider` and `allowed_methods` ask for."
+            )
         try:
             return self._dial(draft, phone, lines, key, request.end_user_address)
         except Taken as taken:
@@ -184,7 +186,7 @@ class Start:
         own = live.key_id == wanted.key_id and live.reference is not None and live.reference == wanted.reference
         raise errors.VerificationInProgress(
             "A verification of this phone is in progress. Continue or cancel it, or retry after `retry_after` seconds. "
-            "Its id is told only to the API key that started it, and only for the same `reference`.",
+            "Only the API key that started it is told its id, and only with the same `reference`.",
             retry_after=max(1, live.expires_at - now),
             verification_id=live.id if own else None,
         )

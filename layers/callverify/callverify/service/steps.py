@@ -21,7 +21,7 @@ from callverify.store import Stale
 
 TAKE_OVER_AFTER_SECONDS = 15
 LOOK_AGAIN_SECONDS = 0.25  # for the answer of a request in flight
-IN_PROGRESS = "A request with this Idempotency-Key is in progress."
+IN_PROGRESS = "A request with this Idempotency-Key is in progress. Retry after `retry_after` seconds."
 
 
 @value
@@ -95,11 +95,13 @@ class Steps:
             return None
         if not any(hmac.compare_digest(known.body_hash, each) for each in (key.body_hash, key.former_hash)):
             raise errors.IdempotencyKeyReused(
-                "This Idempotency-Key was used with another request. Use a new key for a new request."
+                "This Idempotency-Key was used with another request. Use a new one for a new request."
             )
         verification = self._ctx.store.get(known.verification_id, now)
         if verification is None:
-            raise errors.NotFound("The verification of this Idempotency-Key is no longer kept.")
+            raise errors.NotFound(
+                "The verification of this Idempotency-Key is no longer kept. Use a new one for a new request."
+            )
         self._ctx.observer.about(verification.id)
         step = verification.steps[known.step - 1]
         if step.kind is StepKind.START:

@@ -35,9 +35,13 @@ def switch(
         allowed = ", ".join(verification.allowed_methods)
         raise errors.MethodNotAllowed(f"This verification allows only {allowed} (see `allowed_methods`).")
     if verification.switches >= MAX_SWITCHES:
-        raise errors.SwitchExhausted(f"A verification has at most {MAX_SWITCHES} switches. Start another one.")
+        raise errors.SwitchExhausted(
+            f"A verification has at most {MAX_SWITCHES} switches. Start another one when this one has ended."
+        )
     if ctx.now() >= verification.switch_until:
-        raise errors.SwitchWindowClosed("The time to switch ended at `switch_until`. Start another verification.")
+        raise errors.SwitchWindowClosed(
+            "The time to switch ended at `switch_until`. Start another verification when this one has ended."
+        )
     phone = lane.judge(request.phone, [request.method])
 
     def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
@@ -69,7 +73,9 @@ def same_phone(ctx: Context, lane: Lane, verification: Verification, text: str) 
     phone = lane.judge(text, verification.allowed_methods)
     counted = _count_mismatch(ctx, verification, 1)
     if not hmac.compare_digest(ctx.keys.hash_phone(phone.e164), verification.phone_hash):
-        raise errors.PhoneMismatch("`phone` is not the number of this verification.")
+        raise errors.PhoneMismatch(
+            "`phone` is not the number of this verification. Send the number that it was started for."
+        )
     return _count_mismatch(ctx, counted, -1)
 
 
@@ -91,5 +97,5 @@ def refuse_if_mismatched(verification: Verification) -> None:
     """Raises SwitchExhausted where too many switches have named another phone."""
     if verification.phone_mismatches >= MAX_PHONE_MISMATCHES:
         raise errors.SwitchExhausted(
-            "Too many switches of this verification named another phone. Start another verification."
+            "Too many switches named another `phone`. Start another verification when this one has ended."
         )

@@ -115,7 +115,7 @@ class Triggers:
 
     def _require_pool(self, event: Event) -> None:
         if not self._pool_id or event.get("userPoolId") != self._pool_id:
-            fault = errors.ConfigurationFault("CognitoUserPoolArn", "another user pool has these triggers")
+            fault = errors.ConfigurationFault("CognitoUserPoolArn", "another user pool uses this stack's triggers")
             self._telemetry.configuration_fault(fault)
             raise Refused(UNAVAILABLE)
 

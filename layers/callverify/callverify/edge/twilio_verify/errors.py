@@ -48,7 +48,7 @@ TABLE: Mapping[type[errors.CallverifyError], Refusal] = {
     errors.IdempotencyInProgress: _CONCURRENT,
     errors.RepeatExhausted: _MAX_SENDS,
     errors.RepeatTooSoon: _MAX_SENDS,
-    errors.ProviderUnavailable: Refusal(503, 20503, "The provider could not be used."),
+    errors.ProviderUnavailable: Refusal(503, 20503, "No provider confirmed the call."),
     errors.NoProviderAvailable: Refusal(503, 20503),
     errors.Busy: Refusal(503, 20503, "The service is busy."),
     errors.InternalError: INTERNAL,

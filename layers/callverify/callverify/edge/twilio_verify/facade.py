@@ -129,9 +129,7 @@ class Facade(Api):
         """Of one verification. Raises InvalidRequest where none is named."""
         caller, given = self.caller, self.given()
         if not (sid := given.get("VerificationSid")):
-            raise errors.InvalidRequest(
-                "Missing required parameter `VerificationSid`: attempts are listed by it alone."
-            )
+            raise errors.InvalidRequest("Missing required parameter `VerificationSid`: attempts are listed only by it.")
         service = self._service()
         found = service.read(caller, id_of_sid(sid, caller.mode))
         if found.owner is None or given.get("VerifyServiceSid", found.owner) != found.owner:

@@ -73,7 +73,9 @@ def each_once(pairs: Sequence[tuple[str, str]], known: Collection[str]) -> dict[
                 raise InvalidRequest(f"Invalid parameter `{name}`: it is not supported here. Leave it out.")
         else:
             allowed = ", ".join(known)
-            raise InvalidRequest(f"Invalid parameter `{quotable(name)[:40]}`. Known here: {allowed}.")
+            raise InvalidRequest(
+                f"Invalid parameter `{quotable(name)[:40]}`: it is unknown. Known parameters: {allowed}."
+            )
     return {name: text for name, text in given.items() if text}
 
 
@@ -87,7 +89,7 @@ def channel_of(given: Mapping[str, str]) -> tuple[str, Method]:
     """The channel as it was asked for, and our method. Raises InvalidRequest."""
     channel = required(given, "Channel")
     if channel not in CHANNELS:
-        raise InvalidRequest(f"Invalid parameter `Channel`: one of {', '.join(CHANNELS)}.")
+        raise InvalidRequest(f"Invalid parameter `Channel`: it must be one of {', '.join(CHANNELS)}.")
     return channel, CHANNELS[channel]
 
 
@@ -98,7 +100,7 @@ def start_fields(given: Mapping[str, str]) -> dict[str, Any]:
         fields["end_user_ip"] = given["DeviceIp"]
     if "Locale" in given:
         if len(given["Locale"]) > MAX_LOCALE or not _LOCALE.fullmatch(given["Locale"]):
-            raise InvalidRequest("Invalid parameter `Locale`: a language tag such as en or ru-RU.")
+            raise InvalidRequest("Invalid parameter `Locale`: it must be a language tag such as en or ru-RU.")
         fields["locale"] = "ru" if re.split("[-_]", given["Locale"])[0].lower() == "ru" else "en"
     if "Tags" in given:
         try:
