@@ -19,19 +19,19 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FIRST_STEPS = """
   API         {base_url}   (AWS_PORT=…)
   documents   {base_url}/docs
-  simulators  {simulator_url}   (SIMULATOR_PORT=…): every call and every fault, with bodies to copy
-  receiver    {receiver_url}/events   (RECEIVER_PORT=…): the events that it got; it also prints them to {receiver_log}
+  simulators  {simulator_url}   (SIMULATOR_PORT=…): lists every request and every fault, with bodies to copy
+  receiver    {receiver_url}/events   (RECEIVER_PORT=…): lists the events that it received; also in {receiver_log}
 
-`. {env}` in another terminal exports all of them, and the keys. Start a verification:
+In another terminal, `. {env}` exports all of these, and the keys. Start a verification:
 
   curl -sS {base_url}/verifications -H 'Authorization: Bearer {api_key}' \\
     -d '{{"phone": "+79000001234", "method": "reverse_call"}}'
 
-and let that phone call the number of the reply's challenge:
+Let that phone call the number in the reply's challenge:
 
   curl -sS {simulator_url}/phone/+79000001234/dial -d '{{"number": "+7…"}}'
 
-Or by hand in two windows of a browser, with nothing to type but that number:
+Or use two browser windows:
 
   {simulator_url}/demo    starts a verification and shows the page for the user
   {simulator_url}/phone   is the user's telephone
@@ -61,15 +61,19 @@ def parse_options() -> Options:
     parser.add_argument("--aws-port", type=int, default=4566)
     parser.add_argument("--simulator-port", type=int, default=4600)
     parser.add_argument("--receiver-port", type=int, default=4650)
-    parser.add_argument("--bind-host", default="127.0.0.1", help="0.0.0.0 to let containers of this machine in")
+    parser.add_argument(
+        "--bind-host", default="127.0.0.1", help="0.0.0.0 to accept connections from containers on this machine"
+    )
     parser.add_argument("--parameters", default="", help='template parameters: "LogLevel=DEBUG RetentionHours=1"')
-    parser.add_argument("--built", type=Path, help="a folder that `sam build` has made, to be deployed as it is")
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end with the program that started this one")
+    parser.add_argument("--built", type=Path, help="a folder made by `sam build`, to deploy without building")
+    parser.add_argument(
+        "--until-stdin-closes", action="store_true", help="stop when the program that started this one ends"
+    )
     chosen = parser.parse_args()
     if chosen.until_stdin_closes:
         threading.Thread(target=stop_with_stdin, daemon=True).start()
     if chosen.aws_port == chosen.simulator_port:
-        parser.error("the embedded AWS and the simulators need a port each")
+        parser.error("--aws-port and --simulator-port must be different")
     parameters = {}
     for pair in shlex.split(chosen.parameters):
         name, equals, value = pair.partition("=")

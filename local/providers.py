@@ -24,7 +24,7 @@ def told(environment: Mapping[str, str]) -> Mapping[str, Any]:
         raise LocalStackError('PROVIDERS must be like {"<provider>": {"window_seconds": 20}}')
     if unknown := changes.keys() - {*NAMES}:
         raise LocalStackError(
-            f"PROVIDERS: there is no provider {', '.join(sorted(unknown))}; known are {', '.join(NAMES)}"
+            f"PROVIDERS: there is no provider {', '.join(sorted(unknown))}; known providers are {', '.join(NAMES)}"
         )
     urls = {name: {"base_url": url} for name in NAMES if (url := environment.get(f"{name.upper()}_BASE_URL"))}
     asked = {name: None if change is None else urls.get(name, {}) | change for name, change in changes.items()}

@@ -65,7 +65,7 @@ def _add_steering(app: Flask, world: World) -> None:
 
     @app.post("/faults")
     def add_fault() -> Response:
-        """Spoils the next answers or reports of one provider. `times` 0: until DELETE /faults; `phone`: of one number.
+        """Breaks the next answers or reports of a provider. `times` 0: until DELETE /faults; `phone`: this number only.
 
         {"provider": "<provider>", "mode": "timeout", "times": 1}
         """
@@ -75,38 +75,38 @@ def _add_steering(app: Flask, world: World) -> None:
 
     @app.delete("/faults")
     def clear_faults() -> Response:
-        """Takes all faults out; ?phone= those for one number."""
+        """Removes all faults, or with ?phone= those for one number."""
         phone = request.args.get("phone")
         world.faults.clear(None if phone is None else normalise(phone))
         return faults()
 
     @app.get("/requests")
     def requests() -> Response:
-        """Lists the requests to the vendors; ?provider= for one. A free start counts as `paid` too."""
+        """Lists the requests to the vendors, with ?provider= those to one. Free starts count as `paid` too."""
         provider = request.args.get("provider")
         return jsonify(world.journal.describe(None if provider is None else provider_named(provider)))
 
     @app.delete("/requests")
     def clear_requests() -> Response:
-        """Forgets the requests to the vendors."""
+        """Clears the list of requests to the vendors."""
         world.journal.clear()
         return jsonify(world.journal.describe(None))
 
     @app.post("/clock")
     def advance_clock() -> Response:
-        """Puts the vendors' clock forward by seconds: their windows, waits and limits.
+        """Moves the vendors' clock forward by seconds, and with it their windows, waits and limits.
 
         {"advance": 60}
         """
         seconds = json_body().get("advance")
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= 86_400:
-            raise BadInputError("advance must be a number of seconds, at most a day of them")
+            raise BadInputError("advance must be a number of seconds from 0 to 86400")
         world.ahead += seconds
         return jsonify(ahead=world.ahead)
 
     @app.delete("/clock")
     def reset_clock() -> Response:
-        """Sets the vendors' clock right again."""
+        """Resets the vendors' clock."""
         world.ahead = 0.0
         return jsonify(ahead=world.ahead)
 

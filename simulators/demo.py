@@ -30,12 +30,12 @@ def blueprint(shop: Shop) -> Blueprint:
 
     @routes.get("/demo")
     def show() -> Response:
-        """Shows a customer's page, which starts a verification."""
+        """Shows the demo shop, which starts a verification."""
         return form()
 
     @routes.put("/demo/service")
     def connect() -> tuple[str, int]:
-        """Tells the customer's page which API to use.
+        """Tells the demo shop which API to use.
 
         {"base_url": "what .dev/env says", "api_key": "cv_live_…"}
         """
@@ -48,9 +48,9 @@ def blueprint(shop: Shop) -> Blueprint:
 
     @routes.post("/demo")
     def start() -> BaseResponse:
-        """Starts a verification and sends the user to its page: the form of the customer's page."""
+        """Starts a verification and sends the user to its page: the form of the demo shop."""
         if not shop.base_url:
-            return form("These simulators know no API. Run them with `make dev`.", 503)
+            return form("These simulators are not connected to an API. Run `make dev`.", 503)
         wanted = {"phone": request.form.get("phone", ""), "method": request.form.get("method", "")}
         # Nobody is called by a voice unless the user chose it.
         allowed = dict.fromkeys(("reverse_call", "flash_call", *filter(None, [wanted["method"]])))

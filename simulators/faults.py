@@ -71,7 +71,7 @@ COMMON = {
     "drip_body": Mode("acts on the request, and answers with one byte of the body a second", ANY_CALL, ANYWHERE),
     "http_500": Mode("answers HTTP 500 with HTML, and does nothing", ANY_CALL, ANYWHERE),
     "malformed_json": Mode("acts on the request, and answers with broken JSON", ANY_CALL, ANYWHERE),
-    "bad_credentials": Mode("refuses our credentials", ANY_CALL, ANYWHERE),
+    "bad_credentials": Mode("refuses the credentials", ANY_CALL, ANYWHERE),
     # On a balance: the vendor says that nothing is left.
     "no_money": Mode("refuses the start: the account has no money", ("start",), ("start", "balance")),
     "number_refused": Mode("refuses the phone number", ("start",)),
@@ -84,7 +84,7 @@ COMMON = {
         shown_by=reports_calls,
     ),
     "webhook_before_reply": Mode(
-        "the phone calls, and the call is reported, before the start is answered", ("start",), shown_by=reports_calls
+        "reports the user's call before it answers the start", ("start",), shown_by=reports_calls
     ),
 }
 
@@ -119,7 +119,7 @@ class Fault:
             raise BadInputError(f"unknown field: {', '.join(unknown)}")
         calls = known.calls
         if times is not None and (type(times) is not int or times < 0):
-            raise BadInputError("times must be a whole number, or null or 0 for: until DELETE /faults")
+            raise BadInputError("times must be a whole number; null or 0 means until DELETE /faults")
         if aim is not None:
             if not isinstance(aim, str) or aim not in known.aims:
                 raise BadInputError(f"with {mode}, on must be one of: {', '.join(known.aims) or 'nothing'}")

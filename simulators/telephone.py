@@ -47,7 +47,7 @@ class Telephone:
         with self._lock:
             press = self._asked.pop(number, None)
         if press is None:
-            raise BadInputError("no call asks this phone for a key")
+            raise BadInputError("no call to this phone is asking for a key")
         spoken = press(key)
         with self._lock:
             self._incoming[number][-1]["spoken"] = spoken
@@ -69,7 +69,7 @@ def blueprint(world: "World", dial: Callable[[str, str], dict[str, object]]) -> 
 
     @routes.get("")
     def page() -> Response:
-        """Shows the telephone as a page."""
+        """Shows the telephone page."""
         return send_from_directory(PAGES, "telephone.html")
 
     @routes.get("/pages/<name>")
@@ -79,12 +79,12 @@ def blueprint(world: "World", dial: Callable[[str, str], dict[str, object]]) -> 
 
     @routes.get("/<number>")
     def incoming_calls(number: str) -> Response:
-        """Lists the calls that reached this phone: `from` ends in a flash call's code, `spoken` is a voice call's."""
+        """Lists the calls to this phone: `from` ends in a flash call's code, `spoken` is the text of a voice call."""
         return jsonify(incoming_calls=world.telephone.incoming(normalise(number)))
 
     @routes.post("/<number>/dial")
     def call_number(number: str) -> Response:
-        """This phone calls a number: the vendor that waits for the call takes it and reports it.
+        """This phone calls a number. The vendor that expects the call takes it and reports it.
 
         {"number": "+79000012760"}
         """
@@ -95,7 +95,7 @@ def blueprint(world: "World", dial: Callable[[str, str], dict[str, object]]) -> 
 
     @routes.post("/<number>/press")
     def press_key(number: str) -> Response:
-        """This phone presses a key in the call that asks for one, and hears what it says then.
+        """This phone presses a key in the call that asks for one. The reply has what the call then says.
 
         {"key": "1"}
         """

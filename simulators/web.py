@@ -29,5 +29,5 @@ def normalise(number: str) -> str:
     if re.fullmatch(r"8[79]\d{9}", digits):
         digits = "7" + digits[1:]
     if not re.fullmatch(r"\+?[1-9]\d{7,14}", digits):
-        raise BadInputError("a phone number is +7…, 7… or 8…")
+        raise BadInputError("a phone number must begin with +7, 7 or 8")
     return digits.removeprefix("+")

@@ -53,7 +53,7 @@ document.getElementById("dial").addEventListener("submit", async (event) => {
   try {
     const body = JSON.stringify({ number });
     const call = await ask(`/phone/${encodeURIComponent(own.value.trim())}/dial`, { method: "POST", body });
-    outcome.textContent = call.answered ? `${call.provider} dropped the call. Webhook: ${call.webhook}.` : "Nobody waits for this call.";
+    outcome.textContent = call.answered ? `${call.provider} dropped the call. Webhook: ${call.webhook}.` : "No vendor expects this call.";
   } catch (error) {
     outcome.textContent = `Not dialled: ${error.message}`;
   }

@@ -65,7 +65,7 @@ def test_a_url_and_changes_of_one_provider_are_both_heard() -> None:
         ("{", "PROVIDERS is no JSON"),
         ("[]", "PROVIDERS must be like"),
         (f'{{"{FIRST}": 20}}', "PROVIDERS must be like"),
-        ('{"nobody": {}}', f"there is no provider nobody; known are {', '.join(NAMES)}"),
+        ('{"nobody": {}}', f"there is no provider nobody; known providers are {', '.join(NAMES)}"),
         (f'{{"{FIRST}": {{"window_seconds": 0}}}}', f"provider-credentials: {FIRST}.window_seconds must be from 1"),
         (
             f'{{"{FIRST}": {{"windowseconds": 20}}}}',
