@@ -112,7 +112,7 @@ def api_key() -> None:
 @click.option(
     "--voice-calls",
     is_flag=True,
-    help="Let Twilio's SDKs start voice calls with it, for countries without flash calls.",
+    help="Let SDKs of Twilio Verify start voice calls with it, where no flash call can be made.",
 )
 @as_json
 @on_stack

@@ -102,15 +102,15 @@ def test_parameters_that_there_are(given: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"LogLevle": "DEBUG"}, "no parameter LogLevle: take it out .--unset LogLevle"),
+        ({"LogLevle": "DEBUG"}, "no parameter LogLevle: remove it .--unset LogLevle"),
         # Version 1 had it.
         ({"TelefonIpWindowSeconds": "60"}, "secret provider-credentials"),
         ({"ProviderOrder": "telefon_ip,ucaler"}, "there is no provider ucaler; there are "),
         ({"ProviderOrder": "smsc,ucaller:reverse_call"}, "no route ucaller:reverse_call; there are ucaller:flash_call"),
-        ({"AllowedCountries": "UK"}, "AllowedCountries='UK' can't be: Countries whose numbers may be called"),
+        ({"AllowedCountries": "UK"}, "AllowedCountries='UK' is not valid: Countries whose numbers may be called"),
         ({"RetentionHours": "a day"}, "it must be a number from 1 to "),
         ({"RetentionHours": "0"}, "it must be a number from 1 to "),
-        ({"Architecture": "arm"}, "it is one of "),
+        ({"Architecture": "arm"}, "it must be one of "),
         ({"DomainName": "verify.example.com"}, "DomainName needs CertificateArn"),
     ],
 )
