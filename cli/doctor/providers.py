@@ -25,7 +25,7 @@ def check_accounts(stack: Stack) -> Iterator[Finding]:
             account = account_at(name)(configured.given, configured.base_url)
         except AccountRefused as error:
             fix = (
-                f"secret {stack.name}/provider-credentials, {name}: compare it with the vendor's console. "
+                f"secret {stack.name}/provider-credentials, {name}: compare it with the vendor's cabinet, its web console. "
                 "If the vendor allows only listed IP addresses, add this machine's"
             )
             yield Finding(check, State.FAULT, str(error), fix)
@@ -34,7 +34,7 @@ def check_accounts(stack: Stack) -> Iterator[Finding]:
         if account.has_money:
             yield Finding(check, State.OK, says)
         else:
-            yield Finding(check, State.FAULT, says, "no money: top up the account in the vendor's console")
+            yield Finding(check, State.FAULT, says, "no money: top up the account in the vendor's cabinet")
         if account.time is not None:
             ahead = account.time - time.time() - stack.aws_ahead
             if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
