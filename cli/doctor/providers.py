@@ -25,7 +25,7 @@ def check_accounts(stack: Stack) -> Iterator[Finding]:
             account = account_at(name)(configured.given, configured.base_url)
         except AccountRefused as error:
             fix = (
-                f"secret {stack.name}/provider-credentials, {name}: compare it with the vendor's cabinet, its web console. "
+                f"secret {stack.name}/provider-credentials, {name}: compare it with the vendor's cabinet. "
                 "If the vendor allows only listed IP addresses, add this machine's"
             )
             yield Finding(check, State.FAULT, str(error), fix)
