@@ -204,8 +204,8 @@ def _edges(client: Any, steps: Sequence[int]) -> Finding:
         "the same at the edges of 24 h, with the phone's own user verifying in between",
         tries,
         overrun,
-        f"the user verified {verified} times; a right guess gives back only the guess it took: there were never more than "
-        f"{GUESSES_PER_PHONE} wrong ones in any 24 h",
+        f"the user verified {verified} times; a right guess gives back only the guess it took: there were never more "
+        f"than {GUESSES_PER_PHONE} wrong ones in any 24 h",
         overrun == 0 and verified >= len(steps),
     )
 
@@ -299,8 +299,8 @@ def spray(policy: Policy | None = None) -> Finding:
         "spraying: 5 guesses at each of as many phones as may be called (computed)",
         policy.key_paid_day * policy.verification_guesses,
         math.ceil(key_day),
-        f"right guesses, of phones that chance picks: {key_day:.2f} a day by one API key ({policy.key_paid_day} calls), "
-        f"{stack_day:.0f} by {math.ceil(policy.stack_paid_hour * 24 / policy.key_paid_day)} keys and the whole stack "
+        f"right guesses, of phones that chance picks: {key_day:.2f} a day by one API key ({policy.key_paid_day} calls)"
+        f", {stack_day:.0f} by {math.ceil(policy.stack_paid_hour * 24 / policy.key_paid_day)} keys and the whole stack "
         f"({policy.stack_paid_hour} calls an hour); one `end_user_ip`, where starts name it, makes "
         f"{policy.ip_10m * 144:,} starts a day at most. Every one is paid for and rings a stranger",
         True,

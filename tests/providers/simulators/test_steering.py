@@ -62,7 +62,7 @@ def called(simulators: Simulators, name: str = REPORTING, method: Method = REPOR
         ({"provider": REPORTING, "mode": "timeout", "on": "dial"}, "on must be"),
         ({"provider": REPORTING, "mode": "number_refused", "on": "start"}, "on must be one of: nothing"),
         ({"provider": REPORTING, "mode": "webhook_late", "delay": "1"}, "delay must be a number of seconds"),
-        ({"provider": REPORTING, "mode": "timeout", "phone": "me"}, "a phone number is"),
+        ({"provider": REPORTING, "mode": "timeout", "phone": "me"}, "a phone number must begin with"),
         ({"provider": REPORTING, "mode": "timeout", "time": 1}, "unknown field: time"),
         ({"provider": REPORTING, "mode": "timeout", "delay": 1}, "unknown field: delay"),
         ([], "JSON object"),
