@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
+import os
+import re
 import sys
 from importlib import import_module
 
@@ -36,6 +40,7 @@ COMMANDS = {
     "completion": "completion",
 }
 USAGE, STOPPED = 2, 130
+SHOWN, DIGITS_OF_A_PHONE = 40, 9
 
 
 class Commands(click.Group):
@@ -63,16 +68,42 @@ def callverify() -> None:
     """
 
 
+def _as_json_would(error: UnicodeError) -> tuple[str, int]:
+    """A character that an encoding lacks, in ASCII: right in text and in JSON alike."""
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+def _prepare() -> None:
+    """No character and no stream that is closed ends a command."""
+    codecs.register_error("as-json", _as_json_would)
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "as-json"), (sys.stderr, "as-json")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115
+
+
+def _without_secrets(says: str, given: list[str]) -> str:
+    """What was typed is named by its beginning, where it may be a credential or is a phone."""
+    for word in given:
+        if len(word) > SHOWN or sum(map(str.isdecimal, word)) >= DIGITS_OF_A_PHONE:
+            says = says.replace(word, f"{word[:6]}…").replace(repr(word)[1:-1], f"{word[:6]}…")
+    return says
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; what goes wrong is said in a sentence, on standard error."""
     given = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in given
 
     def fail(says: str, code: int) -> int:
+        says = re.sub(r"\s+", " ", says).strip()
         text = json.dumps({"error": says}, ensure_ascii=False) if as_json else f"Error: {says}"
         click.echo(text, err=True)
         return code
 
+    _prepare()
     # What Ctrl-C cuts short in the middle of its making complains as it is taken down.
     sys.unraisablehook = lambda _: None
     try:
@@ -80,18 +111,15 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return fail(Refused.stopped, STOPPED)
     except click.UsageError as error:
-        hint = f" See `{error.ctx.command_path} --help`." if error.ctx else ""
-        return fail(f"{error.format_message()}{hint}", USAGE)
+        hint = f". See `{error.ctx.command_path} --help`." if error.ctx else ""
+        return fail(_without_secrets(error.format_message(), given).rstrip(".") + hint, USAGE)
     except click.ClickException as error:
         return fail(error.format_message(), error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()  # its reader has gone: nothing to say, and to nobody
         return 1
     except Exception as error:
-        says = explain(error)
-        if says is None:
-            raise
-        return fail(says, 1)
+        return fail(explain(error), 1)
     return code if isinstance(code, int) else 0
 
 

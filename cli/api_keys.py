@@ -16,9 +16,9 @@ import click
 from callverify.domain.text import is_plain
 from callverify.domain.words import Scope
 from callverify.edge.access import parse_api_keys
-from cli.errors import Refused
+from cli.errors import Refused, on_ctrl_c
 from cli.output import print_json, table
-from cli.secret import change_secret
+from cli.secret import change_secret, text_of
 from cli.target import LIVE, TEST, Target, as_json, on_stack
 
 MAX_NAME = 64
@@ -127,12 +127,18 @@ def create(target: Target, name: str, mode: str, scopes: tuple[str, ...], as_jso
     """
     secret_id = secret_of(target.name)
     chosen = {option: True for option, is_on in options.items() if is_on}
+    on_ctrl_c(f"stopped; a key named {name!r} may be in force: see `callverify api-key list`")
     key = add_key(target.client("secretsmanager"), secret_id, name, mode, list(scopes), **chosen)
-    if as_json:
-        print_json({"name": name, "mode": mode, "scopes": list(scopes), **chosen, "key": key})
-        return
-    click.echo(f"added {name!r} to {secret_id}; it is shown only now:", err=True)
-    click.echo(key)
+    try:
+        if as_json:
+            print_json({"name": name, "mode": mode, "scopes": list(scopes), **chosen, "key": key})
+            return
+        click.echo(f"added {name!r} to {secret_id}; it is shown only now:", err=True)
+        click.echo(key)
+    except OSError as error:
+        raise Refused(
+            f"the key {name!r} is in force, but could not be printed ({error}): revoke it, and create another"
+        ) from None
 
 
 @api_key.command("revoke")
@@ -165,7 +171,7 @@ def list_(target: Target, as_json: bool) -> None:
       callverify api-key list --stack callverify
     """
     secret_id = secret_of(target.name)
-    text = target.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
+    text = text_of(secret_id, target.client("secretsmanager").get_secret_value(SecretId=secret_id))
     keys, faults = parse_api_keys(text)
     if as_json:
         listed = [{"name": key.name, "id": key.id, "mode": key.mode, "scopes": sorted(key.scopes)} for key in keys]

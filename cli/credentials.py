@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +21,8 @@ from cli.target import Target, as_json, on_stack
 SECRET = "provider-credentials"  # noqa: S105
 
 
-def parse(text: str) -> dict[str, Any]:
-    """The providers in a JSON object, each once. Raises Refused."""
+def parse(text: str | bytes) -> dict[str, Any]:
+    """The providers in a JSON object, each once: text, or bytes in any of Unicode's encodings. Raises Refused."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
@@ -33,7 +32,7 @@ def parse(text: str) -> dict[str, Any]:
 
     try:
         given = json.loads(text, object_pairs_hook=once)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(f'it is not JSON ({error}); write it as {{"vendor": {{"token": "…"}}}}') from None
     if not isinstance(given, dict):
         raise Refused("it must be a JSON object of providers")
@@ -69,7 +68,11 @@ def secrets() -> None:
 @secrets.command("set")
 @click.argument("name", type=click.Choice([SECRET]))
 @click.option(
-    "--file", "source", type=click.File("r"), default="-", help="Read the JSON from this file. Default: standard input."
+    "--file",
+    "source",
+    type=click.File("rb"),
+    default="-",
+    help="Read the JSON from this file. Default: standard input.",
 )
 @click.option(
     "--replace", is_flag=True, help="Remove the providers that the new JSON does not name. Default: keep them."
@@ -89,7 +92,7 @@ def set_(target: Target, name: str, source: Any, replace: bool, only_check: bool
     Example:
       callverify secrets set provider-credentials --stack callverify
     """
-    if source is sys.stdin and sys.stdin.isatty():
+    if source.isatty():
         click.echo("Paste the JSON, press Enter, then Ctrl-D:", err=True)
     given = parse(source.read())
     routes = offered(given)

@@ -21,7 +21,7 @@ from cli.errors import Refused, on_ctrl_c
 from cli.first_call import first_call, next_steps
 from cli.output import print_json
 from cli.preflight import preflight, state_of
-from cli.target import Target
+from cli.target import Target, refuse_empty
 from local.build import ROOT, SAM, build, sam_environment
 from local.processes import LocalStackError
 
@@ -98,6 +98,7 @@ def deploy(
     Example:
       callverify deploy --stack callverify --region eu-central-1 --countries RU,KZ
     """
+    refuse_empty("stack", "region")
     asks = sys.stdin.isatty() and not yes
     if not asks and not yes and not dry_run:
         raise Refused("there is no terminal to ask in: --yes deploys without asking, --dry-run shows what would change")

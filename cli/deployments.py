@@ -40,7 +40,7 @@ class Deployments:
 
     @classmethod
     def read(cls) -> Self:
-        """Raises Refused for a file that is no TOML."""
+        """Raises Refused for a file that can't be read, or is no TOML."""
         file = Path(os.environ.get(VARIABLE) or ROOT / "callverify.toml")
         try:
             return cls(file, tomlkit.parse(file.read_text()))
@@ -48,8 +48,8 @@ class Deployments:
             document = tomlkit.document()
             document.add(tomlkit.comment(HEAD))
             return cls(file, document)
-        except TOMLKitError as error:
-            raise Refused(f"{file}: {error}") from None
+        except (OSError, UnicodeError, TOMLKitError) as error:
+            raise Refused(f"{file} can't be read as TOML: {error}. {VARIABLE} names this file") from None
 
     @property
     def names(self) -> list[str]:
@@ -61,10 +61,10 @@ class Deployments:
         if given is None:
             return None
         known = isinstance(given, dict) and not given.keys() - {"region", "parameters"}
-        if known and isinstance(given.get("parameters", {}), dict):
+        if known and isinstance(given.get("parameters", {}), dict) and isinstance(given.get("region", ""), str):
             parameters = {key: text(value) for key, value in given.get("parameters", {}).items()}
             return Deployment(name, given.get("region"), parameters)
-        raise Refused(f"{self.file}, [{name}]: it holds `region` and the table `parameters`, and nothing else")
+        raise Refused(f"{self.file}, [{name}]: it holds the text `region` and the table `parameters`, and nothing else")
 
     def region(self, name: str) -> str | None:
         found = self.get(name)

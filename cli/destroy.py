@@ -13,7 +13,7 @@ from botocore.exceptions import WaiterError
 from cli.deployments import Deployments
 from cli.errors import Refused, on_ctrl_c
 from cli.output import print_json
-from cli.target import Target, as_json
+from cli.target import Target, as_json, refuse_empty
 
 STAYS = ("Retain", "RetainExceptOnCreate", "Snapshot")
 # What somebody may miss. Anything else can be deployed again.
@@ -101,6 +101,7 @@ def destroy(stack: str, as_json: bool) -> None:
     Example:
       callverify destroy --stack callverify
     """
+    refuse_empty("stack")
     deployments = Deployments.read()
     target = Target(stack, {}, deployments.region(stack))
     client = target.client("cloudformation")

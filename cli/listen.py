@@ -14,7 +14,7 @@ from typing import Any
 import click
 import requests
 
-from cli.api import Api
+from cli.api import Api, is_url
 from cli.errors import on_ctrl_c
 from cli.output import clock, print_json
 from cli.target import LIVE, TEST, Target, as_json, on_stack
@@ -57,7 +57,7 @@ def events(api: Api, after: str | None, every: float, *, skip_kept: bool) -> Ite
     """
     skipping = skip_kept
     while True:
-        page = api.call("GET", "/events", limit=str(PAGE), after=after)
+        page = api.call("GET", "/events", has="events", limit=str(PAGE), after=after)
         after = page["next"] or after
         if not skipping:
             yield from page["events"]
@@ -96,7 +96,9 @@ def listen(
     Example:
       callverify listen --forward-to http://127.0.0.1:8000/events
     """
-    if url and not url.startswith(("http://", "https://")):
+    if every != every:  # NaN lies in every range
+        raise click.UsageError("--every takes a number of seconds.")
+    if url and not is_url(url):
         raise click.UsageError("--forward-to takes a URL, such as http://127.0.0.1:8000/events.")
     api = target.api(TEST if test else LIVE)
     forwarder = Forwarder(url) if url else None

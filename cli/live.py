@@ -59,10 +59,10 @@ class Listener(threading.Thread):
         from websockets.exceptions import WebSocketException
         from websockets.sync.client import connect
 
-        authorization = self._updates["authorization"]
-        header = base64.urlsafe_b64encode(json.dumps(authorization).encode()).decode().rstrip("=")
-        protocols: Any = ["aws-appsync-event-ws", f"header-{header}"]
         try:
+            authorization = self._updates["authorization"]
+            header = base64.urlsafe_b64encode(json.dumps(authorization).encode()).decode().rstrip("=")
+            protocols: Any = ["aws-appsync-event-ws", f"header-{header}"]
             with connect(self._updates["url"], sock=_local(self._updates["url"]), subprotocols=protocols) as socket_:
                 socket_.send(json.dumps({"type": "connection_init"}))
                 for text in socket_:
@@ -72,7 +72,7 @@ class Listener(threading.Thread):
                         socket_.send(json.dumps(subscribe | {"authorization": authorization}))
                     elif message["type"] == "data":
                         self._heard.put(json.loads(message["event"]))
-        except (OSError, ValueError, KeyError, WebSocketException):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, WebSocketException):
             return  # polling goes on
 
 

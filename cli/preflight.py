@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.errors import Refused
+from cli.errors import Refused, code_of
 from local.build import ROOT, SAM
 
 SECRETS = ("pepper", "provider-credentials", "api-keys", "event-signing")
@@ -39,8 +39,13 @@ def preflight(session: Any, stack: str, *, has_push: bool) -> str:
 
 def bucket_of_samconfig() -> str | None:
     """The bucket for uploads that samconfig.toml names, None for the SAM CLI's own."""
-    default = tomllib.loads((ROOT / "samconfig.toml").read_text()).get("default", {})
-    found: str | None = default.get("deploy", {}).get("parameters", {}).get("s3_bucket")
+    try:
+        default = tomllib.loads((ROOT / "samconfig.toml").read_text()).get("default", {})
+        found: str | None = default.get("deploy", {}).get("parameters", {}).get("s3_bucket")
+    except (OSError, ValueError, AttributeError) as error:
+        raise Refused(
+            f"samconfig.toml can't be read ({error}): `git checkout samconfig.toml` brings back ours"
+        ) from None
     return found
 
 
@@ -48,7 +53,7 @@ def state_of(cloud_formation: Any, stack: str) -> str:
     try:
         return str(cloud_formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":  # "Stack with id … does not exist"
+        if code_of(error) == "ValidationError":  # "Stack with id … does not exist"
             return ""
         raise
 
@@ -71,7 +76,7 @@ def _check_bucket(session: Any, cloud_formation: Any, bucket: str | None) -> Non
         try:
             described = cloud_formation.describe_stacks(StackName=BUCKET_STACK)["Stacks"][0]
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ValidationError":
+            if code_of(error) == "ValidationError":
                 return  # the SAM CLI will make it
             raise
         state = described["StackStatus"]
@@ -87,7 +92,7 @@ def _check_bucket(session: Any, cloud_formation: Any, bucket: str | None) -> Non
         session.client("s3").head_bucket(Bucket=bucket)
     except ClientError as error:
         why = {"403": "may not be used with these credentials", "404": "does not exist"}.get(
-            error.response["Error"]["Code"], f"can't be used ({error.response['Error']['Code']})"
+            code_of(error), f"can't be used ({code_of(error)})"
         )
         raise Refused(
             f"the bucket for uploads, {bucket}, {why}: use a role that may put objects there, or name another in "
@@ -103,7 +108,7 @@ def _check_names(session: Any, stack: str) -> None:
         try:
             deleted = client.describe_secret(SecretId=secret_id).get("DeletedDate")
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            if code_of(error) == "ResourceNotFoundException":
                 continue
             raise
         command = f"aws secretsmanager delete-secret --force-delete-without-recovery --secret-id {secret_id}"

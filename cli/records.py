@@ -40,7 +40,7 @@ def search(target: Target, test: bool, as_json: bool, limit: int, **asked: str |
     if bool(asked["reference"]) == bool(asked["phone"]):
         raise click.UsageError("Give either --reference or --phone.")
     body: dict[str, Any] = {"limit": limit, **{name: value for name, value in asked.items() if value}}
-    page = target.api(mode(test)).call("POST", "/verifications/search", body)
+    page = target.api(mode(test)).call("POST", "/verifications/search", body, has="verifications")
     if as_json:
         print_json(page | {"verifications": [without_tokens(each) for each in page["verifications"]]})
         return
@@ -67,7 +67,7 @@ def usage(target: Target, day: str | None, test: bool, as_json: bool) -> None:
     Example:
       callverify usage --day 2026-11-27
     """
-    found = target.api(mode(test)).call("GET", "/usage", day=day)
+    found = target.api(mode(test)).call("GET", "/usage", has="usage", day=day)
     if as_json:
         print_json(found)
         return
@@ -114,7 +114,7 @@ def erase(target: Target, verification_id: str | None, phone: str | None, test: 
 def _erase_phone(target: Target, mode: str, phone: str) -> int:
     erased: int = 0
     while True:
-        found = target.api(mode).call("POST", "/erasures", {"phone": phone})
+        found = target.api(mode).call("POST", "/erasures", {"phone": phone}, has="erased")
         erased += found["erased"]
         if found["done"]:
             return erased

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cli.errors import Refused
 
 TURNS = 5
+
+
+def text_of(secret_id: str, answer: Mapping[str, Any]) -> str:
+    """Raises Refused for a secret that is no text."""
+    if isinstance(text := answer.get("SecretString"), str):
+        return text
+    raise Refused(f"the secret {secret_id} holds no text: put JSON there, or look at AWS_ENDPOINT_URL")
 
 
 def change_secret(client: Any, secret_id: str, change: Callable[[str, int], str | None]) -> None:
@@ -19,7 +26,7 @@ def change_secret(client: Any, secret_id: str, change: Callable[[str, int], str 
     """
     for turn in range(TURNS):
         current = client.get_secret_value(SecretId=secret_id, VersionStage="AWSCURRENT")
-        changed = change(current["SecretString"], turn)
+        changed = change(text_of(secret_id, current), turn)
         if changed is None:
             return
         # A version under a label of its own counts for nothing. It becomes the current one in place of what was read

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cli.api import Api
-from cli.errors import Refused
+from cli.errors import Refused, code_of
 from local.build import ROOT
 from local.env import read_env
 
@@ -36,7 +36,10 @@ class Target:
         """Raises Refused where a profile names none."""
         if found := self._name or self.profile.get("STACK_NAME"):
             return found
-        raise Refused("this profile names no stack: add a line `export STACK_NAME=…`, or use --stack NAME")
+        raise Refused(
+            "this profile names no stack: add a line `export STACK_NAME=…`, or BASE_URL where only the API is asked; "
+            "or use --stack NAME"
+        )
 
     @property
     def is_local(self) -> bool:
@@ -57,10 +60,11 @@ class Target:
         """The stack as CloudFormation describes it. Raises Refused where there is none."""
         from botocore.exceptions import ClientError
 
+        name = self.name  # before a client, which wants a region
         try:
-            found: Mapping[str, Any] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+            found: Mapping[str, Any] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ValidationError":
+            if code_of(error) == "ValidationError":
                 region = self.session.region_name
                 raise Refused(f"there is no stack {self.name} in {region}: `callverify deploy` creates one") from None
             raise
@@ -96,7 +100,9 @@ class Target:
         if key := self.profile.get(KEYS[mode]) or os.environ.get(KEY_VARIABLE):
             return Api(self.base_url, key)
         make = f"callverify api-key create NAME --mode {mode}" + (f" --stack {self._name}" if self._name else "")
-        raise Refused(f"no API key: set the variable {KEY_VARIABLE}; `{make}` creates one")
+        raise Refused(
+            f"no API key: set the variable {KEY_VARIABLE}, or {KEYS[mode]} in a profile; `{make}` creates one"
+        )
 
 
 def target(stack: str | None, profile: Path | None) -> Target:
@@ -111,7 +117,15 @@ def target(stack: str | None, profile: Path | None) -> Target:
     try:
         return Target(None, read_env(file))
     except (OSError, ValueError) as error:
-        raise Refused(f"the profile can't be read: {error}") from None
+        raise Refused(f"the profile can't be read: {error}. Check --profile, or CALLVERIFY_PROFILE") from None
+
+
+def refuse_empty(*names: str) -> None:
+    """Raises UsageError for an empty word: of an unset variable of a shell, it would mean another stack, or none."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        if parameter.name in names and context.params.get(parameter.name) == "":
+            raise click.UsageError(f"{parameter.get_error_hint(context)} is empty: give it a value, or leave it out.")
 
 
 def on_stack(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -126,6 +140,7 @@ def on_stack(command: Callable[..., Any]) -> Callable[..., Any]:
         help="A file of `export NAME=value` lines like .dev/env: BASE_URL and API_KEY, or STACK_NAME and AWS_….",
     )
     def with_target(stack: str | None, profile: Path | None, **options: Any) -> Any:
+        refuse_empty("stack", *options)
         if stack and profile:
             raise click.UsageError("Give either --stack or --profile.")
         return command(target=target(stack, profile), **options)

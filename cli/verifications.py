@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,8 +12,8 @@ import click
 
 from callverify.domain.words import Method
 from callverify.providers.sandbox import TEST_NUMBERS
-from cli.api import Api, Problem
-from cli.errors import on_ctrl_c
+from cli.api import UNSETTLED, Api, NoAnswer, Problem
+from cli.errors import Refused, on_ctrl_c
 from cli.live import states
 from cli.output import clock, fields, print_json, summary, without_tokens
 from cli.target import LIVE, TEST, Target, as_json, on_stack
@@ -48,11 +49,24 @@ def path_of(verification_id: str, *more: str) -> str:
 )
 @click.option("--locale", type=click.Choice(["ru", "en"]))
 @click.option("--reference", help="Your own reference. `search` finds it.")
+@click.option(
+    "--idempotency-key",
+    metavar="KEY",
+    help="Repeat a start whose answer was lost: no second call is made. Default: a new key.",
+)
 @click.option("--page", is_flag=True, help="Print the URL of the hosted page for this verification.")
 @click.option("--no-wait", is_flag=True, help="Don't wait until it ends.")
 @as_json
 @on_stack
-def start(target: Target, phone: str, as_json: bool, page: bool, no_wait: bool, **options: Any) -> None:
+def start(
+    target: Target,
+    phone: str,
+    as_json: bool,
+    page: bool,
+    no_wait: bool,
+    idempotency_key: str | None,
+    **options: Any,
+) -> None:
     """Start a verification of PHONE, and watch it until it ends.
 
     A flash call's or voice call's code can be typed while it is watched. A test number, such as +79000000101,
@@ -66,7 +80,7 @@ def start(target: Target, phone: str, as_json: bool, page: bool, no_wait: bool, 
     body = {"phone": phone, **{name: value for name, value in options.items() if value and name != "allowed"}}
     if options["allowed"]:
         body["allowed_methods"] = list(options["allowed"])
-    started = api.call("POST", "/verifications", body)
+    started = _started(api, body, idempotency_key or secrets.token_hex(16))
     on_ctrl_c(f"stopped watching; the verification goes on: `callverify show {started['id']}`")
     if not as_json:
         click.echo("\n".join(_to_do(target, started)))
@@ -79,13 +93,29 @@ def start(target: Target, phone: str, as_json: bool, page: bool, no_wait: bool, 
     if started["challenge"] and started["challenge"]["type"] == "enter_digits" and sys.stdin.isatty():
         threading.Thread(target=_take_codes, args=(api, started["id"]), daemon=True).start()
     resource = started
-    for resource in states(api, started):
-        if as_json:
-            print_json(_printable(resource, page))
-        elif resource is not started or resource["status"] != "pending":
-            click.echo(summary(resource))
+    try:
+        for resource in states(api, started):
+            if as_json:
+                print_json(_printable(resource, page))
+            elif resource is not started or resource["status"] != "pending":
+                click.echo(summary(resource))
+    except NoAnswer as error:
+        raise Refused(f"{error} The verification goes on: `callverify show {started['id']}`.") from None
     if resource["status"] != "verified":
         sys.exit(1)
+
+
+def _started(api: Api, body: Mapping[str, Any], key: str) -> Any:
+    """Raises Refused; where it is open whether there is a call, the message says how to find out without a second."""
+    again = f"The call may have been started. To find out, repeat the command with --idempotency-key {key}"
+    on_ctrl_c(f"stopped. {again}")
+    try:
+        return api.call("POST", "/verifications", body, idempotency_key=key)
+    except (NoAnswer, Problem) as error:
+        is_open = error.sent if isinstance(error, NoAnswer) else error.code in UNSETTLED
+        if not is_open:
+            raise
+        raise Refused(f"{error} {again}") from None
 
 
 def _printable(resource: Mapping[str, Any], page: bool) -> dict[str, Any]:
@@ -112,9 +142,9 @@ def _take_codes(api: Api, verification_id: str) -> None:
     """Check each line that is typed; that it was right, the live view shows."""
     for line in sys.stdin:
         try:
-            checked = api.call("POST", path_of(verification_id, "check"), {"code": line.strip()})
-        except Problem as problem:
-            click.echo(f"  {problem.format_message()}", err=True)
+            checked = api.call("POST", path_of(verification_id, "check"), {"code": line.strip()}, has="valid")
+        except Refused as refused:
+            click.echo(f"  {refused.format_message()}", err=True)
         else:
             if not checked["valid"]:
                 click.echo(f"  wrong; {checked['checks_remaining']} checks left", err=True)
@@ -155,7 +185,7 @@ def check(target: Target, verification_id: str, code: str, as_json: bool) -> Non
       callverify check vrf_4tc0j4d2wa2ex1fjfg3ct4haht 0427
     """
     path = path_of(verification_id, "check")
-    checked = target.api(mode_of(verification_id)).call("POST", path, {"code": code})
+    checked = target.api(mode_of(verification_id)).call("POST", path, {"code": code}, has="valid")
     if as_json:
         print_json(without_tokens(checked))
     else:
@@ -196,7 +226,7 @@ def history(target: Target, verification_id: str, as_json: bool) -> None:
       callverify history vrf_4tc0j4d2wa2ex1fjfg3ct4haht
     """
     path = path_of(verification_id, "history")
-    found = target.api(mode_of(verification_id)).call("GET", path)
+    found = target.api(mode_of(verification_id)).call("GET", path, has="history")
     if as_json:
         print_json(found)
         return

@@ -14,10 +14,20 @@ def write_env(file: Path, env: Mapping[str, str]) -> None:
 
 
 def read_env(file: Path) -> dict[str, str]:
-    """What an env file says, by name. Raises ValueError for a line that write_env does not write."""
+    """What an env file says, by name. Raises ValueError for a line that is neither of write_env nor a comment."""
     env = {}
-    for number, line in enumerate(file.read_text().splitlines(), 1):
-        match shlex.split(line):
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeError:
+        raise ValueError(f"{file}: not UTF-8 text") from None
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            words = shlex.split(line)
+        except ValueError:  # an open quote
+            words = []
+        match words:
             case ["export", pair] if "=" in pair:
                 name, _, value = pair.partition("=")
                 env[name] = value

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.doctor.doors import check_domain, check_user_pool
 from cli.doctor.providers import check_accounts, check_pending_replies, check_webhooks
@@ -29,7 +28,7 @@ from cli.doctor.resources import (
 from cli.doctor.secrets import check_api_keys, check_event_signing, check_pepper, check_provider_credentials
 from cli.doctor.stack import Check, Finding, Stack, State
 from cli.doctor.verification import check_verification
-from cli.errors import on_ctrl_c
+from cli.errors import explain, on_ctrl_c
 from cli.output import counted, print_json
 from cli.target import Target, as_json, on_stack
 
@@ -61,9 +60,9 @@ def examine(stack: Stack) -> list[Finding]:
         name = check.__name__.removeprefix("check_").replace("_", " ")
         try:
             return list(check(stack))
-        except (BotoCoreError, ClientError) as error:
+        except Exception as error:
             fix = "use a role that may read this resource; or it was deleted by hand"
-            return [Finding(name, State.FAULT, f"can't be read: {error}", fix)]
+            return [Finding(name, State.FAULT, f"can't be read: {explain(error)}", fix)]
 
     # The last one writes a secret that another reads.
     with ThreadPoolExecutor(max_workers=6) as pool:
@@ -82,10 +81,10 @@ def table(findings: Sequence[Finding]) -> str:
 
 
 @click.command()
-@click.option("--phone", default="", help="Also start a free reverse call with this mobile number, which doesn't ring.")
+@click.option("--phone", help="Also start a free reverse call with this mobile number, which doesn't ring.")
 @as_json
 @on_stack
-def doctor(target: Target, phone: str, as_json: bool) -> None:
+def doctor(target: Target, phone: str | None, as_json: bool) -> None:
     """Check that everything a stack needs is in place, and name each setting to change.
 
     It makes one test key for one verification in test mode, and revokes it. Exits with 1 if there is a fault.
@@ -95,7 +94,7 @@ def doctor(target: Target, phone: str, as_json: bool) -> None:
       callverify doctor --stack callverify
     """
     on_ctrl_c("stopped; a test key named `doctor …` may be left: look with `callverify api-key list`, and revoke it")
-    findings = examine(Stack(target, phone))
+    findings = examine(Stack(target, phone or ""))
     faults = sum(finding.state is State.FAULT for finding in findings)
     warnings = sum(finding.state is State.WARNING for finding in findings)
     if as_json:

@@ -41,6 +41,23 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "destroy": ("--stack", "shop"),
     "completion": ("bash",),
 }
+# Those that ask the service's own API alone.
+OF_THE_API = {
+    *(
+        "start",
+        "show",
+        "check",
+        "cancel",
+        "history",
+        "search",
+        "usage",
+        "erase",
+        "block",
+        "unblock",
+        "listen",
+        "trigger",
+    )
+}
 
 
 def commands(group: click.Group = root, *above: str) -> Iterator[str]:

@@ -102,7 +102,7 @@ def test_a_name_from_before_can_be_revoked(client: Any) -> None:
     assert names(client) == []
 
 
-@pytest.mark.parametrize("name", ["", "a\nb"])
+@pytest.mark.parametrize("name", ["a" * 65, "a\nb"])
 def test_the_command_says_what_a_name_must_be(
     client: Any,  # noqa: ARG001 (its secret)
     monkeypatch: pytest.MonkeyPatch,

@@ -13,24 +13,10 @@ from pathlib import Path
 import pytest
 
 from local.env import write_env
-from tests.support.command import ARGUMENTS, CALLVERIFY, callverify, commands
+from tests.support.command import ARGUMENTS, CALLVERIFY, OF_THE_API, callverify, commands
 
 # They reach nothing that could be missing or slow.
 ALONE = {"completion"}
-OF_THE_API = {
-    "start",
-    "show",
-    "check",
-    "cancel",
-    "history",
-    "search",
-    "usage",
-    "erase",
-    "block",
-    "unblock",
-    "listen",
-    "trigger",
-}
 OF_AWS = set(ARGUMENTS) - OF_THE_API - ALONE
 # They always name a stack in AWS.
 NAMED = {"deploy", "destroy"}

@@ -40,7 +40,7 @@ def test_only_its_owner_reads_it(file: Path) -> None:
     assert [each.name for each in file.parent.iterdir()] == ["env"]
 
 
-@pytest.mark.parametrize("line", ["BASE_URL=http://127.0.0.1", "export BASE_URL", "export A=1 B=2", ""])
+@pytest.mark.parametrize("line", ["BASE_URL=http://127.0.0.1", "export BASE_URL", "export A=1 B=2", "export A='1"])
 def test_another_form_is_refused_by_its_line(tmp_path: Path, line: str) -> None:
     (tmp_path / "env").write_text(f"export A=1\n{line}\n")
     with pytest.raises(ValueError, match=r"env, line 2: not `export NAME=value`"):
