@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -112,6 +113,39 @@ def test_the_command_says_what_a_name_must_be(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     assert main(["api-key", "create", name, "--stack", "shop"]) == 1
     assert "Error: a key's name must have 1 to 64 characters" in capsys.readouterr().err
+
+
+def test_a_key_that_could_not_be_printed_is_named(
+    client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setattr("cli.api_keys.print_json", full)
+    assert main(["api-key", "create", "unseen", "--stack", "shop", "--json"]) == 1
+    assert "the key 'unseen' is in force, but could not be printed" in capsys.readouterr().err
+    assert names(client) == ["unseen"]
+
+
+@pytest.mark.parametrize("secret", ["{", "{}"])
+def test_a_secret_that_is_no_list(
+    client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], secret: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    client.put_secret_value(SecretId=SECRET, SecretString=secret)
+    assert main(["api-key", "list", "--stack", "shop"]) == 1
+    assert capsys.readouterr().err.startswith("Error: api-keys: ")
+
+
+def test_another_stack_has_no_such_secret(
+    client: Any,  # noqa: ARG001 (its secret)
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert main(["api-key", "list", "--stack", "shpo"]) == 1
+    assert "check --stack and the region" in capsys.readouterr().err
 
 
 def test_making_a_key_does_not_bring_back_one_that_is_revoked_meanwhile(client: Any) -> None:

@@ -19,7 +19,7 @@ from cli import deploy, parameters
 from cli.deployments import Deployment, Deployments
 from cli.errors import Refused, explain
 from cli.first_call import next_steps
-from cli.preflight import BUCKET_STACK, SECRETS, preflight
+from cli.preflight import BUCKET_STACK, SECRETS, bucket_of_samconfig, preflight
 from cli.target import Target
 from local.build import ROOT
 from tests.support.command import CALLVERIFY, callverify
@@ -325,3 +325,11 @@ def test_a_name_that_no_stack_can_have_is_refused_at_once(tmp_path: Path) -> Non
     done = callverify("deploy", "--stack", "my shop!", "--yes", env=environment)
     assert done.returncode == 2
     assert "a stack's name is a letter" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["[", "default = 1"])
+def test_a_samconfig_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+    (tmp_path / "samconfig.toml").write_text(text)
+    monkeypatch.setattr("cli.preflight.ROOT", tmp_path)
+    with pytest.raises(Refused, match=r"samconfig\.toml can't be read"):
+        bucket_of_samconfig()
