@@ -41,6 +41,7 @@ from callverify.providers.sandbox import TEST_NUMBERS
 from callverify.service import requests as bodies
 from callverify.service.dial import Skipped
 from callverify.service.events import MAX_EVENTS
+from tests.support.client import PATIENCE
 from tests.support.document import DOCUMENT, SCHEMAS, SPEC, violations, violations_of
 from tests.support.template import API, FUNCTIONS
 from tests.support.twilio_verify import ACCOUNT, SERVICE, basic
@@ -716,7 +717,7 @@ class Client:
             headers["Authorization"] = given if given.startswith("Basic ") else f"Bearer {given}"
         data = body if isinstance(body, str | None) else json.dumps(body)
         url = self._env["BASE_URL"] + route.format(**path) + query
-        answer = requests.request(method, url, data=data, headers=headers, timeout=30)
+        answer = requests.request(method, url, data=data, headers=headers, timeout=PATIENCE)
         self._judge(f"{name} {answer.status_code}", OPERATIONS[name]["responses"].get(str(answer.status_code)), answer)
         kind = answer.headers.get("Content-Type", "").split(";")[0]
         return (answer.status_code, answer.json() if answer.content and kind.endswith("json") else answer.text)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.client import Api, Operator, Vendors, new_phone, until
+from tests.support.client import PATIENCE, Api, Operator, Vendors, new_phone, until
 from tests.support.forgeries import Pairs
 from vendors.sms_ru.forgeries import FORGED, WRITTEN, Forger, entry
 
@@ -29,7 +29,9 @@ class Account:
     def post(self, report: Pairs, written: str = "form", *, token: str | None = None) -> tuple[int, str]:
         body, content_type = WRITTEN[written](report)
         url = self._url if token is None else f"{self._url.rsplit('/', 1)[0]}/{token}"
-        answer = requests.post(url, data=body.encode("latin-1"), headers={"Content-Type": content_type}, timeout=30)
+        answer = requests.post(
+            url, data=body.encode("latin-1"), headers={"Content-Type": content_type}, timeout=PATIENCE
+        )
         return answer.status_code, answer.text
 
 

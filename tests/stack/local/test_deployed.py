@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.client import PATIENCE
+
 CONTRACT_NAMES = {
     "BASE_URL",
     "API_KEY",
@@ -41,7 +43,7 @@ def test_the_gateway_answers_with_problems(
     stack: dict[str, str], path: str, authorization: str | None, status: int, code: str
 ) -> None:
     headers = {"Authorization": authorization} if authorization else {}
-    response = requests.get(stack["BASE_URL"] + path, headers=headers, timeout=30)
+    response = requests.get(stack["BASE_URL"] + path, headers=headers, timeout=PATIENCE)
     assert response.status_code == status
     assert response.headers["Content-Type"] == "application/problem+json"
     problem = response.json()
@@ -63,19 +65,19 @@ def test_the_gateway_answers_with_problems(
 def test_any_report_of_any_provider_reaches_the_one_function(
     stack: dict[str, str], method: str, path: str, detail: str
 ) -> None:
-    response = requests.request(method, stack["BASE_URL"] + path, timeout=30)
+    response = requests.request(method, stack["BASE_URL"] + path, timeout=PATIENCE)
     assert (response.status_code, response.json()["detail"]) == (404, detail)
 
 
 def test_what_comes_after_a_providers_name_reaches_the_provider(stack: dict[str, str]) -> None:
     url = stack["SMSC_WEBHOOK_URL"]
-    assert requests.get(url, timeout=30).status_code == 200
-    assert requests.get(f"{url}x", timeout=30).status_code == 404
-    assert requests.get(f"{url}/x", timeout=30).status_code == 404
+    assert requests.get(url, timeout=PATIENCE).status_code == 200
+    assert requests.get(f"{url}x", timeout=PATIENCE).status_code == 404
+    assert requests.get(f"{url}/x", timeout=PATIENCE).status_code == 404
 
 
 def test_a_browser_may_ask_before_it_switches(stack: dict[str, str]) -> None:
-    response = requests.options(f"{stack['BASE_URL']}/verifications/none/switch", timeout=30)
+    response = requests.options(f"{stack['BASE_URL']}/verifications/none/switch", timeout=PATIENCE)
     assert response.status_code == 204
 
 
@@ -84,7 +86,7 @@ def test_the_log_file_follows_the_functions(stack: dict[str, str]) -> None:
     before = log.stat().st_size
     headers = {"Authorization": f"Bearer {stack['API_KEY']}"}
     body = {"phone": "+79000004329", "method": "reverse_call", "provider": "telefon_ip"}
-    started = requests.post(f"{stack['BASE_URL']}/verifications", json=body, headers=headers, timeout=30)
+    started = requests.post(f"{stack['BASE_URL']}/verifications", json=body, headers=headers, timeout=PATIENCE)
     assert started.status_code == 201
     deadline = time.monotonic() + 10
     lines: list[str] = []
