@@ -137,7 +137,7 @@ def on_stack(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="FILE",
         envvar="CALLVERIFY_PROFILE",
         type=click.Path(path_type=Path),
-        help="A file of `export NAME=value` lines like .dev/env: BASE_URL and API_KEY, or STACK_NAME and AWS_….",
+        help="A file of `export NAME=value` lines: BASE_URL and API_KEY, or STACK_NAME and AWS_…. Default: .dev/env.",
     )
     def with_target(stack: str | None, profile: Path | None, **options: Any) -> Any:
         refuse_empty("stack", *options)

@@ -83,7 +83,7 @@ def start(
     started = _started(api, body, idempotency_key or secrets.token_hex(16))
     on_ctrl_c(f"stopped watching; the verification goes on: `callverify show {started['id']}`")
     if not as_json:
-        click.echo("\n".join(_to_do(target, started)))
+        click.echo("\n".join(_to_do(target, started, no_wait=no_wait)))
     if page and not as_json:
         click.echo(f"  page: {started['page_url']}")
     if no_wait:
@@ -123,7 +123,7 @@ def _printable(resource: Mapping[str, Any], page: bool) -> dict[str, Any]:
     return shown | {"page_url": resource["page_url"]} if page and "page_url" in resource else shown
 
 
-def _to_do(target: Target, started: Mapping[str, Any]) -> Iterable[str]:
+def _to_do(target: Target, started: Mapping[str, Any], *, no_wait: bool) -> Iterable[str]:
     yield f"{started['id']}  {started['method']} by {started['provider']}  {started['phone']}"
     challenge = started["challenge"] or {}
     if challenge.get("type") == "call_number":
@@ -132,7 +132,9 @@ def _to_do(target: Target, started: Mapping[str, Any]) -> Iterable[str]:
             number = f"""'{{"number": "{challenge["number"]}"}}'"""
             yield f"  It is simulated: curl {target.profile['SIMULATOR_URL']}/phone/PHONE/dial -d {number}"
     elif challenge.get("type") == "enter_digits":
-        yield f"  Check the {challenge['length']} digits with `callverify check {started['id']} CODE`."
+        digits = f"the {challenge['length']} digits"
+        do = f"Type {digits} here, or check them" if sys.stdin.isatty() and not no_wait else f"Check {digits}"
+        yield f"  {do} with `callverify check {started['id']} CODE`."
         if target.is_local:
             yield f"  It is simulated: {target.profile['SIMULATOR_URL']}/phone is the telephone."
     yield f"  It ends at {started['expires_at']}."

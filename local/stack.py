@@ -102,7 +102,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         shop = {"base_url": env["BASE_URL"], "api_key": env["API_KEY"]}
         requests.put(f"{options.simulators}/demo/service", json=shop, timeout=5).raise_for_status()
 
-        say("Waiting for every route to answer …")
+        say("Waiting for every route to answer (half a minute) …")
         _wait_for_routes(routes(template), aws.base_url, env["API_KEY"], directory / "functions.log")
         aws.warm(background_functions(template))
         stack.callback((directory / "env").unlink, missing_ok=True)

@@ -3,11 +3,11 @@ import uuid
 
 import requests
 
-BASE_URL = os.environ["BASE_URL"]
+API = os.environ["BASE_URL"]
 KEY = {"Authorization": f"Bearer {os.environ['API_KEY']}"}
 
 started = requests.post(
-    f"{BASE_URL}/verifications",
+    f"{API}/verifications",
     headers=KEY | {"Idempotency-Key": str(uuid.uuid4())},
     json={"phone": "+79000000101", "method": "flash_call"},
     timeout=20,
@@ -15,7 +15,7 @@ started = requests.post(
 print(started["status"], started["challenge"])
 
 checked = requests.post(
-    f"{BASE_URL}/verifications/{started['id']}/check",
+    f"{API}/verifications/{started['id']}/check",
     headers=KEY,
     json={"code": "0000"},
     timeout=20,
