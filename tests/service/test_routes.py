@@ -134,7 +134,7 @@ def test_a_voice_call_is_used_only_where_it_is_asked_for() -> None:
     code = parts.vendor("spoken").last_code(OTHER) or ""
     assert check(parts, spoken.id, code).verification.evidence is Evidence.CODE_MATCHED
     known = Parts(manifests=[replace(SPOKEN, name=NAMES[0])])
-    with pytest.raises(errors.InvalidRequest, match="needs `method`"):
+    with pytest.raises(errors.InvalidRequest, match="Name it in `method` or in `allowed_methods`"):
         start(known.service, provider=NAMES[0])
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from cli.__main__ import main
 from cli.credentials import parse
+from local.build import ROOT
 from tests.support.command import CALLVERIFY
 
 SET = ["secrets", "set", "provider-credentials"]
@@ -162,7 +163,8 @@ def test_a_closed_standard_input(words: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "koi8-r"])
 def test_a_terminal_that_lacks_a_character(encoding: str) -> None:
-    env = {**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C"}
+    path = f"{ROOT}{os.pathsep}{ROOT / 'layers/callverify'}"
+    env = {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": encoding, "LC_ALL": "C"}
     script = (
         "import sys; from cli.__main__ import main; import cli.target as t; from cli.api import Api; "
         "Api.call = lambda *a, **k: {'day': 'ы→\\U0001f600é', 'mode': 'm', 'usage': []}; "
