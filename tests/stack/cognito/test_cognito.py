@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,13 +121,20 @@ def test_who_may_not_sign_up(deployed: Stack, phone: str | None, attributes: dic
     assert word in code_of(refused.value)
 
 
-def test_an_account_prepared_by_somebody_is_the_phones_after_the_first_proof(deployed: Stack) -> None:
-    phone, password = new_phone(), "Mallory-knows-1"
-    deployed.sign_up(phone, password)
+@pytest.fixture
+def open_client(deployed: Stack) -> Iterator[str]:
+    """An app client of the pool that lets users in by password."""
     pool = deployed.pool["UserPoolId"]
-    open_client = deployed.cognito.create_user_pool_client(
+    client = deployed.cognito.create_user_pool_client(
         UserPoolId=pool, ClientName="old", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     )["UserPoolClient"]["ClientId"]
+    yield client
+    deployed.cognito.delete_user_pool_client(UserPoolId=pool, ClientId=client)
+
+
+def test_an_account_prepared_by_somebody_is_the_phones_after_the_first_proof(deployed: Stack, open_client: str) -> None:
+    phone, password = new_phone(), "Mallory-knows-1"
+    deployed.sign_up(phone, password)
     by_password = {"USERNAME": phone, "PASSWORD": password}
 
     def prepared(**parameters: str) -> Any:
