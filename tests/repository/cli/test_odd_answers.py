@@ -103,11 +103,16 @@ def run(odd: Odd, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callabl
 AS_IT_CAME = {"show", "cancel", "check", "history", "usage", "trigger"}
 
 
-@pytest.mark.parametrize("command", sorted(OF_THE_API))
-@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (command, kind)
+        for command in sorted(OF_THE_API)
+        for kind in ODD
+        if not (kind == "members of other types" and command in AS_IT_CAME | {"listen"})
+    ],
+)
 def test_of_the_api(odd: Odd, run: Callable[..., tuple[int, str, str]], command: str, kind: str) -> None:
-    if kind == "members of other types" and command in AS_IT_CAME | {"listen"}:
-        return
     odd.answer = ODD[kind]
     code, out, err = run(*command.split(), *ARGUMENTS[command], "--json")
     assert code == 1

@@ -27,7 +27,7 @@ def test_routes_that_answer_one_after_the_other_may_take_long(monkeypatch: pytes
 
     def request(*_: object, **__: object) -> requests.Response:
         nonlocal now
-        now += stack.ROUTE_SECONDS / 2
+        now += stack.ROUTE_SECONDS / 4
         response = requests.Response()
         response.status_code = 200
         return response

@@ -351,6 +351,8 @@ def rate_limited(reached: LimitReached) -> errors.RateLimited:
     )
 
 
+NOT_REPEATED = "This call can't be repeated. Switch to another method, or to the same one again."
+NO_REPEATS_LEFT = "No repeats of this call are left. Switch to another method, or to the same one again."
 HELD = (
     "A call for an earlier verification of this phone may still arrive. Retry with a new Idempotency-Key, after "
     "`retry_after` seconds if it is given."
@@ -371,14 +373,8 @@ def provider_error(code: str, verification_id: str) -> errors.CallverifyError:
     kind, detail = {
         "no_provider_available": (errors.NoProviderAvailable, HELD),
         "provider_rejected": (errors.ProviderRejected, "The provider refuses this number. No call was made."),
-        "repeat_not_supported": (
-            errors.RepeatNotSupported,
-            "This call can't be repeated. Switch to another method, or to the same one again.",
-        ),
-        "repeat_exhausted": (
-            errors.RepeatExhausted,
-            "No repeats of this call are left. Switch to another method, or to the same one again.",
-        ),
+        "repeat_not_supported": (errors.RepeatNotSupported, NOT_REPEATED),
+        "repeat_exhausted": (errors.RepeatExhausted, NO_REPEATS_LEFT),
         "repeat_window_closed": (
             errors.RepeatWindowClosed,
             "The provider no longer repeats this call. Switch to another method, or to the same one again.",

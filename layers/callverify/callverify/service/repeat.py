@@ -10,7 +10,7 @@ from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, CallOutcome, Outcome, Reason, has_code
 from callverify.providers.base import Line
 from callverify.service.context import Context
-from callverify.service.dial import provider_error, timed
+from callverify.service.dial import NO_REPEATS_LEFT, NOT_REPEATED, provider_error, timed
 from callverify.service.lane import Lane
 from callverify.store import Stale
 
@@ -89,12 +89,8 @@ def _require_repeat(verification: Verification, line: Line | None, now: int) -> 
     if verification.repeats_remaining < 1:
         refused = any(step.error == errors.RepeatNotSupported.code for step in verification.steps)
         if verification.call_id is None or refused or (line and not line.route.repeats):
-            raise errors.RepeatNotSupported(
-                "This call can't be repeated. Switch to another method, or to the same one again."
-            )
-        raise errors.RepeatExhausted(
-            "No repeats of this call are left. Switch to another method, or to the same one again."
-        )
+            raise errors.RepeatNotSupported(NOT_REPEATED)
+        raise errors.RepeatExhausted(NO_REPEATS_LEFT)
     wait = (verification.repeat_at or verification.attempt.at) - now
     if wait > 0:
         raise errors.RepeatTooSoon(
