@@ -49,6 +49,12 @@ class _Aws:
         _judge(MessageBody, "SendMessage")
         self.queued[QueueUrl].append(MessageBody)
 
+    def send_deliveries(self, bodies: Sequence[str]) -> tuple[int, ...]:
+        for body in bodies:
+            _judge(body, "SendMessageBatch")
+        self.queued["deliveries"] += bodies
+        return ()
+
     def put_events(self, *, Entries: Sequence[Any]) -> Any:  # noqa: N803
         for entry in Entries:
             _judge(entry["Detail"], "PutEvents")
@@ -68,7 +74,7 @@ def run(client: Any, *, starts: int) -> list[Finding]:
         store=world.store,
         bus=aws,
         bus_name="bus",
-        enqueue=lambda body: aws.send_message(QueueUrl="deliveries", MessageBody=body),
+        enqueue=aws.send_deliveries,
         clock=world.clock,
         note=lambda *_, **__: None,
         failed=lambda *_: None,

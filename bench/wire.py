@@ -108,8 +108,9 @@ class Wire:
         if operation == "GetSecretValue":
             answer = {"Name": body["SecretId"], "ARN": body["SecretId"], "SecretString": self.secrets[body["SecretId"]]}
         elif operation == "SendMessage":
-            digest = hashlib.md5(body["MessageBody"].encode(), usedforsecurity=False).hexdigest()
-            answer = {"MessageId": "0", "MD5OfMessageBody": digest}
+            answer = _taken(body)
+        elif operation == "SendMessageBatch":
+            answer = {"Successful": [{"Id": entry["Id"], **_taken(entry)} for entry in body["Entries"]], "Failed": []}
         elif operation == "PutEvents":
             answer = {"FailedEntryCount": 0, "Entries": [{"EventId": "0"}] * len(body["Entries"])}
         return 200, "application/x-amz-json-1.1", json.dumps(answer).encode()
@@ -123,6 +124,13 @@ class Wire:
         body.pop("ClientRequestToken", None)  # boto3's own, a new one for each request
         self._sent.append(Sent(DYNAMODB, operation, body, units if reads else 0, 0 if reads else units))
         return answer.status, answer.headers["Content-Type"], answer.data
+
+
+def _taken(message: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "MessageId": "0",
+        "MD5OfMessageBody": hashlib.md5(message["MessageBody"].encode(), usedforsecurity=False).hexdigest(),
+    }
 
 
 class _Handler(BaseHTTPRequestHandler):

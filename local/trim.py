@@ -55,7 +55,7 @@ OPERATIONS: Mapping[str, Sequence[str]] = {
     ),
     "events": ("PutEvents",),
     "secretsmanager": ("GetSecretValue",),
-    "sqs": ("ChangeMessageVisibility", "SendMessage"),
+    "sqs": ("ChangeMessageVisibility", "SendMessage", "SendMessageBatch"),
 }
 # All that AWS's own certificates lead to (amazontrust.com/repository, seen 2026-11).
 AMAZON_ROOTS = re.compile(r"Amazon Root CA [1-4]|Starfield Services Root Certificate Authority - G2")

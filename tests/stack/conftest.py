@@ -40,7 +40,7 @@ def turn(request: pytest.FixtureRequest) -> Iterator[Turn | None]:
         return
     with Path(env["LOG_FILE"]).open() as file:
         turn = Turn(file)
-        if "alone" in request.fixturenames:
+        if request.node.get_closest_marker("alone"):
             turn.alone()
         else:
             turn.together()

@@ -160,6 +160,7 @@ class Field:
         self.queued: list[str] = []
         self.failed: list[str] = []
         self.refuse: Callable[[str], Exception | None] = lambda _: None
+        self.refuses: Callable[[str], bool] = lambda _: False
         self.store = store
         self.publisher = Publisher(
             store=store,
@@ -171,10 +172,14 @@ class Field:
             failed=lambda verification_id, _: self.failed.append(verification_id),
         )
 
-    def _enqueue(self, body: str) -> None:
-        if error := self.refuse(body):
-            raise error
-        self.queued.append(body)
+    def _enqueue(self, bodies: Sequence[str]) -> set[int]:
+        """As SQS: an entry of a batch is refused by itself (`refuses`), or the request as a whole (`refuse`)."""
+        assert len(bodies) <= 10
+        if errors := [error for body in bodies if (error := self.refuse(body))]:
+            raise errors[0]
+        refused = {place for place, body in enumerate(bodies) if self.refuses(body)}
+        self.queued += [body for place, body in enumerate(bodies) if place not in refused]
+        return refused
 
     def ids(self, bodies: Sequence[str]) -> list[str]:
         return [json.loads(body)["data"]["id"] for body in bodies]
@@ -204,12 +209,17 @@ def test_what_the_bus_refuses_delays_nothing_else(store: Store, too_large: int) 
     assert field.failed == [POISON]
 
 
-def test_what_the_queue_refuses_delays_nothing_else(store: Store) -> None:
+@pytest.mark.parametrize("as_a_whole", [False, True])
+def test_what_the_queue_refuses_delays_nothing_else(store: Store, as_a_whole: bool) -> None:
     field = Field(store)
-    field.refuse = lambda body: refusal("InvalidMessageContents") if POISON in body else None
+    if as_a_whole:
+        field.refuse = lambda body: refusal("InvalidMessageContents") if POISON in body else None
+    else:
+        field.refuses = lambda body: POISON in body
     assert field.publisher.publish(CHANGES) == {4: True}
     assert field.ids(field.queued) == OTHERS
-    field.refuse = lambda _: None
+    assert field.failed == [POISON]
+    field.refuse, field.refuses = lambda _: None, lambda _: False
     assert field.publisher.publish(CHANGES[4:5], numbered=True) == {}
     found, _ = store.events_after(Mode.LIVE, 0, limit=100, now=NOW)
     assert [json.loads(body)["data"]["id"] for _, body in found] == [after.id for _, after in CHANGES]

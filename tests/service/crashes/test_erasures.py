@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, cast
@@ -36,7 +36,7 @@ class Bus:
 
     def put_events(self, *, Entries: Any) -> Any:  # noqa: N803
         self.told += [json.loads(entry["Detail"]) for entry in Entries]
-        return {"FailedEntryCount": 0}
+        return {"FailedEntryCount": 0, "Entries": [{} for _ in Entries]}
 
 
 class World(Parts):
@@ -58,12 +58,16 @@ class World(Parts):
             images = {name: image for name, image in (("OldImage", before), ("NewImage", after)) if image}
             self.stream.append({"dynamodb": {"Keys": {"pk": {"S": pk}}, **images}})
 
+    def _enqueue(self, bodies: Sequence[str]) -> tuple[int, ...]:
+        self.queue += bodies
+        return ()
+
     def publications(self) -> Publications:
         publisher = Publisher(
             store=Store(cast("Any", self.client), TABLE, sleep=lambda _: None, monotonic=self.clock),
             bus=self.bus,
             bus_name="bus",
-            enqueue=self.queue.append,
+            enqueue=self._enqueue,
             clock=self.clock,
             note=lambda *_, **__: None,
             failed=lambda *_: None,

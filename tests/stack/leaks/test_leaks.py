@@ -396,13 +396,18 @@ def test_events_and_their_failures_leak_nothing(kept: Kept, monkeypatch: pytest.
     records = {"Records": kept.stream()}
     bus = mock.Mock()
 
-    def put_events(Entries: list[Any]) -> dict[str, int]:  # noqa: N803
+    def put_events(Entries: list[Any]) -> dict[str, Any]:  # noqa: N803
         kept.events.extend(json.dumps(entry) for entry in Entries)
-        return {"FailedEntryCount": 0}
+        return {"FailedEntryCount": 0, "Entries": [{} for _ in Entries]}
+
+    def send_message_batch(QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: ARG001, N803
+        kept.events.extend(json.dumps(entry) for entry in Entries)
+        return {}
 
     bus.put_events.side_effect = put_events
     queue = mock.Mock()
     queue.send_message.side_effect = lambda **message: kept.events.append(json.dumps(message))
+    queue.send_message_batch.side_effect = send_message_batch
     clients = {"events": bus, "sqs": queue}
     monkeypatch.setenv("REPUBLISH_QUEUE_URL", "https://sqs.example/republish")
     monkeypatch.setattr("callverify.aws.client", lambda name: clients.get(name) or surroundings.aws_client(name))

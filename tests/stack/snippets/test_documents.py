@@ -49,7 +49,12 @@ def clone(stack: dict[str, str], tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("document", "block", "shown"), RUN_ON_THE_STACK, ids=range(1, len(RUN_ON_THE_STACK) + 1))
+@pytest.mark.parametrize(
+    ("document", "block", "shown"),
+    # A vendor's fault that names no phone is met by whoever comes first.
+    [pytest.param(*each, marks=pytest.mark.alone if "/faults" in each[1] else ()) for each in RUN_ON_THE_STACK],
+    ids=range(1, len(RUN_ON_THE_STACK) + 1),
+)
 def test_a_block_runs_when_it_is_pasted_whole(clone: Path, document: str, block: str, shown: str) -> None:
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(clone)}
     pasted = subprocess.run(

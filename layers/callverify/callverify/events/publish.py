@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import batched
 from typing import Any, Protocol
 
@@ -21,6 +21,10 @@ _ENDS = {
     Status.CANCELED: "canceled",
 }
 SOURCE = "callverify"
+AT_ONCE = 10  # events; neither EventBridge nor SQS takes more
+
+Enqueue = Callable[[Sequence[str]], Collection[int]]  # sends messages, and returns the places of those refused
+Send = Callable[[Sequence[Event]], Sequence[BaseException | None]]  # says of each event why it was refused
 
 
 def transition(before: Verification | None, after: Verification | Erased | None) -> Event | None:
@@ -87,7 +91,7 @@ class Publisher:
         store: Store,
         bus: Bus,
         bus_name: str,
-        enqueue: Callable[[str], object] | None,
+        enqueue: Enqueue | None,
         clock: Clock,
         note: Note,
         failed: Callable[[str, BaseException], None],
@@ -113,9 +117,8 @@ class Publisher:
         unnumbered, erased = (set[str](), self._erased(events)) if numbered else self._number(events)
         listed = [event for event in events.values() if event.id not in unnumbered | erased]
         refused = set(unnumbered)
-        for some in batched(listed, 10, strict=False):  # EventBridge takes ten at once
-            refused |= {event.id for event in self._put(some)}
-        refused |= {event.id for event in listed if not self._queue(event)}
+        for some in batched(listed, AT_ONCE, strict=False):
+            refused |= {event.id for send in (self._put, self._queue) for event in self._sent(some, send)}
         self._store.published()
         if published := [event.id for event in listed if event.id not in refused]:
             self._note("events published", events=published)
@@ -142,34 +145,29 @@ class Publisher:
         """Leave of a verification's events no more than that they were."""
         self._store.scrub_events(erased, int(self._clock()))
 
-    def _put(self, events: Sequence[Event]) -> list[Event]:
-        """Those that the bus refused."""
-        entries = [
-            {"Source": SOURCE, "DetailType": event.type, "Detail": event.body, "EventBusName": self._bus_name}
-            for event in events
-        ]
+    def _sent(self, events: Sequence[Event], send: Send) -> list[Event]:
+        """Those that were refused."""
         try:
-            results = self._bus.put_events(Entries=entries).get("Entries", [])
+            answers = send(events)
         except Exception as error:
             if is_busy(error):
                 raise
             if len(events) > 1:  # One may be to blame, or all of them be too large together.
-                return [refused for event in events for refused in self._put([event])]
-            self._failed(events[0].verification_id, error)
-            return [*events]
-        refused = [event for event, result in zip(events, results, strict=False) if result.get("ErrorCode")]
-        for event in refused:
-            self._failed(event.verification_id, Unpublished("the event bus refused an event"))
-        return refused
+                return [refused for event in events for refused in self._sent([event], send)]
+            answers = [error]
+        refused = [(event, why) for event, why in zip(events, answers, strict=True) if why]
+        for event, why in refused:
+            self._failed(event.verification_id, why)
+        return [event for event, _ in refused]
 
-    def _queue(self, event: Event) -> bool:
-        """Whether the event is on its way to the customer's URL, where there is one."""
-        try:
-            if self._enqueue:
-                self._enqueue(event.body)
-        except Exception as error:
-            if is_busy(error):
-                raise
-            self._failed(event.verification_id, error)
-            return False
-        return True
+    def _put(self, events: Sequence[Event]) -> Sequence[BaseException | None]:
+        entries = [
+            {"Source": SOURCE, "DetailType": event.type, "Detail": event.body, "EventBusName": self._bus_name}
+            for event in events
+        ]
+        results = self._bus.put_events(Entries=entries)["Entries"]
+        return [Unpublished("the event bus refused an event") if "ErrorCode" in each else None for each in results]
+
+    def _queue(self, events: Sequence[Event]) -> Sequence[BaseException | None]:
+        refused = self._enqueue([event.body for event in events]) if self._enqueue else ()
+        return [Unpublished("the queue refused an event") if place in refused else None for place in range(len(events))]

@@ -212,7 +212,7 @@ def publisher() -> Publisher:
         store=store(),
         bus=aws.client("events"),
         bus_name=settings.needed("EVENT_BUS_NAME"),
-        enqueue=(lambda body: _send("DELIVERY_QUEUE_URL", body)) if settings.text("EVENT_WEBHOOK_URL") else None,
+        enqueue=_enqueue if settings.text("EVENT_WEBHOOK_URL") else None,
         clock=time.time,
         note=telemetry().note,
         failed=telemetry().unpublished,
@@ -248,6 +248,14 @@ def try_later(record: Mapping[str, Any]) -> None:
 
 def _send(queue: str, message: str, **options: Any) -> None:
     aws.client("sqs").send_message(QueueUrl=settings.needed(queue), MessageBody=message, **options)
+
+
+def _enqueue(events: Sequence[str]) -> set[int]:
+    """Queue events for the customer's URL. Returns the places of those that SQS refused."""
+    entries = [{"Id": str(place), "MessageBody": body} for place, body in enumerate(events)]
+    queue = settings.needed("DELIVERY_QUEUE_URL")
+    answer = aws.client("sqs").send_message_batch(QueueUrl=queue, Entries=entries)
+    return {int(each["Id"]) for each in answer.get("Failed", ())}
 
 
 def _later(message: str, delay: int) -> None:
