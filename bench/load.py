@@ -113,7 +113,8 @@ def look(world: World, env: Mapping[str, str], journeys: Sequence[Journey], curs
         more, cursor = events_after(world.api, cursor)
         events += more
         received = requests.get(f"{env['RECEIVER_URL']}/events", timeout=30).json()["deliveries"]
-        known, deliveries = len(deliveries), [each for each in received if each["event"]["data"]["id"] in ids]
+        told = {event["data"]["id"] for event in events}  # also of starts that were answered with an error
+        known, deliveries = len(deliveries), [each for each in received if each["event"]["data"]["id"] in told]
         if more or len(deliveries) > known:  # late is not lost
             deadline = max(deadline, time.time() + SETTLED_WITHIN)
         taken = {each["event"]["id"] for each in deliveries if each["answer"] == 200}
