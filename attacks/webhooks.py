@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from attacks.gateway import Gateway, address, gateway
 from attacks.report import Finding
 from attacks.world import CODED, DIALLED, HINTING, SIGNING, SimulatedWorld, phone_number, server, wish
+from callverify.domain.questions import AFTER_REPORT
 from callverify.domain.verification import Verification
 from callverify.providers.base import Manifest, Per
 from callverify.service.follow_up import FollowUp
@@ -119,7 +120,8 @@ class _Siege:
 
     def genuine_reports_still_count(self) -> tuple[int, int]:
         """How many victims verify when their users do call, and of how many: else nothing would have been attacked."""
-        self.world.now += 4
+        # Until then a report of the same call starts nothing: the follow-ups of the one before ask about it.
+        self.world.now += AFTER_REPORT[-1] + 1
         with gateway(self.world) as way_in:
             wanted = {id_ for side in self.sides for id_ in side.call(way_in)}
         return len(self.world.verified() & wanted), len(wanted)
