@@ -11,12 +11,12 @@ from itertools import cycle, islice
 from typing import Self
 
 EVERY_SECONDS = 0.02
-MOST_PIECES = 150
+MOST_PIECES = 600
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the answer begins to drip: `at_once` is sent whole, then `pieces` again and again, for 3 s."""
+    """Where the answer begins to drip: `at_once` is sent whole, then `pieces` again and again, for 12 s."""
 
     at_once: bytes
     pieces: tuple[bytes, ...]

@@ -117,6 +117,8 @@ def test_ctrl_c_in_the_middle(command: str, env: Mapping[str, str], silent: sock
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Run in the background of a shell, the tests ignore it, and so would the command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdin
         process.stdin.write("{}")

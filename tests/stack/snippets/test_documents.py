@@ -51,7 +51,7 @@ def clone(stack: dict[str, str], tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("document", "block", "shown"),
-    # A vendor's fault that names no phone is met by whoever comes first.
+    # A vendor's fault that names no phone is met by the first start that comes.
     [pytest.param(*each, marks=pytest.mark.alone if "/faults" in each[1] else ()) for each in RUN_ON_THE_STACK],
     ids=range(1, len(RUN_ON_THE_STACK) + 1),
 )
