@@ -133,10 +133,8 @@ def test_an_event_is_read_if_it_is_signed(call: Call, stack: dict[str, str], cli
     while not (ours := [each for each in deliveries if each["event"]["data"]["id"] == started["id"]]):
         assert time.monotonic() < deadline, f"no event came for {PATIENCE} s"
         time.sleep(0.5)
-        seen, deliveries = (
-            len(deliveries),
-            requests.get(f"{stack['RECEIVER_URL']}/events", timeout=10).json()["deliveries"],
-        )
+        seen = len(deliveries)
+        deliveries = requests.get(f"{stack['RECEIVER_URL']}/events", timeout=10).json()["deliveries"]
         if len(deliveries) > seen:
             deadline = time.monotonic() + PATIENCE
     headers, body, secret = ours[0]["headers"], ours[0]["body"], stack["EVENT_SIGNING_SECRET"]
