@@ -35,7 +35,7 @@ def _in_time() -> Iterator[None]:
 def test_a_vendor(place: str) -> None:
     with DrippingServer(PLACES[place]) as server:
         with pytest.raises(NoAnswer) as caught:
-            VendorHttp().send("POST", server.base_url, json={}, deadline=Deadline.after(SECONDS))
+            VendorHttp().send("POST", server.base_url, json={}, deadline=server.deadline(SECONDS))
         assert caught.value.timed_out
         assert server.hung_up.wait(LATE_SECONDS)
 
@@ -45,7 +45,7 @@ def test_a_vendor(place: str) -> None:
 def test_the_start_at_every_provider(name: str, method: Method, place: str) -> None:
     with DrippingServer(PLACES[place]) as server:
         client = line_of(name, method, server.base_url).client
-        outcome = client.start(order(name, method), Deadline.after(SECONDS))
+        outcome = client.start(order(name, method), server.deadline(SECONDS))
     assert outcome == CallOutcome(Outcome.UNKNOWN, Reason.TIMEOUT)
 
 
@@ -56,7 +56,7 @@ def test_a_vendor_over_tls(place: str, tmp_path: Path) -> None:
         http = VendorHttp()
         http._session.verify = str(tmp_path / "chain.pem")
         with pytest.raises(NoAnswer) as caught:
-            http.send("POST", server.base_url, json={}, deadline=Deadline.after(SECONDS))
+            http.send("POST", server.base_url, json={}, deadline=server.deadline(SECONDS))
         assert caught.value.timed_out
 
 
@@ -68,7 +68,7 @@ def test_a_vendor_in_the_tls_handshake_has_seen_nothing() -> None:
 def test_a_vendor_that_does_not_read_what_it_is_sent() -> None:
     with DrippingServer(PLACES["body"], reads=False) as server:
         with pytest.raises(NoAnswer) as caught:
-            VendorHttp().send("POST", server.base_url, json="x" * 8_000_000, deadline=Deadline.after(SECONDS))
+            VendorHttp().send("POST", server.base_url, json="x" * 8_000_000, deadline=server.deadline(SECONDS))
         assert caught.value.timed_out
 
 

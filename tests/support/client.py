@@ -38,6 +38,8 @@ READ, WRITE = "verifications:read", "verifications:write"
 EVIDENCE = {"telefon_ip": "provider_read_back", "smsc": "provider_signature"}
 WINDOWS = {each.name: each.routes[0].window.default for each in registry.manifests()}
 UNTIL_SECONDS = 240
+# Longer than the local stack's SecretCacheSeconds: no clock of a deployed function can be moved.
+SECRETS_KEPT_SECONDS = 1.1
 PATIENCE = 90.0  # AWS would have ended any request by then; a busy machine has not even begun some
 
 
@@ -472,13 +474,12 @@ class Operator:
         """The providers' credentials are these, and then the former ones again."""
         before = self.secret("PROVIDER_CREDENTIALS_SECRET")
         self.put_secret("PROVIDER_CREDENTIALS_SECRET", credentials)
-        # The local stack's SecretCacheSeconds is 1, and no clock of a deployed function can be moved.
-        time.sleep(1.1)
+        time.sleep(SECRETS_KEPT_SECONDS)
         try:
             yield
         finally:
             self.put_secret("PROVIDER_CREDENTIALS_SECRET", before)
-            time.sleep(1.1)
+            time.sleep(SECRETS_KEPT_SECONDS)
 
     # The log
 

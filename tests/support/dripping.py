@@ -6,9 +6,12 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Self
+
+from callverify.domain.words import Deadline
 
 EVERY_SECONDS = 0.02
 MOST_PIECES = 600
@@ -59,6 +62,7 @@ class DrippingServer:
         self._tls = tls
         self._in_handshake = in_handshake
         self._reads = reads
+        self._asked_at: float | None = None
         self.hung_up = threading.Event()
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -76,6 +80,14 @@ class DrippingServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
+
+    def deadline(self, seconds: float) -> Deadline:
+        """`seconds` after this server was first asked: until then a busy machine may take its time."""
+
+        def since_asked() -> float:
+            return 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
+
+        return Deadline.after(seconds, since_asked)
 
     def _serve(self) -> None:
         while not self._closing.is_set():
@@ -97,7 +109,8 @@ class DrippingServer:
             connection.sendall(b"\x16\x03\x03\x3f\xff")
         elif self._reads:
             connection.recv(65_536)
-        else:
+        self._asked_at = self._asked_at or time.monotonic()
+        if not (self._reads or self._in_handshake):
             self._closing.wait(5)
             return
         connection.sendall(self._place.at_once)

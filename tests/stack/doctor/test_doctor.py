@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from cli.doctor.command import CHECKS
 from local.env import write_env
 from tests.repository.cli.test_doctor_domain import DOMAIN_FAULTS
 from tests.stack.cognito.test_doctor import POOL_FAULTS
+from tests.support.client import SECRETS_KEPT_SECONDS
 from tests.support.command import callverify
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,6 +52,8 @@ class Operator:
             yield
         finally:
             client.put_secret_value(SecretId=secret_id, SecretString=before)
+            # Functions run beside the doctor's own verification: the next test would meet what they have read.
+            time.sleep(SECRETS_KEPT_SECONDS)
 
     @contextmanager
     def fingerprint(self, text: str) -> Iterator[None]:

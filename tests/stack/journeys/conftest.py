@@ -15,6 +15,8 @@ from callverify.providers.names import NAMES
 from tests.support.client import READ, WRITE, Api, Operator, Secrets, Vendors, Webhooks, new_api_key, new_phone, until
 
 LOG_BEHIND_SECONDS = 1
+# Of one test: who starts a thousand starts them all alike.
+MOST_JUDGED = 50
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +41,9 @@ def api(stack: dict[str, str], used: Secrets) -> Api:
 @pytest.fixture(autouse=True)
 def histories_judged(api: Api) -> Iterator[None]:
     """At the end of every journey: what it started has its history."""
-    before = {*api.accepted}
+    before = len(api.accepted)
     yield
-    api.judge_histories(api.accepted.keys() - before)
+    api.judge_histories([*api.accepted][before:][:MOST_JUDGED])
 
 
 @pytest.fixture(scope="session")
