@@ -51,7 +51,7 @@ def fill_cabinets(simulators: str, given: Mapping[str, Any], base_url: str) -> N
     """Tell the simulated vendors with one address for an account where to report calls, as an operator would."""
     for name, member in given.items():
         if cabinet := accounts.cabinet(name, member, base_url):
-            requests.post(f"{simulators}/{name}/cabinet", json=cabinet, timeout=5).raise_for_status()
+            requests.post(f"{simulators}/{name}/cabinet", json=cabinet, timeout=30).raise_for_status()
 
 
 def environment(given: Mapping[str, Any], base_url: str) -> dict[str, str]:

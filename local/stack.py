@@ -100,7 +100,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         _write_secrets(aws, env, credentials)
         providers.fill_cabinets(options.simulators, credentials, aws.base_url)
         shop = {"base_url": env["BASE_URL"], "api_key": env["API_KEY"]}
-        requests.put(f"{options.simulators}/demo/service", json=shop, timeout=5).raise_for_status()
+        requests.put(f"{options.simulators}/demo/service", json=shop, timeout=30).raise_for_status()
 
         say("Waiting for every route to answer (half a minute) …")
         _wait_for_routes(routes(template), aws.base_url, env["API_KEY"], directory / "functions.log")

@@ -27,11 +27,11 @@ def test_a_flash_call(simulators: str, code: str | int) -> None:
     with opened(simulators) as call:
         kind, call_id = call("call", number=NUMBER, code=code)
     assert (kind, call_id.isdecimal()) == ("str", True)
-    (rung,) = requests.get(f"{simulators}/phone/{NUMBER}", timeout=5).json()["incoming_calls"]
+    (rung,) = requests.get(f"{simulators}/phone/{NUMBER}", timeout=60).json()["incoming_calls"]
     assert rung["from"].endswith(str(code))
 
 
 def test_a_refusal_is_a_message_that_the_client_reads(simulators: str) -> None:
     with opened(simulators, signing_key="0" * 48) as stranger:
         assert stranger("call", number=NUMBER, code="0427") == ("str", "Invalid signature")
-    assert requests.get(f"{simulators}/phone/{NUMBER}", timeout=5).json()["incoming_calls"] == []
+    assert requests.get(f"{simulators}/phone/{NUMBER}", timeout=60).json()["incoming_calls"] == []

@@ -28,14 +28,14 @@ def test_a_reverse_call(simulators: str, telefon_ip: Call, start: str, more: dic
     issued = started["data"]
     assert telefon_ip("reverse_auth_phone_check", id_auth=issued["id"])[1]["data"]["phone"] == ""
     dialled = {"number": issued["auth_phone"]}
-    requests.post(f"{simulators}/phone/+79000000011/dial", json=dialled, timeout=5).raise_for_status()
+    requests.post(f"{simulators}/phone/+79000000011/dial", json=dialled, timeout=60).raise_for_status()
     checked = telefon_ip("reverse_auth_phone_check", id_auth=issued["id"])[1]
     assert checked == {"success": True, "error": "", "data": {"phone": "89000000011", "id": issued["id"]}}
 
 
 def test_a_flash_call_and_the_bill(simulators: str, telefon_ip: Call) -> None:
     started = telefon_ip("get_code", phone=PHONE)[1]["data"]
-    (rung,) = requests.get(f"{simulators}/phone/+79000000011", timeout=5).json()["incoming_calls"]
+    (rung,) = requests.get(f"{simulators}/phone/+79000000011", timeout=60).json()["incoming_calls"]
     assert rung["from"].endswith(started["code"])
     status = telefon_ip("get_status", id_status=started["id"])[1]["data"]
     assert (status["phone"], status["status"], status["price"]) == ("89000000011", True, 0.2)

@@ -29,14 +29,14 @@ def test_a_call_its_key_its_state_and_its_repeat(simulators: str, ucaller: Call)
         "0427",
         None,
     )
-    (rung,) = requests.get(f"{simulators}/phone/+79000000011", timeout=5).json()["incoming_calls"]
+    (rung,) = requests.get(f"{simulators}/phone/+79000000011", timeout=60).json()["incoming_calls"]
     assert rung["from"].endswith("0427")
 
     assert ucaller("init_call", **wanted) == ("InitCallModel", started | {"exists": True})
     kind, info = ucaller("get_info", uid=started["ucaller_id"])
     assert (kind, info["call_status"], info["client"]) == ("GetInfoModel", 1, "me")
 
-    requests.post(f"{simulators}/clock", json={"advance": 60}, timeout=5).raise_for_status()
+    requests.post(f"{simulators}/clock", json={"advance": 60}, timeout=60).raise_for_status()
     kind, repeated = ucaller("init_repeat", uid=started["ucaller_id"])
     assert (kind, repeated["ucaller_id"]) == ("InitCallModel", started["ucaller_id"] + 1)
 
@@ -45,7 +45,7 @@ def test_a_reverse_call(simulators: str, ucaller: Call) -> None:
     kind, issued = ucaller("inbound_call_waiting", phone=PHONE, callback_url="http://127.0.0.1:9/closed")
     assert (kind, issued["phone"]) == ("InboundCallWaitingModel", "7900***0011")
     dialled = {"number": issued["confirmation_number"]}
-    answer = requests.post(f"{simulators}/phone/+79000000011/dial", json=dialled, timeout=5).json()
+    answer = requests.post(f"{simulators}/phone/+79000000011/dial", json=dialled, timeout=60).json()
     assert answer == {"answered": True, "provider": "ucaller", "webhook": "sent"}
 
 

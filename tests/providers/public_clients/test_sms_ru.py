@@ -33,7 +33,7 @@ def test_a_reverse_call(simulators: str, reverse: Call, phone: str) -> None:
     assert (started["status"], started["status_code"]) == ("OK", 100)
     assert reverse("callcheck_status", check_id=started["check_id"])[1]["check_status"] == "400"
     dialled = {"number": started["call_phone"]}
-    requests.post(f"{simulators}/phone/{PHONE}/dial", json=dialled, timeout=5).raise_for_status()
+    requests.post(f"{simulators}/phone/{PHONE}/dial", json=dialled, timeout=60).raise_for_status()
     assert reverse("callcheck_status", check_id=started["check_id"])[1]["check_status"] == "401"
     assert reverse("balance")[1]["balance"] == BALANCE
 
@@ -41,7 +41,7 @@ def test_a_reverse_call(simulators: str, reverse: Call, phone: str) -> None:
 def test_a_flash_call(simulators: str, flash: Call) -> None:
     kind, started = flash("callcheck", phone="79000000011")
     assert (kind, started["status"]) == ("SMSruCallcheck", "OK")
-    (rung,) = requests.get(f"{simulators}/phone/{PHONE}", timeout=5).json()["incoming_calls"]
+    (rung,) = requests.get(f"{simulators}/phone/{PHONE}", timeout=60).json()["incoming_calls"]
     assert rung["from"].endswith(started["code"])
     assert started["call_id"]
 

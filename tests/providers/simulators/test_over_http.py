@@ -58,10 +58,10 @@ def start(url: str, name: str, webhook_url: str = HOOK) -> CallOutcome:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_connection_is_closed_without_an_answer(serve: Serve, client: requests.Session, name: str, mode: str) -> None:
     url = serve(create_app(World(hold=lambda: None)))
-    client.post(f"{url}/faults", json={"provider": name, "mode": mode, "phone": PHONE}, timeout=5)
+    client.post(f"{url}/faults", json={"provider": name, "mode": mode, "phone": PHONE}, timeout=60)
     failed = start(url, name)
     assert (failed.outcome, failed.reason) == (Outcome.UNKNOWN, Reason.UNREADABLE_ANSWER)
-    client.post(f"{url}/clock", json={"advance": 60}, timeout=5)
+    client.post(f"{url}/clock", json={"advance": 60}, timeout=60)
     assert start(url, name).outcome is Outcome.STARTED
 
 
@@ -121,16 +121,16 @@ def test_a_dial_answers_at_once_and_the_webhook_follows(serve: Serve, client: re
     hook = serve(receiver)
     url = serve(create_app())
     if cabinet := accounts.cabinet(name, CREDENTIALS[name], hook):
-        client.post(f"{url}/{name}/cabinet", json=cabinet, timeout=5).raise_for_status()
+        client.post(f"{url}/{name}/cabinet", json=cabinet, timeout=60).raise_for_status()
     challenge = start(url, name, f"{hook}/hook").challenge
     assert challenge
     dial = {"number": challenge.number}
-    assert client.post(f"{url}/phone/{PHONE}/dial", json=dial, timeout=5).json()["webhook"] == "sent"
+    assert client.post(f"{url}/phone/{PHONE}/dial", json=dial, timeout=60).json()["webhook"] == "sent"
     dial_is_answered.set()
     assert received.wait(5)
 
 
 def test_an_answer_carries_the_vendors_time_alone(serve: Serve, client: requests.Session) -> None:
     url = serve(create_app(World(clock=lambda: 1_800_000_000.0)))
-    client.post(f"{url}/clock", json={"advance": 60}, timeout=5)
-    assert client.get(url, timeout=5).headers["Date"] == "Fri, 15 Jan 2027 08:01:00 GMT"
+    client.post(f"{url}/clock", json={"advance": 60}, timeout=60)
+    assert client.get(url, timeout=60).headers["Date"] == "Fri, 15 Jan 2027 08:01:00 GMT"

@@ -20,7 +20,7 @@ ALONE = {"completion"}
 OF_AWS = set(ARGUMENTS) - OF_THE_API - ALONE
 # They always name a stack in AWS.
 NAMED = {"deploy", "destroy"}
-SECONDS = 30
+SECONDS = 60
 
 
 def words(command: str) -> list[str]:

@@ -422,7 +422,7 @@ def test_the_page_is_one_small_request(window: Page, service: Service) -> None:
 
 
 def test_headers(service: Service) -> None:
-    answer = requests.get(f"{service.env['BASE_URL']}/page", timeout=30)
+    answer = requests.get(f"{service.env['BASE_URL']}/page", timeout=60)
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy

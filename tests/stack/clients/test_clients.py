@@ -55,7 +55,7 @@ def directory(tmp_path: Path) -> Path:
 def document(stack: dict[str, str], tmp_path: Path) -> Path:
     """What the stack serves."""
     served = tmp_path / "openapi.json"
-    served.write_bytes(requests.get(f"{stack['BASE_URL']}/openapi.json", timeout=10).content)
+    served.write_bytes(requests.get(f"{stack['BASE_URL']}/openapi.json", timeout=60).content)
     return served
 
 

@@ -165,5 +165,5 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def keys_of(stack: Stack) -> list[dict[str, str]]:
     """The pool's public keys, where AWS has them: /<pool>/.well-known/jwks.json."""
     url = f"{stack.env['AWS_ENDPOINT_URL']}/{stack.pool['UserPoolId']}/.well-known/jwks.json"
-    keys: list[dict[str, str]] = requests.get(url, timeout=10).json()["keys"]
+    keys: list[dict[str, str]] = requests.get(url, timeout=60).json()["keys"]
     return keys

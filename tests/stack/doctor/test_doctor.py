@@ -76,11 +76,11 @@ class Operator:
     @contextmanager
     def simulators(self, path: str, body: dict[str, Any]) -> Iterator[None]:
         url = self.env["SIMULATOR_URL"] + path
-        requests.post(url, json=body, timeout=10).raise_for_status()
+        requests.post(url, json=body, timeout=60).raise_for_status()
         try:
             yield
         finally:
-            requests.delete(url, timeout=10).raise_for_status()
+            requests.delete(url, timeout=60).raise_for_status()
 
     @contextmanager
     def table(self, variable: str = "TABLE_NAME", *, ttl: bool = True, backups: bool = True) -> Iterator[None]:

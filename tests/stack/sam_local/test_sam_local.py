@@ -214,7 +214,7 @@ def api(sam: SamLocal) -> Iterator[str]:
         "handler_url": f"{base_url}/webhooks/smsc/{token}",
         "callback_secret": sam.env["SMSC_CALLBACK_SECRET"],
     }
-    requests.post(f"{sam.env['SIMULATOR_URL']}/smsc/cabinet", json=cabinet, timeout=10).raise_for_status()
+    requests.post(f"{sam.env['SIMULATOR_URL']}/smsc/cabinet", json=cabinet, timeout=60).raise_for_status()
     options = sam.options(variables=file, template=sam.without_preflights())
     with listening(sam, "start-api", *options, port=port):
         yield base_url
@@ -247,7 +247,7 @@ def test_a_reverse_call_through_start_api(sam: SamLocal, api: str, provider: str
 def test_a_flash_call_through_start_api(sam: SamLocal, api: str) -> None:
     phone = "+79000005003"
     started = call(sam, "POST", f"{api}/verifications", phone=phone, method="flash_call")
-    rang = requests.get(f"{sam.env['SIMULATOR_URL']}/phone/{phone}", timeout=10).json()["incoming_calls"]
+    rang = requests.get(f"{sam.env['SIMULATOR_URL']}/phone/{phone}", timeout=60).json()["incoming_calls"]
     (code,) = re.findall(r"\d{4}$", rang[0]["from"])
     checked = call(sam, "POST", f"{api}/verifications/{started['id']}/check", code=code)
     assert (checked["valid"], checked["status"]) == (True, "verified")

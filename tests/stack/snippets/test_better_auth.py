@@ -28,7 +28,7 @@ class Browser:
         self._session.headers["Origin"] = url
 
     def post(self, path: str, **body: str) -> requests.Response:
-        return self._session.post(f"{self._url}/api/auth/phone-number/{path}", json=body, timeout=30)
+        return self._session.post(f"{self._url}/api/auth/phone-number/{path}", json=body, timeout=60)
 
     def verified(self, phone: str, code: str) -> bool:
         answer = self.post("verify", phoneNumber=phone, code=code)
@@ -36,7 +36,7 @@ class Browser:
         return answer.status_code == 200
 
     def signed_in_as(self) -> Any:
-        session = self._session.get(f"{self._url}/api/auth/get-session", timeout=30).json()
+        session = self._session.get(f"{self._url}/api/auth/get-session", timeout=60).json()
         return session and session["user"]["phoneNumber"]
 
 

@@ -19,7 +19,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_quick_start_runs_as_it_is_copied(stack: dict[str, str], language: str) -> None:
-    page = requests.get(f"{stack['BASE_URL']}/docs", timeout=20).text
+    page = requests.get(f"{stack['BASE_URL']}/docs", timeout=60).text
     section = page.partition('<section id="quick-start"')[2].partition("</section>")[0]
     programs = re.findall(rf'<div data-language="{language}">.*?<pre><code>(.*?)</code>', section, re.DOTALL)
     assert len(programs) == 2

@@ -84,7 +84,7 @@ def click(call: Call) -> tuple[str, str, str]:
 
 def test_a_flash_call(call: Call, stack: dict[str, str], click: tuple[str, str, str]) -> None:
     started = call("start", *click, "flash_call")
-    rang = requests.get(f"{stack['SIMULATOR_URL']}/phone/{click[0]}", timeout=10).json()["incoming_calls"]
+    rang = requests.get(f"{stack['SIMULATOR_URL']}/phone/{click[0]}", timeout=60).json()["incoming_calls"]
     code = rang[0]["from"][-4:]
     assert call("check", started["id"], "0000") is False  # which is never a code
     assert call("check", started["id"], code) is True
@@ -97,7 +97,7 @@ def test_a_reverse_call_and_a_start_sent_twice(call: Call, stack: dict[str, str]
     started = call("start", *click)
     assert call("start", *click)["id"] == started["id"]
     dial = {"number": started["challenge"]["number"]}
-    requests.post(f"{stack['SIMULATOR_URL']}/phone/{click[0]}/dial", json=dial, timeout=30).raise_for_status()
+    requests.post(f"{stack['SIMULATOR_URL']}/phone/{click[0]}/dial", json=dial, timeout=60).raise_for_status()
     ended = call("wait", started["id"], 30)
     assert (ended["status"], ended["reference"]) == ("verified", click[1])
 
@@ -134,7 +134,7 @@ def test_an_event_is_read_if_it_is_signed(call: Call, stack: dict[str, str], cli
         assert time.monotonic() < deadline, f"no event came for {PATIENCE} s"
         time.sleep(0.5)
         seen = len(deliveries)
-        deliveries = requests.get(f"{stack['RECEIVER_URL']}/events", timeout=10).json()["deliveries"]
+        deliveries = requests.get(f"{stack['RECEIVER_URL']}/events", timeout=60).json()["deliveries"]
         if len(deliveries) > seen:
             deadline = time.monotonic() + PATIENCE
     headers, body, secret = ours[0]["headers"], ours[0]["body"], stack["EVENT_SIGNING_SECRET"]

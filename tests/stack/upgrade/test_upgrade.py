@@ -116,7 +116,7 @@ class Stack:
             "handler_url": f"{base_url}/webhooks/smsc/{token}",
             "callback_secret": self.env["SMSC_CALLBACK_SECRET"],
         }
-        requests.post(f"{self.env['SIMULATOR_URL']}/smsc/cabinet", json=cabinet, timeout=5).raise_for_status()
+        requests.post(f"{self.env['SIMULATOR_URL']}/smsc/cabinet", json=cabinet, timeout=60).raise_for_status()
 
     def start(self, provider: str) -> tuple[str, Answer]:
         phone = new_phone()
