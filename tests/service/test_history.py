@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from callverify.domain.view import timestamp
 from callverify.runtime import wiring
 from callverify.service.webhooks import Request
 from callverify.store.items import serialized
@@ -78,6 +79,32 @@ def test_a_reverse_call_that_is_reported(api: Api) -> None:
     entries = history(api, started.id)
     assert told(entries)[-3:] == ["report_received by provider", "provider_asked by clock", "verified by provider"]
     assert entries[-2]["count"] == 3  # as planned after 5 and 10 s, and by the report
+
+
+def test_of_many_reports_the_first_is_told_and_no_question_forgotten(api: Api) -> None:
+    started = api.start(PHONE, provider="telefon_ip")
+    api.advance(2)
+    api.dial(started, "+79000000099")
+    first = history(api, started.id)[-2]
+    assert (first["what"], first["at"]) == ("report_received", timestamp(int(api.now)))
+    counts = []
+    for _ in range(12):
+        api.advance(9)
+        assert api.send_webhook(api.simulators.sent[0]).status == 200
+        *_, told_again, asked = history(api, started.id)
+        assert told_again == first
+        counts.append(asked["count"])
+    # By the report after 2, 3, 5 and 10 s, as planned after 5 and 10 s, and by the next report after 11 s.
+    assert counts[0] == 7
+    assert counts == sorted(counts)
+
+
+def test_a_report_before_the_starts_answer_is_asked_about_once(api: Api) -> None:
+    api.simulators.fault("telefon_ip", "webhook_before_reply")
+    started = api.start(PHONE, provider="telefon_ip")
+    api.ask(started.id)
+    *_, asked, verified = history(api, started.id)
+    assert (asked["what"], asked["count"], verified["what"]) == ("provider_asked", 1, "verified")
 
 
 def test_a_fallback_a_switch_and_a_cancel_by_another_key(api: Api) -> None:

@@ -501,6 +501,7 @@ _TIMES = {
     "claimed_at",
     "step_claimed_at",
     "reported_at",
+    "earlier_reports",
     "repeat_at",
     "ttl",
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callverify.domain.questions import after_report
-from callverify.domain.verification import Attempt, StepKind, Verification
+from callverify.domain.verification import MAX_EARLIER_REPORTS, Attempt, StepKind, Verification
 from callverify.domain.view import timestamp
 from callverify.domain.words import EndReason, Evidence, Outcome, Status
 
@@ -66,12 +66,19 @@ def _answer(record: Verification, attempt: Attempt) -> Entry:
     )
 
 
+def _reports(record: Verification) -> tuple[int, ...]:
+    """When the first ten of the latest attempt came that were to be asked about, oldest first."""
+    last = () if record.reported_at is None else (record.reported_at,)
+    return ((record.earlier_reports or ()) + last)[:MAX_EARLIER_REPORTS]
+
+
 def _heard(record: Verification) -> Iterator[Entry]:
-    at = record.reported_at
-    if record.evidence is Evidence.PROVIDER_SIGNATURE:
-        at = record.verified_at
-    if at is not None:
-        yield _entry(at, "report_received", PROVIDER, provider=record.provider)
+    """The first one."""
+    reports = _reports(record)
+    if record.evidence is Evidence.PROVIDER_SIGNATURE and record.verified_at is not None:
+        reports = (record.verified_at,)
+    if reports:
+        yield _entry(reports[0], "report_received", PROVIDER, provider=record.provider)
 
 
 def _questions(record: Verification, now: int, planned: Sequence[int]) -> Iterator[Entry]:
@@ -81,14 +88,18 @@ def _questions(record: Verification, now: int, planned: Sequence[int]) -> Iterat
     if not planned or (record.call_id is None and not read_back):
         return
     end = min(now, record.expires_at, record.expires_at if record.ended_at is None else record.ended_at)
-    times = {*planned}
-    if record.reported_at is not None:
-        times |= {record.reported_at, *after_report(record.reported_at)}
-    asked = {time for time in times if time <= end}
+    times = [*planned]
+    for reported_at in _reports(record):
+        # One that came before the start's answer waited for it.
+        first = max(reported_at, record.answered_at or 0)
+        times += [first, *after_report(first)]
+    asked = sorted(time for time in times if time <= end)
     if read_back and record.verified_at is not None:
-        asked = {time for time in asked if time < record.verified_at} | {record.verified_at}
+        # By the last one, which may have been late. Of several in that second, one will have been enough.
+        earlier = [time for time in asked if time < record.verified_at]
+        asked = [*(earlier if record.verified_at in asked else earlier[:-1]), record.verified_at]
     if asked:
-        yield _entry(max(asked), "provider_asked", CLOCK, provider=record.provider, count=len(asked))
+        yield _entry(asked[-1], "provider_asked", CLOCK, provider=record.provider, count=len(asked))
 
 
 def _checks(record: Verification) -> Iterator[Entry]:

@@ -33,6 +33,7 @@ MAX_SWITCHES = 2
 SWITCH_SECONDS = TEN_MINUTES  # from the start
 MAX_PHONE_MISMATCHES = 3
 MAX_CHECKS = 5  # whose times are kept
+MAX_EARLIER_REPORTS = 10
 CLIENT_TOKEN_SECONDS = 30 * 60  # from the start
 PROOF_SECONDS = TEN_MINUTES  # from the moment that it was verified, at a front door
 
@@ -81,7 +82,8 @@ class Verification:
     """The record, as stored. `status` is what was written: see `status_at` for what it is.
 
     code_hash: of the code of the current attempt, where the vendor picked it. answered_at: when its provider answered.
-    repeat_at: when a repeat may be asked for. webhook_call_id, reported_at: of the provider's last report. guesses:
+    repeat_at: when a repeat may be asked for. webhook_call_id, reported_at: of the provider's last report. earlier_reports:
+    when those before it came, the first of the attempt first, in epoch seconds; no more than ten are kept. guesses:
     codes that were spent on; wrong: those of them that were compared and wrong. checks: when the last codes came, in
     seconds from created_at, or -1 less those where an API key sent it. canceled_by: the name of an API key. owner: what
     it belongs to in the API of a front door, where channel is the word that it was asked for by; None for our own API.
@@ -116,6 +118,7 @@ class Verification:
     phone_mismatches: int = 0
     webhook_call_id: str | None = None
     reported_at: int | None = None
+    earlier_reports: tuple[int, ...] | None = None
     verified_at: int | None = None
     ended_at: int | None = None
     reference: str | None = None
@@ -252,6 +255,7 @@ def _attempt(record: Verification, method: Method, provider: str, step: int, win
         answered_at=None,
         webhook_call_id=None,
         reported_at=None,
+        earlier_reports=None,
         repeats_remaining=0,
         repeat_at=None,
     )
@@ -327,7 +331,10 @@ def note_report(before: Verification, call_id: str, *, now: int) -> Change:
 
     While the start's own answer is still out there is nothing to ask about: the write of that answer brings it.
     """
-    after = replace(before, webhook_call_id=call_id, reported_at=now)
+    earlier = before.earlier_reports
+    if before.reported_at is not None:
+        earlier = (*(earlier or ()), before.reported_at)[:MAX_EARLIER_REPORTS]
+    after = replace(before, webhook_call_id=call_id, reported_at=now, earlier_reports=earlier)
     return Change(before, after, Guard(unchanged=("call_id",), news=True))
 
 

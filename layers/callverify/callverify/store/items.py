@@ -140,6 +140,7 @@ def _verification(item: Item) -> Verification:
             _read(Step, {"number": 1, "kind": StepKind.START, "claimed_at": 0, "done": True, **step}) for step in steps
         ),
         "checks": tuple(item["checks"]) if "checks" in item else None,
+        "earlier_reports": tuple(item["earlier_reports"]) if "earlier_reports" in item else None,
         "allowed_methods": tuple(_word(Method, each) for each in item.get("allowed_methods", [method])),
     }
     if given.get("challenge"):
