@@ -6,7 +6,7 @@ import ipaddress
 import re
 
 _ORIGIN = re.compile(
-    r"([A-Za-z][A-Za-z0-9+.-]*)://(\[[0-9A-Fa-f:.]+\]|[^\s\x00-\x20/?#@:*,;\\%\[\]'\"]+)(?::([0-9]{1,5}))?"
+    r"([A-Za-z][A-Za-z0-9+.-]*)://(\[[0-9A-Fa-f:.]+\]|[^\s\x00-\x20/?#@:*,;\\%\[\]'\"|<>^{}`]+)(?::([0-9]{1,5}))?"
 )
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # What has no origin, or one that no page sends.
@@ -45,8 +45,8 @@ def _normal_host(host: str) -> str | None:
             host = idna.encode(host, uts46=True).decode()
     except ValueError:
         return None
-    host = host.lower()
-    return None if ".." in host or host.startswith(".") else host
+    labels = host.lower().removesuffix(".").split(".")
+    return host.lower() if all(0 < len(label) < 64 for label in labels) else None
 
 
 def _is_loopback(host: str) -> bool:
