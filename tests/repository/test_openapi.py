@@ -19,7 +19,8 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from callverify.domain import errors
 from callverify.domain.erasure import Erased
 from callverify.domain.limits import Cooldown, GuessLimit
-from callverify.domain.verification import Attempt, Step, StepKind, Verification
+from callverify.domain.steps import Attempt, Step, StepKind
+from callverify.domain.verification import Verification
 from callverify.domain.view import resource
 from callverify.domain.words import (
     Challenge,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from callverify.domain.view import timestamp
 from tests.support.gateway import PHONE, Api
 from tests.support.handlers import Answer
 
@@ -26,7 +27,9 @@ def test_the_vendor_repeats_a_flash_call_twice_for_nothing(api: Api) -> None:
         answer = api.repeat(started.id)
         assert (answer.status, answer["status"], answer["repeats_remaining"]) == (200, "pending", left)
         assert answer["expires_at"] == started["expires_at"]
-        assert answer["repeat_after"] == (started["repeat_after"] if left else None)
+        # Then the phone has its cooldown.
+        assert answer["repeat_after"] == (timestamp(int(api.now) + 20) if left else None)
+        assert api.repeat(started.id)["code"] == ("rate_limited" if left else "repeat_exhausted")
         assert len(answer["attempts"]) == 1
     assert [call["from"][-4:] for call in api.simulators.incoming(PHONE)] == [code] * 3
     assert api.paid_calls() == 1
@@ -140,3 +143,12 @@ def test_a_client_token_may_repeat(api: Api) -> None:
     started = start_flash(api)
     api.advance(61)
     assert api.repeat(started.id, credential=started["client_token"]).status == 200
+
+
+def test_no_body_and_an_empty_one_are_the_same_request(api: Api) -> None:
+    started = start_flash(api)
+    api.advance(61)
+    key = {"Idempotency-Key": "again"}
+    answers = [api.repeat(started.id, headers=key, raw_body=body) for body in ("", "{}", " { } ")]
+    assert [answer.status for answer in answers] == [200] * 3
+    assert api.requests() == ["initCall", "initRepeat"]

@@ -74,11 +74,20 @@ def test_another_phone_is_a_mismatch_and_the_third_ends_the_right_to_repeat_and_
     for phone in (PHONE, STRANGER):
         answer = api.switch(started.id, phone, "reverse_call")
         assert (answer.status, answer["code"]) == (409, "switch_exhausted")
-    assert api.status(started.id)["switches_remaining"] == 0
+    read = api.status(started.id)
+    assert (read["switches_remaining"], read["repeats_remaining"], read["repeat_after"]) == (0, 0, None)
     api.advance(61)
     assert api.repeat(started.id)["code"] == "switch_exhausted"
     assert api.requests() == ["initCall"]
     assert api.check(started.id, api.code(PHONE))["valid"] is True
+
+
+@pytest.mark.parametrize("other", ["+77001234567", "+447400123456", "+79000000101"])
+def test_another_phone_is_a_mismatch_whatever_else_speaks_against_it(api: Api, other: str) -> None:
+    started = start_flash(api)
+    api.advance(20)
+    answers = [api.switch(started.id, other, "reverse_call")["code"] for _ in range(4)]
+    assert answers == [*["phone_mismatch"] * 3, "switch_exhausted"]
 
 
 def test_of_many_other_phones_at_once_no_more_are_compared(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.gateway import PHONE, Api
 from tests.support.handlers import Answer
+from tests.support.routes import ROUTES, At
 from tests.support.surroundings import TEST_KEY, items
 
 FLASH, EXPIRES, REVERSE, REFUSED = "+79000000101", "+79000000102", "+79000000103", "+79000000104"
@@ -59,6 +60,21 @@ def test_the_reverse_number_is_answered_after_two_seconds(api: Api) -> None:
     api.ask(started.id)
     verified = api.status(started.id, **TEST)
     assert (verified["status"], verified["evidence"]) == ("verified", "provider_read_back")
+
+
+@pytest.mark.parametrize("at", [at for at in ROUTES if at.route.code is None], ids=str)
+def test_the_evidence_is_the_routes(api: Api, at: At) -> None:
+    started = start(api, REVERSE, provider=at.provider, method=at.method)
+    api.advance(2)
+    api.ask(started.id)
+    assert api.status(started.id, **TEST)["evidence"] == at.evidence
+
+
+@pytest.mark.parametrize("other", [FLASH, "+79000000011"])
+def test_another_phone_is_a_mismatch(api: Api, other: str) -> None:
+    started = start(api, REVERSE, method="reverse_call")
+    answer = api.switch(started.id, other, "reverse_call", **TEST)
+    assert (answer.status, answer["code"]) == (422, "phone_mismatch")
 
 
 def test_the_refused_number_is_422_and_ends_as_failed(api: Api) -> None:

@@ -22,6 +22,7 @@ from tests.support.surroundings import (
     LIVE_KEY,
     OTHER_LIVE_KEY,
     READ,
+    TEST_KEY,
     api_key,
     aws_client,
     items,
@@ -75,6 +76,15 @@ def test_each_verification_is_counted_once_however_often_its_end_comes(api: Api)
     count(records)
     assert used(usage(api)) == {"sms_ru flash_call": (2, 1, 2, {"RUB": "0.8"})}
     assert used(usage(api, OTHER_LIVE_KEY)) == {"telefon_ip reverse_call": (1, 1, 0, {})}
+
+
+def test_a_test_key_pays_for_nothing(api: Api) -> None:
+    api.start("+79000000101", provider="sms_ru", method="flash_call", credential=TEST_KEY)
+    api.advance(300)
+    started = api.start("+79000000101", provider="new_tel", method="flash_call", credential=TEST_KEY)
+    api.check(started.id, "0000", credential=TEST_KEY)
+    count(ended())
+    assert used(usage(api, TEST_KEY)) == {"new_tel flash_call": (1, 1, 0, {})}
 
 
 def test_a_key_that_sees_all_keys_is_told_of_all(api: Api) -> None:

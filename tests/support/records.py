@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from callverify.domain.verification import Attempt, Step, StepKind, Verification
+from callverify.domain.steps import Attempt, Step, StepKind
+from callverify.domain.verification import Verification
 from callverify.domain.words import Method, Mode, Outcome, Status
 from tests.support.routes import BY_PHONE, OUR_CODE, READ_BACK, At
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from callverify.domain import verification as transitions
-from callverify.domain.verification import Attempt, Change, Step, StepKind, Verification
+from callverify.domain.steps import Attempt, Step, StepKind
+from callverify.domain.verification import Change, Verification
 from callverify.domain.words import CallOutcome, Challenge, EndReason, Evidence, Method, Mode, Outcome, Reason, Status
 
 NOW = 1_800_000_000

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from callverify.domain import verification as transitions
-from callverify.domain.verification import Attempt, Guard, Step, StepKind, Verification
+from callverify.domain.steps import Attempt, Step, StepKind
+from callverify.domain.verification import Guard, Verification
 from callverify.domain.words import CallOutcome, EndReason, Evidence, Outcome, Reason, Status
 from tests.support.guards import holds
 from tests.support.states import (

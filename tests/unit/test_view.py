@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from callverify.domain import verification as transitions
-from callverify.domain.verification import Step, StepKind
+from callverify.domain.steps import Step, StepKind
 from callverify.domain.view import resource, revised, timestamp
 from callverify.domain.words import Challenge, EndReason, Method, Status
 from tests.support.records import NOW, flash, reverse

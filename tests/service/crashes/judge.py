@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from callverify.domain import errors
-from callverify.domain.verification import Attempt, StepKind, Verification
+from callverify.domain.steps import Attempt, StepKind
+from callverify.domain.verification import Verification
 from callverify.domain.view import resource
 from callverify.domain.words import Evidence, Mode, Outcome, Reason, Status
 from callverify.providers.base import Identifies, Route

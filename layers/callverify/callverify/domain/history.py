@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callverify.domain.questions import after_report
-from callverify.domain.verification import MAX_EARLIER_REPORTS, Attempt, StepKind, Verification
+from callverify.domain.steps import Attempt, StepKind
+from callverify.domain.verification import MAX_EARLIER_REPORTS, Verification
 from callverify.domain.view import timestamp
 from callverify.domain.words import EndReason, Evidence, Outcome, Status
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from callverify.domain.steps import Attempt, StepKind
 from callverify.domain.value import value
-from callverify.domain.verification import Attempt, StepKind, Verification
+from callverify.domain.verification import Verification
 from callverify.domain.words import Mode, Outcome, Status
 
 MILLION = 1_000_000  # money is counted in millionths

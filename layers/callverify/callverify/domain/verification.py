@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from enum import StrEnum
 
+from callverify.domain.steps import Attempt, Step, StepKind
 from callverify.domain.value import value
 from callverify.domain.words import (
     TEN_MINUTES,
@@ -25,7 +25,6 @@ from callverify.domain.words import (
     Method,
     Mode,
     Outcome,
-    Reason,
     Status,
 )
 
@@ -38,57 +37,17 @@ CLIENT_TOKEN_SECONDS = 30 * 60  # from the start
 PROOF_SECONDS = TEN_MINUTES  # from the moment that it was verified, at a front door
 
 
-class StepKind(StrEnum):
-    START = "start"
-    REPEAT = "repeat"  # the vendor's own repeat
-    SWITCH = "switch"
-
-
-@value
-class Attempt:
-    """One start at one provider by one method, of the request `step` (1: the start). ms, cost: as in CallOutcome."""
-
-    number: int
-    step: int
-    method: Method
-    provider: str
-    outcome: Outcome
-    at: int
-    reason: Reason | None = None
-    ms: int | None = None
-    cost: str | None = None
-
-
-@value
-class Step:
-    """One accepted request that may cost one call. `error`: the code it was answered with, if it failed.
-
-    claimed_at: when a process last began to work on it; while `done` is false it may still be at work.
-    call_id: the vendor's id of a repeat, which is another than that of the first call. by: the name of the API key that
-    asked for it; None for a browser.
-    """
-
-    number: int
-    kind: StepKind
-    claimed_at: int
-    done: bool = False
-    error: str | None = None
-    call_id: str | None = None
-    by: str | None = None
-
-
 @value
 class Verification:
     """The record, as stored. `status` is what was written: see `status_at` for what it is.
 
     code_hash: of the code of the current attempt, where the vendor picked it. answered_at: when its provider answered.
-    repeat_at: when a repeat may be asked for. webhook_call_id, reported_at: of the provider's last report. earlier_reports:
-    when those before it came, the first of the attempt first, in epoch seconds; no more than ten are kept. guesses:
-    codes that were spent on; wrong: those of them that were compared and wrong. checks: when the last codes came, in
-    seconds from created_at, or -1 less those where an API key sent it. canceled_by: the name of an API key. owner: what
-    it belongs to in the API of a front door, where channel is the word that it was asked for by; None for our own API.
-    revision: how often what a client token may read was written. ttl: until when it is kept, as found in the table;
-    None before it was read from there.
+    repeat_at: when a repeat may be asked for. webhook_call_id, reported_at: of the provider's last report.
+    earlier_reports: when the attempt's first ten before it came. guesses: codes that were spent on; wrong: those of
+    them that were compared and wrong. checks: when the last codes came, in seconds from created_at, or -1 less those
+    where an API key sent it. canceled_by: the name of an API key. owner: what it belongs to in the API of a front door,
+    where channel is the word that it was asked for by; None for our own API. revision: how often what a client token
+    may read was written. ttl: until when it is kept, as found in the table; None before it was read from there.
     """
 
     id: str
@@ -317,9 +276,16 @@ def begin_repeat(before: Verification, now: int, by: str | None = None) -> Chang
     return Change(before, after, _SAME_STEP)
 
 
-def answer_repeat(before: Verification, *, error: str | None, repeats_remaining: int, call_id: str | None) -> Change:
-    """What came of it; the verification itself goes on."""
-    after = replace(before, steps=_step_done(before, error, call_id), repeats_remaining=repeats_remaining)
+def answer_repeat(
+    before: Verification, *, error: str | None, repeats_remaining: int, call_id: str | None, again_at: int = 0
+) -> Change:
+    """What came of it; the verification itself goes on. again_at: when the next may be asked for, in epoch seconds."""
+    after = replace(
+        before,
+        steps=_step_done(before, error, call_id),
+        repeats_remaining=repeats_remaining,
+        repeat_at=None if before.repeat_at is None else max(before.repeat_at, again_at),
+    )
     return Change(before, after, Guard(unexpired=False, same_step=True))
 
 

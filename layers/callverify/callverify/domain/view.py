@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from callverify.domain.verification import Attempt, Change, Verification
+from callverify.domain.steps import Attempt
+from callverify.domain.verification import MAX_PHONE_MISMATCHES, Change, Verification
 from callverify.domain.words import Challenge, Outcome, Reason, Status, has_code
 
 
@@ -19,7 +20,8 @@ def resource(verification: Verification, now: float, *, polled: bool = False) ->
     pending = status is Status.PENDING
     latest = verification.attempt
     remaining = max(0, verification.guess_limit - verification.guesses)
-    may_repeat = pending and verification.repeats_remaining > 0 and verification.repeat_at is not None
+    mismatched = verification.phone_mismatches >= MAX_PHONE_MISMATCHES
+    repeats = verification.repeats_remaining if pending and not mismatched else 0
     return {
         "id": verification.id,
         "mode": verification.mode,
@@ -33,8 +35,8 @@ def resource(verification: Verification, now: float, *, polled: bool = False) ->
         "phone": verification.phone_mask,
         "challenge": _challenge(verification.challenge),
         "checks_remaining": remaining if has_code(verification.method) else None,
-        "repeats_remaining": verification.repeats_remaining if pending else 0,
-        "repeat_after": timestamp(verification.repeat_at) if may_repeat and verification.repeat_at else None,
+        "repeats_remaining": repeats,
+        "repeat_after": timestamp(verification.repeat_at) if repeats and verification.repeat_at else None,
         "switches_remaining": verification.switches_remaining if pending else 0,
         "switch_until": timestamp(verification.switch_until),
         "poll_after": timestamp(_poll_after(verification, now if polled else 0)) if pending else None,

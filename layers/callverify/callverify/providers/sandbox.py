@@ -23,7 +23,7 @@ from callverify.domain.words import (
     Verdict,
     has_code,
 )
-from callverify.providers.base import Line, Manifest, Route
+from callverify.providers.base import Line, Manifest, Proof, Route
 
 ANSWERED_PHONE = "+79000000103"
 ANSWER_AFTER_SECONDS = 2
@@ -57,6 +57,9 @@ class Sandbox:
         self._their_digits = {
             route.method: route.code.digits for route in manifest.routes if route.code and not route.code.ours
         }
+        # Of its calls that users dial: why they would count.
+        signed = any(route.webhook and route.webhook.proof is Proof.SIGNATURE for route in manifest.routes)
+        self._evidence = Evidence.PROVIDER_SIGNATURE if signed else Evidence.PROVIDER_READ_BACK
 
     def lines(self, phone: Phone | None) -> list[Line]:
         """What this provider offers for a test number; all of it where no number is asked for."""
@@ -93,7 +96,7 @@ class Sandbox:
     def check(self, call_id: str, deadline: Deadline) -> CallReport:  # noqa: ARG002
         answered = self._clock() >= int(call_id) + ANSWER_AFTER_SECONDS
         verdict = Verdict.CONFIRMED if answered else Verdict.PENDING
-        return CallReport(verdict, ANSWERED_PHONE, call_id, evidence=Evidence.PROVIDER_READ_BACK)
+        return CallReport(verdict, ANSWERED_PHONE, call_id, evidence=self._evidence)
 
     def open_webhook(self, webhook: InboundWebhook) -> Sequence[CallReport]:  # noqa: ARG002
         return ()

@@ -35,7 +35,10 @@ class Claims:
     """Claims of each change, in the order in which they are judged. This one takes nothing: of the test lane.
 
     Where a call is asked for, it only asks that the phone is not blocked. A start is noted for an erasure to know.
+    cooldown: how many seconds after a provider's answer a phone may be called again.
     """
+
+    cooldown = 0
 
     def __init__(self, policy: Policy, keys: Keys) -> None:
         self._policy = policy
@@ -126,6 +129,10 @@ class Failed:
 class LiveClaims(Claims):
     """Of the live lane."""
 
+    def __init__(self, policy: Policy, keys: Keys) -> None:
+        super().__init__(policy, keys)
+        self.cooldown = policy.phone_cooldown
+
     def search(self, caller: Caller) -> Sequence[CalendarLimit]:
         return [self._limits.search(caller)]
 
@@ -148,7 +155,7 @@ class LiveClaims(Claims):
 
     def started(self, change: Change, line: Line) -> Sequence[Claim]:
         record = change.after
-        claims: list[Claim] = [CoolDown(self._policy.phone_cooldown)]
+        claims: list[Claim] = [CoolDown(self.cooldown)]
         if line.route.identifies is Identifies.BY_PHONE or record.challenge is None or not record.challenge.number:
             return claims
         until = record.expires_at + HOLD_SECONDS
@@ -158,7 +165,7 @@ class LiveClaims(Claims):
         return claims
 
     def repeated(self, change: Change) -> Sequence[Claim]:  # noqa: ARG002
-        return [CoolDown(self._policy.phone_cooldown)]
+        return [CoolDown(self.cooldown)]
 
     def repeat_refused(self, change: Change, line: Line, outcome: CallOutcome) -> Sequence[Claim]:
         failed = Failed(change.after, outcome, line)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from callverify.domain.verification import Attempt, Step, StepKind, Verification
+from callverify.domain.steps import Attempt, Step, StepKind
+from callverify.domain.verification import Verification
 from callverify.domain.words import MINUTE, Challenge, Method, Mode, Outcome, Status
 from callverify.service.context import Context, new_id
 from callverify.service.started import Started, answer

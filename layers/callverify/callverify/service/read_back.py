@@ -28,7 +28,7 @@ def read_back(ctx: Context, lane: Lane, line: Line, verification: Verification) 
     if not _proves(ctx, lane, line, report, verification):
         return verification
     now = ctx.now()
-    change = transitions.verify(verification, Evidence.PROVIDER_READ_BACK, now=now)
+    change = transitions.verify(verification, report.evidence or Evidence.PROVIDER_READ_BACK, now=now)
     try:
         verified = ctx.store.apply(change, now, lane.claims.verified(change, line))
     except Stale:

@@ -6,6 +6,7 @@ from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.claims import IdempotencyKey
 from callverify.domain.limits import VENDOR_SECONDS
+from callverify.domain.steps import StepKind
 from callverify.domain.verification import Verification
 from callverify.domain.words import Caller, CallOutcome, Outcome, Reason, has_code
 from callverify.providers.base import Line
@@ -71,7 +72,11 @@ def record_repeat(
     if error is None:
         lane.observer.count("PaidCalls", provider=verification.provider)
     change = transitions.answer_repeat(
-        verification, error=error.code if error else None, repeats_remaining=remaining, call_id=outcome.call_id
+        verification,
+        error=error.code if error else None,
+        repeats_remaining=remaining,
+        call_id=outcome.call_id,
+        again_at=ctx.now() + lane.claims.cooldown,
     )
     line = lane.line(verification.provider, verification.method)
     claims = lane.claims.repeat_refused(change, line, outcome) if error and line else lane.claims.repeated(change)
@@ -91,6 +96,8 @@ def _require_repeat(verification: Verification, line: Line | None, now: int) -> 
         if verification.call_id is None or refused or (line and not line.route.repeats):
             raise errors.RepeatNotSupported(NOT_REPEATED)
         raise errors.RepeatExhausted(NO_REPEATS_LEFT)
+    if verification.step.kind is StepKind.REPEAT:
+        return  # the phone's cooldown says how long to wait
     wait = (verification.repeat_at or verification.attempt.at) - now
     if wait > 0:
         raise errors.RepeatTooSoon(

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.claims import IdempotencyKey
+from callverify.domain.steps import Step, StepKind
 from callverify.domain.value import value
-from callverify.domain.verification import Step, StepKind, Verification
+from callverify.domain.verification import Verification
 from callverify.domain.words import INTERRUPTED, Deadline, Outcome, Phone
 from callverify.providers.base import Line
 from callverify.service import requests
@@ -59,8 +60,8 @@ class Steps:
         if text is None:
             return None
         keys = self._ctx.keys
-        # A caller that retries may have moved to another network: it is the same request.
-        same = requests.canonical(body, without={"end_user_ip"})
+        # A caller that retries may have moved to another network: it is the same request. No body is an empty one.
+        same = requests.canonical(body or "{}", without={"end_user_ip"})
         return IdempotencyKey(
             keys.hash_idempotency_key(scope, text),
             keys.hash_body(f"{self._operation}\n{same}"),

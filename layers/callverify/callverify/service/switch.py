@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from callverify.domain import errors
 from callverify.domain import verification as transitions
 from callverify.domain.claims import Claim, IdempotencyKey
+from callverify.domain.phone import parse_phone
 from callverify.domain.verification import MAX_PHONE_MISMATCHES, MAX_SWITCHES, Change, Verification
 from callverify.domain.words import Caller, Phone
 from callverify.providers.base import Line
@@ -30,7 +31,7 @@ def switch(
     base_url: str,
 ) -> tuple[Verification, Sequence[Skipped]]:
     """The record, and the routes that were passed over. Raises a switch's errors, Stale, Taken and LimitReached."""
-    verification = same_phone(ctx, lane, verification, request.phone)
+    verification = same_phone(ctx, verification, request.phone)
     if request.method not in verification.allowed_methods:
         allowed = ", ".join(verification.allowed_methods)
         raise errors.MethodNotAllowed(f"This verification allows only {allowed} (see `allowed_methods`).")
@@ -64,13 +65,14 @@ def lines_for(lane: Lane, phone: Phone, request: requests.SwitchRequest) -> list
     return [line for line in lane.lines(phone) if line.method is request.method]
 
 
-def same_phone(ctx: Context, lane: Lane, verification: Verification, text: str) -> Verification:
+def same_phone(ctx: Context, verification: Verification, text: str) -> Verification:
     """The record once the phone that a switch names is found to be the one of the verification.
 
-    A mismatch is counted before it is compared, and given back when it is none. Raises PhoneMismatch and
-    SwitchExhausted.
+    A mismatch is counted before it is compared, and given back when it is none. Raises InvalidPhone, PhoneMismatch
+    and SwitchExhausted.
     """
-    phone = lane.judge(text, verification.allowed_methods)
+    # Of any country and in any mode: another one is another one.
+    phone = parse_phone(text, default_country=ctx.policy.default_country, allowed_countries=None)
     counted = _count_mismatch(ctx, verification, 1)
     if not hmac.compare_digest(ctx.keys.hash_phone(phone.e164), verification.phone_hash):
         raise errors.PhoneMismatch(

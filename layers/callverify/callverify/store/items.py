@@ -14,7 +14,8 @@ from functools import cache
 from typing import Any, cast
 
 from callverify.domain.erasure import ERASED, Erased
-from callverify.domain.verification import Attempt, Step, StepKind, Verification
+from callverify.domain.steps import Attempt, Step, StepKind
+from callverify.domain.verification import Verification
 from callverify.domain.words import Challenge, EndReason, Evidence, Method, Mode, Outcome, Reason, Status
 
 VERSION = 2

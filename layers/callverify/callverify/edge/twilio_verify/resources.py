@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 from callverify.domain.errors import NotFound
+from callverify.domain.steps import Attempt
 from callverify.domain.value import value
-from callverify.domain.verification import Attempt, Verification
+from callverify.domain.verification import Verification
 from callverify.domain.view import timestamp
 from callverify.domain.words import EndReason, Method, Mode, Status
 from callverify.edge.twilio_verify.parameters import REVERSE
