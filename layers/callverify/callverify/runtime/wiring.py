@@ -193,11 +193,13 @@ def _updates() -> Updates | None:
 
 
 def _count_usage(ended: Sequence[Verification]) -> None:
-    from callverify.domain.usage import used
+    from callverify.domain.usage import Amounts, Place, used
 
     # A test key asks no vendor, so that nothing is paid.
-    is_paid = {Mode.LIVE: registry.is_paid, Mode.TEST: lambda *_: False}
-    usage().count({each.id: [*used(each, is_paid[each.mode])] for each in ended}, int(time.time()))
+    def uses(record: Verification) -> list[tuple[Place, Amounts]]:
+        return [*used(record, (lambda *_: False) if record.mode is Mode.TEST else registry.is_paid)]
+
+    usage().count({each.id: uses(each) for each in ended}, int(time.time()))
 
 
 @cache
