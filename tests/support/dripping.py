@@ -110,7 +110,7 @@ class DrippingServer:
         elif self._reads:
             connection.recv(65_536)
         self._asked_at = self._asked_at or time.monotonic()
-        if not (self._reads or self._in_handshake):
+        if not self._reads:
             self._closing.wait(5)
             return
         connection.sendall(self._place.at_once)

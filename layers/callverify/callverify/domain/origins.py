@@ -45,8 +45,8 @@ def _normal_host(host: str) -> str | None:
             host = idna.encode(host, uts46=True).decode()
     except ValueError:
         return None
-    labels = host.lower().removesuffix(".").split(".")
-    return host.lower() if all(0 < len(label) < 64 for label in labels) else None
+    host = host.lower()
+    return host if all(0 < len(label) < 64 for label in host.removesuffix(".").split(".")) else None
 
 
 def _is_loopback(host: str) -> bool:

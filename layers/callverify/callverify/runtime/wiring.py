@@ -193,13 +193,13 @@ def _updates() -> Updates | None:
 
 
 def _count_usage(ended: Sequence[Verification]) -> None:
-    from callverify.domain.usage import Amounts, Place, used
+    from callverify.domain.usage import used
 
-    # A test key asks no vendor, so that nothing is paid.
-    def uses(record: Verification) -> list[tuple[Place, Amounts]]:
-        return [*used(record, (lambda *_: False) if record.mode is Mode.TEST else registry.is_paid)]
+    def free(*_: str) -> bool:  # a test key asks no vendor
+        return False
 
-    usage().count({each.id: uses(each) for each in ended}, int(time.time()))
+    found = {each.id: [*used(each, free if each.mode is Mode.TEST else registry.is_paid)] for each in ended}
+    usage().count(found, int(time.time()))
 
 
 @cache
