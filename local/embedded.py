@@ -1,17 +1,20 @@
-"""ministack, with what it lacks: AppSync's Event APIs in CloudFormation, and streams that are read as AWS reads them.
+"""ministack, with what it lacks: AppSync's Event APIs in CloudFormation, and streams and logs as AWS reads them.
 
 It runs in .venv-aws for `-m ministack`.
 
 Written for ministack 1.5.33, whose private functions are used and replaced: a test compares them (decision 111).
 """
 
+import io
 import json
+import os
+import select
 import threading
 from collections.abc import Iterable
 from typing import Any
 
 from ministack.app import main  # type: ignore[import-not-found]
-from ministack.core import concurrency  # type: ignore[import-not-found]
+from ministack.core import concurrency, lambda_runtime  # type: ignore[import-not-found]
 from ministack.services import appsync_events, dynamodb, lambda_svc  # type: ignore[import-not-found]
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS  # type: ignore[import-not-found]
 
@@ -21,6 +24,7 @@ _ask_function = appsync_events._authorize_event_op
 _all_mappings = lambda_svc._iter_all_esms
 _poll_streams = lambda_svc._poll_dynamodb_streams
 _records_since = dynamodb.stream_records_since
+_output_lock = threading.Lock()
 _thread = threading.local()  # .mapping: the one whose stream it reads
 _read: set[str] = set()  # the mappings whose stream a thread reads
 
@@ -136,6 +140,58 @@ def records_since(table: str, position: int, limit: int, **scope: Any) -> list[d
     return records
 
 
+class Output:
+    """What a process that runs a function writes. ministack waits at most 50 ms for it: what a busy machine reads later
+    is logged with the next call of that process, which may never come."""
+
+    def __init__(self, pipe: io.TextIOWrapper) -> None:
+        self._pipe = pipe.buffer.raw  # type: ignore[attr-defined]
+        self._lock = threading.Lock()
+        self._written = b""
+        os.set_blocking(pipe.fileno(), False)
+
+    def follow(self) -> None:
+        """Read until the process ends: a full pipe would stop it."""
+        waiting = select.poll()
+        waiting.register(self._pipe, select.POLLIN)
+        while waiting.poll() and self._read():
+            pass
+
+    def take(self) -> str:
+        """All that was written and not yet taken."""
+        self._read()
+        with self._lock:
+            taken, self._written = self._written, b""
+        return taken.decode(errors="replace").removesuffix("\n")
+
+    def _read(self) -> bool:
+        """Read what the pipe holds; False at its end."""
+        with self._lock:
+            while chunk := self._pipe.read(65536):
+                self._written += chunk
+        return chunk is None
+
+
+def output(worker: Any) -> Output:
+    """Of the worker's process, or of its last one."""
+    with _output_lock:
+        if worker._proc and getattr(worker, "process", None) is not worker._proc:
+            worker.process, worker.output = worker._proc, Output(worker._proc.stderr)
+        written: Output = worker.output
+        return written
+
+
+def follow_output(worker: Any) -> None:
+    output(worker).follow()
+
+
+def take_output(worker: Any) -> str:
+    return output(worker).take()
+
+
+lambda_runtime.Worker._read_stderr = follow_output
+lambda_runtime.Worker._drain_stderr = take_output
+lambda_runtime.Worker._drain_stderr_bounded = take_output
 dynamodb.stream_records_since = records_since
 lambda_svc._iter_all_esms = mappings
 lambda_svc._poll_dynamodb_streams = poll_streams

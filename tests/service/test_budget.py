@@ -67,7 +67,7 @@ class InFlight(Parts):
         self.first: list[Started] = []
         self.thread = Thread(target=lambda: self.first.append(start(self, key="k")))
         self.thread.start()
-        assert self.asked.wait(10)
+        assert self.asked.wait(60)
 
     def pause(self, seconds: float) -> None:
         super().pause(seconds)
@@ -77,7 +77,7 @@ class InFlight(Parts):
 
     def answer(self) -> None:
         self.answers.set()
-        self.thread.join(10)
+        self.thread.join(60)
 
 
 class Slow(FakeVendor):
@@ -88,7 +88,7 @@ class Slow(FakeVendor):
     def start(self, order: CallOrder, deadline: Deadline) -> CallOutcome:
         outcome = super().start(order, deadline)
         self.parts.asked.set()
-        assert self.parts.answers.wait(10)
+        assert self.parts.answers.wait(60)
         return outcome
 
 

@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 
+import pytest
+
 from local.aws import PYTHON
 from tests.support.template import RESOURCES, ROOT
 
@@ -21,6 +23,7 @@ SOURCES = {
     "appsync_events._update_channel_namespace": "c58c2f3a52a52011",
     "concurrency.spawn_background": "18878a26acb0941a",
     "dynamodb.stream_records_since": "aed31a353fda9770",
+    "lambda_runtime.Worker": "a0bd1819a7040c1e",
     "lambda_svc._apply_filter_criteria": "d8d7d5c8f77ea1ac",
     "lambda_svc._iter_all_esms": "7db06c0627a59696",
     "lambda_svc._poll_dynamodb_streams": "2b2460e933a9f3c3",
@@ -32,7 +35,7 @@ TYPES = ("AWS::AppSync::Api", "AWS::AppSync::ChannelNamespace")
 ASK = """
 import hashlib, inspect, json, sys
 from importlib.metadata import version
-from ministack.core import concurrency
+from ministack.core import concurrency, lambda_runtime
 from ministack.services import appsync_events, dynamodb, lambda_svc
 from ministack.services.cloudformation import provisioners
 def source(name):
@@ -50,7 +53,7 @@ from local import embedded
 read, both = [], threading.Barrier(2)
 def poll():
     (mapping,) = embedded.mappings()
-    both.wait(20)  # neither comes until both are there
+    both.wait(60)  # neither comes until both are there
     read.append(mapping[2]["UUID"])
     return False
 embedded._poll_streams = poll
@@ -77,6 +80,30 @@ def test_a_stream_is_read_as_aws_reads_it() -> None:
     assert found["batches"] == [30, 30, 15]
 
 
+OUTPUT = """
+import io, json, sys, threading, zipfile
+from local import embedded
+if sys.argv[1] == "busy":  # no thread reads what the function writes
+    embedded.lambda_runtime.Worker._read_stderr = lambda worker: None
+code = io.BytesIO()
+with zipfile.ZipFile(code, "w") as file:
+    file.writestr("app.py", "def handler(event, context):\\n    print(event)")
+name = "arn:aws:lambda:us-east-1:000000000000:function:prints"
+function = {"Runtime": "python3.13", "Handler": "app.handler", "FunctionName": "prints", "FunctionArn": name}
+worker = embedded.lambda_runtime.Worker("prints", function, code.getvalue())
+logs = [worker.invoke(text, "id")["log"] for text in json.loads(sys.argv[2])]
+worker.kill()
+print(json.dumps(logs))
+"""
+
+
+@pytest.mark.parametrize(("machine", "prints"), [("busy", ["one", "two\nthree", ""]), ("idle", ["long" * 30_000, "ё"])])
+def test_a_call_is_logged_with_all_that_it_writes(machine: str, prints: list[str]) -> None:
+    command = [str(PYTHON), "-c", OUTPUT, machine, json.dumps(prints)]
+    asked = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
+    assert json.loads(asked.stdout) == prints
+
+
 def test_it_is_the_ministack_that_it_was_written_for() -> None:
     asked = subprocess.run([PYTHON, "-c", ASK, *SOURCES], capture_output=True, text=True, check=True)
     found = json.loads(asked.stdout)
@@ -88,7 +115,7 @@ def test_it_is_the_ministack_that_it_was_written_for() -> None:
 
 def test_all_that_it_uses_is_compared() -> None:
     text = (ROOT / "local/embedded.py").read_text()
-    used = {*re.findall(r"\b(?:appsync_events|concurrency|dynamodb|lambda_svc)\.\w+", text)}
+    used = {*re.findall(r"\b(?:appsync_events|concurrency|dynamodb|lambda_runtime|lambda_svc)\.\w+", text)}
     handlers = {"provisioners._provision_resource", "provisioners._update_resource", "provisioners._delete_resource"}
     assert used | handlers == SOURCES.keys()
     assert VERSION in text

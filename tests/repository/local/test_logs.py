@@ -32,7 +32,7 @@ def write(client: CloudWatchLogsClient, group: str, stream: str, at: int, *messa
 
 
 def wait_for(file: Path, line: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while line not in file.read_text().splitlines() and time.monotonic() < deadline:
         time.sleep(0.01)
 

@@ -1,13 +1,12 @@
 """The local stack, from outside: what of it does not depend on the service's rules."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.support.client import PATIENCE
+from tests.support.client import PATIENCE, until
 
 CONTRACT_NAMES = {
     "BASE_URL",
@@ -83,18 +82,14 @@ def test_a_browser_may_ask_before_it_switches(stack: dict[str, str]) -> None:
 
 def test_the_log_file_follows_the_functions(stack: dict[str, str]) -> None:
     log = Path(stack["LOG_FILE"])
-    before = log.stat().st_size
     headers = {"Authorization": f"Bearer {stack['API_KEY']}"}
     body = {"phone": "+79000004329", "method": "reverse_call", "provider": "telefon_ip"}
     started = requests.post(f"{stack['BASE_URL']}/verifications", json=body, headers=headers, timeout=PATIENCE)
     assert started.status_code == 201
-    deadline = time.monotonic() + 10
-    lines: list[str] = []
-    while time.monotonic() < deadline:
-        about_it = [line for line in log.read_text()[before:].splitlines() if started.json()["id"] in line]
-        lines = [line for line in about_it if '"message":"POST /verifications"' in line]
-        if lines:
-            break
-        time.sleep(0.1)
-    assert len(lines) == 1
-    assert json.loads(lines[0])["attempts"][0]["provider"] == "telefon_ip"
+
+    def lines() -> list[str]:
+        about_it = [line for line in log.read_text().splitlines() if started.json()["id"] in line]
+        return [line for line in about_it if '"message":"POST /verifications"' in line]
+
+    (line,) = until(lines, bool)
+    assert json.loads(line)["attempts"][0]["provider"] == "telefon_ip"

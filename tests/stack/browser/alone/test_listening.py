@@ -66,7 +66,7 @@ def link(api: Scripted) -> str:
 
 
 def until(condition: Callable[[], bool], page: Page) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         page.wait_for_timeout(20)
