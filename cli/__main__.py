@@ -7,7 +7,9 @@ import io
 import json
 import os
 import re
+import signal
 import sys
+import threading
 from importlib import import_module
 
 import click
@@ -40,6 +42,7 @@ COMMANDS = {
     "completion": "completion",
 }
 USAGE, STOPPED = 2, 130
+AGAIN_SECONDS = 0.05
 SHOWN, DIGITS_OF_A_PHONE = 40, 9
 
 
@@ -84,6 +87,15 @@ def _prepare() -> None:
         sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115
 
 
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """Say nothing of what Ctrl-C cut short in its making, which complains as it is taken down. A Ctrl-C that falls into
+    that itself is dropped by Python: it is sent again."""
+    if lost.exc_type is KeyboardInterrupt:
+        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
+
+
 def _without_secrets(says: str, given: list[str]) -> str:
     """What was typed is named by its beginning, where it may be a credential or is a phone."""
     for word in given:
@@ -104,8 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
         return code
 
     _prepare()
-    # What Ctrl-C cuts short in the middle of its making complains as it is taken down.
-    sys.unraisablehook = lambda _: None
+    sys.unraisablehook = _unraisable
     try:
         code = callverify.main(given, prog_name="callverify", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from local.env import write_env
 from tests.support.command import ARGUMENTS, CALLVERIFY, OF_THE_API, callverify, commands
+from tests.support.template import ROOT
 
 # They reach nothing that could be missing or slow.
 ALONE = {"completion"}
@@ -130,6 +132,34 @@ def test_ctrl_c_in_the_middle(command: str, env: Mapping[str, str], silent: sock
             _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
     assert "stopped" in one_sentence(said)
+
+
+FINALIZER = """
+import signal, sys, time
+from cli import __main__ as command
+class Closing:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def main(*_given, **_options):
+    Closing()
+    time.sleep(600)
+command.callverify.main = main
+sys.exit(command.main([]))
+"""
+
+
+def test_ctrl_c_where_python_drops_it(env: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FINALIZER],
+        env=env | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert done.returncode == 130
+    assert "stopped" in one_sentence(done.stderr)
 
 
 def test_an_unknown_command_and_option(env: dict[str, str]) -> None:
