@@ -75,6 +75,19 @@ def test_a_verification_is_found_by_its_reference_and_its_phone(api: Api) -> Non
     assert "+79000000011" not in json.dumps(answer.body)
 
 
+
+def test_of_one_second_too_the_newest_comes_first(api: Api) -> None:
+    started = []
+    for number in range(6):
+        started.append(api.start(f"+7900000{2000 + number}", provider="telefon_ip", reference="order-1").id)
+        api.advance(0.002)
+    bring_the_stream(api)
+    newest = started[::-1]
+    first = search(api, reference="order-1", credential=LIVE_KEY, limit=4)
+    assert found(first) == newest[:4]
+    assert found(search(api, reference="order-1", credential=LIVE_KEY, after=first["next"])) == newest[4:]
+
+
 def test_pages_follow_one_another(api: Api) -> None:
     support_sees_all()
     ids = list[str]()

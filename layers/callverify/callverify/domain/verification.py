@@ -41,7 +41,8 @@ PROOF_SECONDS = TEN_MINUTES  # from the moment that it was verified, at a front 
 class Verification:
     """The record, as stored. `status` is what was written: see `status_at` for what it is.
 
-    code_hash: of the code of the current attempt, where the vendor picked it. answered_at: when its provider answered.
+    created_ms: the milliseconds of created_at, by which searches order. code_hash: of the code of the current attempt,
+    where the vendor picked it. answered_at: when its provider answered.
     repeat_at: when a repeat may be asked for. webhook_call_id, reported_at: of the provider's last report.
     earlier_reports: when the attempt's first ten before it came. guesses: codes that were spent on; wrong: those of
     them that were compared and wrong. checks: when the last codes came, in seconds from created_at, or -1 less those
@@ -89,6 +90,7 @@ class Verification:
     address_block_hash: str | None = None
     owner: str | None = None
     channel: str | None = None
+    created_ms: int = 0
     checks: tuple[int, ...] | None = None
     canceled_by: str | None = None
     revision: int = 1

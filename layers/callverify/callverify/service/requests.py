@@ -34,7 +34,7 @@ UNKNOWN_PLACE = (
 LOCALES = ("ru", "en")
 _OPTIONAL = ["method", "provider", "allowed_methods", "reference", "metadata", "end_user_ip", "locale"]
 START_FIELDS = frozenset(["phone", *_OPTIONAL, "return_url", "brand"])
-_PLACE = re.compile("[0-9]{10}#vrf_[a-z0-9_]{1,40}")
+_PLACE = re.compile(r"[0-9]{10}\.[0-9]{3}#vrf_[a-z0-9_]{1,40}")
 _PLAIN = ", none of them a control character or a Unicode noncharacter"
 
 

@@ -145,7 +145,8 @@ class Start:
         dead: str | None = None
 
         def opening(line: Line) -> tuple[Change, Sequence[Claim]]:
-            fresh = replace(draft, created_at=self._ctx.now())  # what it waits for may take its time
+            now, ms = divmod(int(self._ctx.clock() * 1000), 1000)  # what it waits for may take its time
+            fresh = replace(draft, created_at=now, created_ms=ms)
             checks = self._lane.claims.checks(line)
             by = self._caller.name
             change = transitions.begin(fresh, line.method, line.provider, window=line.window, checks=checks, by=by)

@@ -3,7 +3,7 @@
 Written from the stream, so that a start pays nothing. Items carry `ttl`, as their verifications do.
 
     pk: phone#<mode>#<key id>#<hash>, reference#<mode>#<key id>#<text>
-    sk: <created_at>#<verification id>
+    sk: <created_at>.<its milliseconds>#<verification id>
 
 Each entry stands there twice: under the id of its API key, and under `*` for keys that see all of a mode. A page is
 one query of one `pk`, whatever else is in the table. The hash is the record's own (decision 131).
@@ -81,8 +81,8 @@ def entries(verification: Verification) -> list[Item]:
     pks = [_of_phone(mode, key, verification.phone_hash) for key in keys]
     if verification.reference is not None:
         pks += [_of_reference(mode, key, verification.reference) for key in keys]
-    # Seconds of ten digits sort as texts.
-    sk = f"{verification.created_at:010}#{verification.id}"
+    # Numbers of ten and of three digits sort as texts.
+    sk = f"{verification.created_at:010}.{verification.created_ms:03}#{verification.id}"
     return [{"pk": pk, "sk": sk, "ttl": verification.ttl or 0} for pk in pks]
 
 
