@@ -75,7 +75,6 @@ def test_a_verification_is_found_by_its_reference_and_its_phone(api: Api) -> Non
     assert "+79000000011" not in json.dumps(answer.body)
 
 
-
 def test_of_one_second_too_the_newest_comes_first(api: Api) -> None:
     started = []
     for number in range(6):
