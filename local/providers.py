@@ -47,6 +47,18 @@ def credentials(simulators: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def at_own_ports(simulators: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same secret, with each vendor that is simulated at its own port, where it can refuse a connection."""
+    ports = requests.get(f"{simulators}/ports", timeout=30).json()["ports"]
+    host = simulators.rpartition(":")[0]
+    return {
+        name: member | {"base_url": f"{host}:{ports[name]}/{name}"}
+        if member.get("base_url") == f"{simulators}/{name}"
+        else member
+        for name, member in given.items()
+    }
+
+
 def fill_cabinets(simulators: str, given: Mapping[str, Any], base_url: str) -> None:
     """Tell the simulated vendors with one address for an account where to report calls, as an operator would."""
     for name, member in given.items():

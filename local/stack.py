@@ -96,6 +96,7 @@ def local_stack(options: Options, say: Callable[[str], None]) -> Iterator[Stack]
         stack.callback(tail.stop)
 
         say("Writing API keys and the providers' credentials …")
+        credentials = providers.at_own_ports(options.simulators, credentials)
         env = _env(aws, options, credentials) | signed
         _write_secrets(aws, env, credentials)
         providers.fill_cabinets(options.simulators, credentials, aws.base_url)

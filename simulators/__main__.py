@@ -35,7 +35,9 @@ def main() -> None:
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # its warnings name the URL of a webhook
 
     world = World()
-    server = make_server(arguments.host, arguments.port, create_app(world), threaded=True, request_handler=QuietHandler)
+    app = create_app(world)
+    server = make_server(arguments.host, arguments.port, app, threaded=True, request_handler=QuietHandler)
+    world.ports.open(NAMES, arguments.host, app, QuietHandler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     base_url = f"http://{arguments.host}:{server.server_port}"
     print(f"Simulators at {', '.join(f'{base_url}/{name}' for name in NAMES)}", flush=True)

@@ -71,6 +71,7 @@ def _add_steering(app: Flask, world: World) -> None:
         """
         body = json_body()
         world.faults.add(Fault.parse(body, fault_modes(), provider_named(body.get("provider"))))
+        world.ports.settle()
         return faults()
 
     @app.delete("/faults")
@@ -78,7 +79,13 @@ def _add_steering(app: Flask, world: World) -> None:
         """Removes all faults, or with ?phone= those for one number."""
         phone = request.args.get("phone")
         world.faults.clear(None if phone is None else normalise(phone))
+        world.ports.settle()
         return faults()
+
+    @app.get("/ports")
+    def ports() -> Response:
+        """Lists the port of each vendor's own. At this one all of them answer, and none can refuse a connection."""
+        return jsonify(ports=world.ports.describe())
 
     @app.get("/requests")
     def requests() -> Response:

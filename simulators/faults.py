@@ -1,7 +1,7 @@
 """What goes wrong next: faults that a test puts in and the vendors take out, oldest first."""
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -66,7 +66,11 @@ class Mode:
 # What every vendor can show, or every vendor that reports calls. A simulator adds those of its own: `Vendor.modes`.
 COMMON = {
     "timeout": Mode("acts on the request, then closes the connection without an answer", ANY_CALL, ANYWHERE),
-    "refused": Mode("closes the connection at once, and does nothing", ANY_CALL, ANYWHERE),
+    "refused": Mode(
+        "refuses connections; with on or phone, and at the port that all share, closes them once the request is read",
+        ANY_CALL,
+        ANYWHERE,
+    ),
     "drip_headers": Mode("acts on the request, and answers with one byte of a header a second", ANY_CALL, ANYWHERE),
     "drip_body": Mode("acts on the request, and answers with one byte of the body a second", ANY_CALL, ANYWHERE),
     "http_500": Mode("answers HTTP 500 with HTML, and does nothing", ANY_CALL, ANYWHERE),
@@ -158,6 +162,28 @@ class Faults:
     def describe(self) -> list[dict[str, object]]:
         with self._lock:
             return [fault.describe() for fault in self._faults]
+
+    def refuses(self, provider: str) -> bool:
+        """Whether whatever this vendor is asked next is refused."""
+        with self._lock:
+            return self._refusal(provider) is not None
+
+    def refused(self, providers: Iterable[str], connections: int) -> bool:
+        """So many connections were refused by these vendors together: do they need to refuse no more?"""
+        with self._lock:
+            faults = [fault for name in providers if (fault := self._refusal(name))]
+            times = [fault.times_left for fault in faults if fault.times_left is not None]
+            over = bool(times) and len(times) == len(faults) and sum(times) <= connections
+            for fault in faults if over else ():
+                self._faults.remove(fault)
+        return over
+
+    def _refusal(self, provider: str) -> Fault | None:
+        """The next fault of whatever this vendor is asked, if it is a refused connection."""
+        for fault in self._faults:
+            if fault.provider == provider and fault.mode in ANSWER_MODES and fault.phone is None:
+                return fault if fault.mode == "refused" and fault.calls == ANY_CALL else None
+        return None
 
     def take(self, provider: str, call: str, modes: Collection[str], phone: str | None) -> Fault | None:
         """Use up the oldest fault of one of `modes` that this kind of call ("start", "dial", …) about `phone` meets."""

@@ -15,6 +15,7 @@ from callverify.providers.base import Per, Route
 from callverify.providers.registry import manifest
 from simulators.faults import ANSWER_MODES, Faults, Mode
 from simulators.journal import Journal, Record
+from simulators.ports import Ports
 from simulators.telephone import Telephone
 from simulators.web import BadInputError, json_body, normalise, utc
 from simulators.webhooks import Job, Webhook, Webhooks, run_in_background, send_by_http
@@ -44,6 +45,7 @@ class World:
         self.stopping = threading.Event()
         self.hold = hold or self._hold
         self.faults = Faults()
+        self.ports = Ports(self.faults)
         self.journal = Journal()
         self.telephone = Telephone(self.clock)
         self.webhooks = Webhooks(self.clock, self.faults, send, run_later)
@@ -139,7 +141,7 @@ class Vendor:
         mode = fault.mode if fault else None
         if fault and fault.phone:  # also where it is not read
             record.phone = f"+{fault.phone}"
-        if mode == "refused":  # as near to it as one can come: all vendors share a port, which refuses nobody for one
+        if mode == "refused":  # as near to it as one can come, now that the request was read: see `Ports`
             record.answer = mode
             return drop_connection()
         if mode == "http_500":  # takes no effect: nothing is called, nothing billed

@@ -104,3 +104,12 @@ def faults(vendors: Vendors, operator: Operator, phone: str) -> Iterator[Callabl
     for provider in NAMES:
         # Otherwise a provider that has failed often is asked last for a while.
         operator.delete(f"breaker#{provider}")
+
+
+@pytest.fixture
+def failing(alone: None, vendors: Vendors, operator: Operator) -> Iterator[Vendors]:  # noqa: ARG001 (for everybody)
+    """Vendors that may fail for everybody, whatever number a call is about."""
+    yield vendors
+    vendors.clear_faults()
+    for provider in NAMES:
+        operator.delete(f"breaker#{provider}")

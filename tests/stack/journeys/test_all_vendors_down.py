@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import pytest
-
 from callverify.domain.limits import VENDOR_SECONDS
 from callverify.providers.names import NAMES
-from tests.support.client import Answer, Api, Operator, Vendors, new_phone
+from tests.support.client import Answer, Api, Vendors, new_phone
 from tests.support.routes import BY_NAME, ROUTES, At
 
 STARTS = 100
@@ -93,14 +91,6 @@ def judge(start: Start, answer: Answer, api: Api, vendors: Vendors) -> None:
     # In time: whatever the machine does besides, no vendor is asked later than this.
     times = [datetime.fromisoformat(each["at"]).timestamp() for each in requests]
     assert max(times) - min(times) <= VENDOR_SECONDS
-
-
-@pytest.fixture
-def failing(alone: None, vendors: Vendors, operator: Operator) -> Iterator[Vendors]:  # noqa: ARG001 (for everybody)
-    yield vendors
-    vendors.clear_faults()
-    for provider in NAMES:
-        operator.delete(f"breaker#{provider}")
 
 
 def test_every_start_is_told_in_time_and_nothing_is_paid_twice(failing: Vendors, api: Api) -> None:
