@@ -1,5 +1,6 @@
 """A port of each vendor's own: at the port that all of them share, none could refuse a connection."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -79,7 +80,8 @@ class Ports:
                 if self._faults.refuses(name):
                     port.close()
                 else:
-                    port.open()
+                    with contextlib.suppress(OSError):  # a connection has the number for a moment: soon again
+                        port.open()
             if self._closed() != closed:
                 self._failed_before = failed_connections()
 
