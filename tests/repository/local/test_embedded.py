@@ -81,7 +81,7 @@ def test_a_stream_is_read_as_aws_reads_it() -> None:
 
 
 OUTPUT = """
-import io, json, sys, threading, zipfile
+import io, json, sys, zipfile
 from local import embedded
 if sys.argv[1] == "busy":  # no thread reads what the function writes
     embedded.lambda_runtime.Worker._read_stderr = lambda worker: None

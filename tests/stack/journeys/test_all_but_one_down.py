@@ -27,7 +27,7 @@ def test_the_one_that_is_left_calls(failing: Vendors, api: Api, up: str, mode: s
 
 
 @pytest.mark.parametrize("provider", FLASH)
-def test_with_all_of_them_down_the_start_fails(failing: Vendors, api: Api, provider: str) -> None:
+def test_a_start_that_names_a_vendor_fails_while_it_is_down(failing: Vendors, api: Api, provider: str) -> None:
     failing.fault(provider, "refused", times=None)
     failed = api.start(new_phone(), provider=provider, method="flash_call").expect(503, "provider_unavailable")
     (attempt,) = api.read(failed["verification_id"])["attempts"]
